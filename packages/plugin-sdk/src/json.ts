@@ -1,0 +1,5 @@
+/** Any value that survives `JSON.parse(JSON.stringify(value))`. */
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+
+/** A JSON object. */
+export type JsonObject = { [key: string]: Json };
