@@ -1,0 +1,51 @@
+import { crc32, deflateSync } from 'node:zlib';
+
+export interface PngOptions {
+  /** Pixels. Default 8. */
+  readonly width?: number;
+  /** Pixels. Default 8. */
+  readonly height?: number;
+  /** Red, green, blue and alpha, 0–255 each. Default: opaque teal. */
+  readonly colour?: readonly [number, number, number, number];
+  /** The file's exact length, reached with an ancillary chunk that decoders skip. Default: as small as it gets. */
+  readonly bytes?: number;
+}
+
+/** A decodable PNG of one colour. @throws RangeError when `bytes` is less than the picture itself needs. */
+export function makePng(options: PngOptions = {}): Buffer {
+  const { width = 8, height = 8, colour = [0, 128, 128, 255] } = options;
+  const row = Buffer.concat([Buffer.from([0]), Buffer.alloc(width * 4, Buffer.from(colour))]);
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, 6, 0, 0, 0], 8);
+  const before = [Buffer.from('89504e470d0a1a0a', 'hex'), chunk('IHDR', header)];
+  const after = [chunk('IDAT', deflateSync(Buffer.alloc(row.length * height, row))), chunk('IEND', Buffer.alloc(0))];
+  const natural = [...before, ...after].reduce((sum, part) => sum + part.length, 0);
+  if (options.bytes === undefined || options.bytes === natural) return Buffer.concat([...before, ...after]);
+  const filler = options.bytes - natural - 12;
+  if (filler < 0) throw new RangeError(`A PNG of ${width}x${height} cannot have ${options.bytes} bytes`);
+  return Buffer.concat([...before, chunk('liTe', Buffer.alloc(filler, 0x5a)), ...after]);
+}
+
+function chunk(type: string, data: Buffer): Buffer {
+  const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
+  const out = Buffer.alloc(body.length + 8);
+  out.writeUInt32BE(data.length, 0);
+  body.copy(out, 4);
+  out.writeUInt32BE(crc32(body), body.length + 4);
+  return out;
+}
+
+/** The smallest file that is recognised as MP4, padded to `bytes`. It has no frames, so no player shows it. */
+export function makeMp4(bytes = 64): Buffer {
+  const ftyp = box('ftyp', Buffer.concat([Buffer.from('isom'), Buffer.from([0, 0, 2, 0]), Buffer.from('isomiso2mp41')]));
+  return Buffer.concat([ftyp, box('mdat', Buffer.alloc(Math.max(0, bytes - ftyp.length - 8), 0x5a))]);
+}
+
+function box(type: string, data: Buffer): Buffer {
+  const head = Buffer.alloc(8);
+  head.writeUInt32BE(data.length + 8, 0);
+  head.write(type, 4, 'latin1');
+  return Buffer.concat([head, data]);
+}
