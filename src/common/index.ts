@@ -1,0 +1,4 @@
+export * from './clock.js';
+export * from './errors/index.js';
+export * from './ids.js';
+export * from './money.js';

@@ -1,0 +1,111 @@
+import { z } from 'zod';
+
+const csv = z.union([z.array(z.string()), z.string().transform((text) => text.split(',').map((part) => part.trim()).filter(Boolean))]);
+const seconds = z.coerce.number().positive();
+const bytes = z.coerce.number().int().positive();
+const flag = z.union([z.boolean(), z.enum(['true', 'false', '1', '0', '']).transform((text) => text === 'true' || text === '1')]);
+
+/** One vendor account. Unlisted keys are refused; what only one vendor needs goes under `options`. */
+const provider = z.strictObject({
+  /** Default: the entry's own name. */
+  plugin: z.string().optional(),
+  enabled: flag.default(true),
+  api_key: z.string().optional(),
+  key_id: z.string().optional(),
+  key_secret: z.string().optional(),
+  region: z.string().optional(),
+  /** Further secrets by the manifest's names. */
+  secrets: z.record(z.string(), z.string()).default({}),
+  api_base: z.url({ protocol: /^https?$/ }).optional(),
+  options: z.record(z.string(), z.json()).default({}),
+});
+
+const s3 = z.strictObject({
+  bucket_name: z.string().min(1),
+  region: z.string().default('us-east-1'),
+  endpoint_url: z.url().optional(),
+  access_key_id: z.string().optional(),
+  secret_access_key: z.string().optional(),
+});
+
+/** Every key of `litegen.yaml`, and by `LITEGEN__A__B` of the environment. docs/configuration.md is generated from it. */
+export const configSchema = z.strictObject({
+  mode: z.enum(['single_tenant', 'hosted']).default('single_tenant').describe('One default organization, or many.'),
+  role: z.enum(['all', 'api', 'worker']).default('all').describe('Serve requests, watch jobs, or both.'),
+  master_key: z.string().optional().describe('The key that may do everything. Required unless bound to loopback.'),
+  allow_no_auth: flag.default(false).describe('Start without a master key on an address that others can reach.'),
+  secrets_key: z.base64().optional().describe('Base64 of 32 bytes; encrypts secrets at rest.'),
+  database_url: z
+    .string()
+    .regex(/^(sqlite|postgres|postgresql):/, 'expected sqlite://… or postgres://…')
+    .default('sqlite://data/litegen.db')
+    .describe('sqlite://path, sqlite://:memory: or postgres://user:password@host/database.'),
+  database: z
+    .strictObject({ pool_size: z.coerce.number().int().min(1).max(500).default(10), migrate_on_start: flag.default(true) })
+    .prefault({})
+    .describe('Connections per process (Postgres), and whether start migrates.'),
+  server: z
+    .strictObject({
+      host: z.string().default('127.0.0.1'),
+      port: z.coerce.number().int().min(0).max(65535).default(4000),
+      public_url: z.url({ protocol: /^https?$/ }).optional(),
+      body_limit_bytes: bytes.default(26_214_400),
+      upload_limit_bytes: bytes.default(67_108_864),
+      shutdown_grace_seconds: seconds.default(30),
+      trust_proxy: flag.default(false),
+    })
+    .prefault({}),
+  cors: z.strictObject({ allowed_origins: csv.default([]), allow_credentials: flag.default(false) }).prefault({}),
+  observability: z
+    .strictObject({
+      log_level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+      json_logs: flag.default(true),
+      trace_sample_ratio: z.coerce.number().min(0).max(1).default(1),
+    })
+    .prefault({}),
+  otlp_endpoint: z.url().optional().describe('Where traces go; OTEL_EXPORTER_OTLP_ENDPOINT sets it. Absent: no tracing is loaded.'),
+  providers: z.record(z.string().regex(/^[a-z0-9][a-z0-9-]*$/), provider).default({}),
+  plugins: z
+    .strictObject({ directories: csv.default([]), disabled: csv.default([]), strict: flag.default(false) })
+    .prefault({})
+    .describe('Folders with further plugins, ids to leave out, and whether a bad plugin stops the start.'),
+  models_directory: z.string().default('models').describe('The operator’s capability YAML; LITEGEN_MODELS_DIR sets it.'),
+  cost_markup_percent: z.coerce.number().min(0).max(10_000).default(0),
+  storage: z
+    .strictObject({
+      backend: z.enum(['local', 's3']).default('local'),
+      path: z.string().default('data/blobs'),
+      path_prefix: z.string().default('litegen'),
+      s3: s3.optional(),
+      link_ttl_seconds: seconds.default(3600),
+    })
+    .prefault({}),
+  engine: z
+    .strictObject({
+      lease_seconds: seconds.max(30).default(30),
+      tick_ms: z.coerce.number().int().min(50).max(10_000).default(250),
+      max_concurrent_tasks: z.coerce.number().int().min(1).max(10_000).default(256),
+      max_attempts: z.coerce.number().int().min(1).max(10).default(3),
+      image_deadline_seconds: seconds.default(900),
+      video_deadline_seconds: seconds.default(3600),
+    })
+    .prefault({}),
+  egress: z
+    .strictObject({ allow: csv.default([]), allowed_ports: z.array(z.coerce.number().int()).default([80, 443, 8080, 8443]) })
+    .prefault({})
+    .describe('Private hosts (host, host:port or CIDR) that reference images may come from, and the ports that are open.'),
+  media: z
+    .strictObject({
+      max_reference_bytes: bytes.default(52_428_800),
+      max_output_bytes: bytes.default(2_147_483_648),
+      max_pixels: z.coerce.number().int().positive().default(50_000_000),
+    })
+    .prefault({}),
+});
+
+/** The validated settings. Names are those of `litegen.yaml`. */
+export type Config = z.infer<typeof configSchema>;
+export type ProviderConfig = Config['providers'][string];
+
+/** The injection token of {@link Config}. */
+export const CONFIG = Symbol('litegen.config');
