@@ -1,0 +1,64 @@
+import { mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, resolve } from 'node:path';
+import { DataSource, type DataSourceOptions, type EntitySchema } from 'typeorm';
+import type { Config } from '../config/index.js';
+
+/** An entity class. */
+export type Entity = NonNullable<Exclude<DataSourceOptions['entities'], Record<string, unknown>>> extends readonly (infer E)[] ? E : never;
+export type EntityList = readonly (Entity | EntitySchema)[];
+export type MigrationList = NonNullable<DataSourceOptions['migrations']>;
+
+const IN_MEMORY = ':memory:';
+
+/** `sqlite://relative`, `sqlite:///absolute`, `sqlite://:memory:`; a query such as `?mode=rwc` is LiteGen's and needless here. */
+export function sqlitePath(url: string): string {
+  const path = url.replace(/^sqlite:(\/\/)?/, '').replace(/\?.*$/, '');
+  return path === IN_MEMORY || path === '' ? IN_MEMORY : resolve(path);
+}
+
+/** The one place that names the drivers. */
+export function dataSourceOptions(config: Config, entities: EntityList, migrations: MigrationList): DataSourceOptions {
+  const shared = {
+    entities: [...entities],
+    migrations,
+    migrationsTransactionMode: 'each' as const,
+    // TypeORM would read `where: { orgId: undefined }` as "any organization".
+    invalidWhereValuesBehavior: { null: 'throw' as const, undefined: 'throw' as const },
+  };
+  if (config.database_url.startsWith('sqlite:')) {
+    return { ...shared, type: 'sqlite', database: sqlitePath(config.database_url) };
+  }
+  // The driver answers bigint as text; all of ours (times, bytes, micro-dollars) fit a number exactly.
+  const pg = createRequire(import.meta.url)('pg') as { types: { setTypeParser(oid: number, parse: (text: string) => unknown): void } };
+  pg.types.setTypeParser(20, Number);
+  return { ...shared, type: 'postgres', url: config.database_url, extra: { max: config.database.pool_size, keepAlive: true } };
+}
+
+/** Durable against a killed process; several readers beside the writer; waits rather than failing on a lock. */
+async function tuneSqlite(source: DataSource): Promise<void> {
+  for (const pragma of ['journal_mode = WAL', 'synchronous = NORMAL', 'busy_timeout = 5000', 'foreign_keys = ON']) {
+    await source.query(`PRAGMA ${pragma}`);
+  }
+}
+
+export interface OpenDataSources {
+  readonly writer: DataSource;
+  /** A second connection on a SQLite file, so that reads never see another request's open transaction; otherwise the writer itself. */
+  readonly reader: DataSource;
+}
+
+export async function openDataSources(config: Config, entities: EntityList, migrations: MigrationList): Promise<OpenDataSources> {
+  const options = dataSourceOptions(config, entities, migrations);
+  if (options.type !== 'sqlite') {
+    const source = await new DataSource(options).initialize();
+    return { writer: source, reader: source };
+  }
+  if (options.database !== IN_MEMORY) mkdirSync(dirname(options.database), { recursive: true });
+  const writer = await new DataSource(options).initialize();
+  await tuneSqlite(writer);
+  if (options.database === IN_MEMORY) return { writer, reader: writer };
+  const reader = await new DataSource({ ...options, migrations: [] }).initialize();
+  await tuneSqlite(reader);
+  return { writer, reader };
+}

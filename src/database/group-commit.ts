@@ -1,0 +1,52 @@
+/**
+ * Gathers the items of one event-loop turn, and of the time in which the previous batch was being written, into one batch
+ * that all callers await: durable rows at the price of one transaction for many.
+ */
+export class GroupCommit<Item, Result> {
+  private queue: { item: Item; resolve: (result: Result) => void; reject: (error: unknown) => void }[] = [];
+  private running = false;
+
+  /**
+   * @param write commits all items or none, and answers in their order. When it fails for a batch of several, each item is tried alone,
+   *   so that one bad item does not fail its neighbours.
+   */
+  constructor(
+    private readonly write: (items: readonly Item[]) => Promise<readonly Result[]>,
+    private readonly maxBatch = 256,
+  ) {}
+
+  commit(item: Item): Promise<Result> {
+    return new Promise<Result>((resolve, reject) => {
+      this.queue.push({ item, resolve, reject });
+      if (!this.running) {
+        this.running = true;
+        setImmediate(() => void this.drain());
+      }
+    });
+  }
+
+  private async drain(): Promise<void> {
+    while (this.queue.length > 0) {
+      const batch = this.queue.splice(0, this.maxBatch);
+      try {
+        const results = await this.write(batch.map((entry) => entry.item));
+        batch.forEach((entry, index) => entry.resolve(results[index] as Result));
+      } catch (error) {
+        if (batch.length === 1) batch[0]?.reject(error);
+        else await this.writeAlone(batch);
+      }
+    }
+    this.running = false;
+  }
+
+  private async writeAlone(batch: typeof this.queue): Promise<void> {
+    for (const entry of batch) {
+      try {
+        const [result] = await this.write([entry.item]);
+        entry.resolve(result as Result);
+      } catch (error) {
+        entry.reject(error);
+      }
+    }
+  }
+}
