@@ -98,8 +98,7 @@ export async function startHttpVendor(handle: VendorHandler, options: HttpVendor
 
   const takeFault = (request: ReceivedRequest): VendorFault | undefined => {
     const hit = faults.find(
-      ({ scope, left }) =>
-        left > 0 && (scope.method ?? request.method) === request.method && matches(scope.path, request.path),
+      ({ scope, left }) => left > 0 && (scope.method ?? request.method) === request.method && matches(scope.path, request.path),
     );
     if (hit) hit.left -= 1;
     return hit?.fault;

@@ -49,3 +49,17 @@ function box(type: string, data: Buffer): Buffer {
   head.write(type, 4, 'latin1');
   return Buffer.concat([head, data]);
 }
+
+/** 16×16 pixels. */
+export const TINY_JPEG = Buffer.from(
+  '/9j/4AAQSkZJRgABAgAAAQABAAD//gAQTGF2YzU5LjM3LjEwMAD/2wBDAAgEBAQEBAUFBQUFBQYGBgYGBgYGBgYGBgYHBwcICAgHBwcGBgcHCAgICAkJCQgICAgJCQoK' +
+    'CgwMCwsODg4RERT/xABMAAEBAAAAAAAAAAAAAAAAAAAABgEBAQAAAAAAAAAAAAAAAAAABQcQAQAAAAAAAAAAAAAAAAAAAAARAQAAAAAAAAAAAAAAAAAAAAD/wAARCAAQ' +
+    'ABADASIAAhEAAxEA/9oADAMBAAIRAxEAPwCZALJ+/9k=',
+  'base64',
+);
+
+/** 16×16 pixels. */
+export const TINY_WEBP = Buffer.from('UklGRjgAAABXRUJQVlA4ICwAAACQAQCdASoQABAAAgA0JaACdLoAA5gA/u8pR8TxdvIb/6MP/xpH/GkfDmAAAA==', 'base64');
+
+/** One pixel. */
+export const TINY_GIF = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64');
