@@ -15,13 +15,15 @@ export interface TestCallOptions {
   readonly apiBase?: string;
   readonly idempotencyKey?: string;
   readonly webhookUrl?: string;
-  /** Entries as in the manifest. Default `['$api_base']`. */
+  /** Entries as in the manifest. The origin of `apiBase` is always among them. Default: none more. */
   readonly egress?: readonly string[];
   readonly signal?: AbortSignal;
   /** Cap of a response body. Default 64 MiB. */
   readonly maxBytes?: number;
   /** Used where a request names none. Default 120,000. */
   readonly headersTimeoutMs?: number;
+  /** Shortens every longer headers timeout, also one that a request names, so that a test need not wait. Default: no cap. */
+  readonly maxHeadersTimeoutMs?: number;
   readonly now?: () => Date;
 }
 
@@ -60,7 +62,7 @@ export interface TestCall extends CallContext {
   abort(): void;
 }
 
-export const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 const DEFAULT_HEADERS_TIMEOUT_MS = 120_000;
 
 function recordingLogger(logs: RecordedLog[]): PluginLogger {
@@ -79,7 +81,7 @@ export function createTestCall(options: TestCallOptions = {}): TestCall {
   const signal = options.signal === undefined ? controller.signal : AbortSignal.any([options.signal, controller.signal]);
   const secrets = options.secrets ?? {};
   const apiBase = options.apiBase?.replace(/\/+$/, '');
-  const egress = options.egress ?? ['$api_base'];
+  const egress = [...(options.egress ?? []), '$api_base'];
   const requests: RecordedRequest[] = [];
   const refused: RecordedRequest[] = [];
   const warnings: CallWarning[] = [];
@@ -103,7 +105,8 @@ export function createTestCall(options: TestCallOptions = {}): TestCall {
     }
     if (signal.aborted) throw new ProviderError('timeout', `the call to ${url.host} was given up`);
     requests.push(recorded);
-    const headersTimeoutMs = init.headersTimeoutMs ?? options.headersTimeoutMs ?? DEFAULT_HEADERS_TIMEOUT_MS;
+    const wantedTimeoutMs = init.headersTimeoutMs ?? options.headersTimeoutMs ?? DEFAULT_HEADERS_TIMEOUT_MS;
+    const headersTimeoutMs = Math.min(wantedTimeoutMs, options.maxHeadersTimeoutMs ?? wantedTimeoutMs);
     const message = await send({ method, url, headers, body: body?.data, headersTimeoutMs, submits, signal });
     return new TestResponse(message, { memory, maxBytes: options.maxBytes ?? DEFAULT_MAX_BYTES, submits, signal });
   }

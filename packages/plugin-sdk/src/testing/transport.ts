@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { type ProviderErrorCode, ProviderError } from '../errors.js';
+import { ProviderError, type ProviderErrorCode } from '../errors.js';
+import { guarded } from './network-watch.js';
 
 export interface OutgoingRequest {
   readonly method: string;
@@ -17,6 +18,10 @@ export interface OutgoingRequest {
  * nothing; behind that point a submission's outcome is unknown.
  */
 export function send(outgoing: OutgoingRequest): Promise<IncomingMessage> {
+  return guarded(() => open(outgoing));
+}
+
+function open(outgoing: OutgoingRequest): Promise<IncomingMessage> {
   const { url, signal } = outgoing;
   return new Promise((resolve, reject) => {
     let connected = false;
@@ -24,9 +29,9 @@ export function send(outgoing: OutgoingRequest): Promise<IncomingMessage> {
       reject(new ProviderError(code, message, { charged: connected && outgoing.submits ? 'unknown' : 'no', cause }));
       request.destroy();
     };
-    const open = url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const start = url.protocol === 'https:' ? httpsRequest : httpRequest;
     // A socket of its own per request: a reused one would already be connected and hide the difference.
-    const request = open(url, { method: outgoing.method, headers: outgoing.headers, agent: false });
+    const request = start(url, { method: outgoing.method, headers: outgoing.headers, agent: false });
     const timer = setTimeout(
       () => fail('timeout', `${url.host} sent no response headers within ${outgoing.headersTimeoutMs} ms`),
       outgoing.headersTimeoutMs,

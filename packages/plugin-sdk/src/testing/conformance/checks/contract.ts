@@ -1,0 +1,60 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { PLUGIN_SPEC } from '../../../manifest.js';
+import { modelProblems } from '../model-problems.js';
+import { manifestProblems } from '../manifest-problems.js';
+import { importPlugin, packageDirectory, readManifest, readModelFiles, readModels, readPackage } from '../package.js';
+import { Rig } from '../rig.js';
+import { type ConformanceCheck, type ConformanceSetup, demand } from '../setup.js';
+
+/** Long enough for a request that `create` set off to show itself. */
+const SETTLE_MS = 50;
+
+export function contractChecks(setup: ConformanceSetup): ConformanceCheck[] {
+  return [
+    {
+      name: 'manifest: package.json describes a plugin',
+      run: async () => {
+        const problems = manifestProblems(packageDirectory(setup), readPackage(setup));
+        demand(problems.length === 0, problems.join('; '));
+        return 'passed';
+      },
+    },
+    {
+      name: 'capabilities: every model file is valid and belongs to the provider',
+      run: async () => {
+        const files = readModelFiles(setup);
+        if (files.length === 0) {
+          demand(readManifest(setup).models === undefined, 'the models folder holds no YAML');
+          return 'not_applicable';
+        }
+        const problems = modelProblems(readManifest(setup).id, files);
+        demand(problems.length === 0, problems.join('; '));
+        return 'passed';
+      },
+    },
+    {
+      name: 'entry: the default export is the plugin that the manifest names',
+      run: async () => {
+        const plugin = await importPlugin(setup);
+        const { id } = readManifest(setup);
+        demand(plugin.spec === PLUGIN_SPEC, `its spec is ${String(plugin.spec)}, not ${PLUGIN_SPEC}`);
+        demand(plugin.id === id, `its id is "${plugin.id}", the manifest's is "${id}"`);
+        demand(typeof plugin.create === 'function', 'it has no create()');
+        return 'passed';
+      },
+    },
+    { name: 'create: answers for every media type of the YAML and makes no network call', run: () => Rig.use(setup, checkCreate) },
+  ];
+}
+
+async function checkCreate(rig: Rig): Promise<'passed'> {
+  const instance = rig.instance();
+  await wait(SETTLE_MS);
+  demand(rig.sightings.length === 0, `create() opened ${rig.sightings.join(', ')}`);
+  for (const { id, media_type, webhooks } of readModels(rig.setup)) {
+    const provided = instance[media_type];
+    demand(typeof provided?.start === 'function', `${id} is a ${media_type} model, but create() returned no "${media_type}" with a start()`);
+    demand(webhooks !== true || provided.parseWebhook !== undefined, `${id} says "webhooks: true", but there is no parseWebhook()`);
+  }
+  return 'passed';
+}
