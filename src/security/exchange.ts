@@ -1,0 +1,111 @@
+import { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import { describeFailure, EgressError } from './egress.errors.js';
+
+export interface ResponseHead {
+  readonly status: number;
+  /** Names in lower case; repeated headers joined by `, `. */
+  readonly headers: Record<string, string>;
+  readonly body: Readable;
+}
+
+class ResponseBody extends Readable {
+  constructor(
+    private readonly controller: Dispatcher.DispatchController,
+    private readonly onClosed: () => void,
+  ) {
+    super({ highWaterMark: 64 * 1024 });
+  }
+
+  override _read(): void {
+    this.controller.resume();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    // Whoever stops reading half-way gives up the connection; the rest is never read into memory.
+    if (!this.readableEnded) this.controller.abort(error ?? new Error('the body was given up'));
+    this.onClosed();
+    callback(error);
+  }
+}
+
+function joined(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  const record: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) record[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return record;
+}
+
+/** One request on its way: knows whether its bytes went out, and ends exactly once. */
+export class Exchange implements Dispatcher.DispatchHandler {
+  private sent = false;
+  private failure: EgressError | undefined;
+  private controller: Dispatcher.DispatchController | undefined;
+  private body: ResponseBody | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private readonly onAbort = (): void => this.giveUp('aborted', `the request to ${this.host} was given up`);
+
+  constructor(
+    private readonly host: string,
+    private readonly signal: AbortSignal | undefined,
+    totalTimeoutMs: number | undefined,
+    private readonly resolve: (head: ResponseHead) => void,
+    private readonly reject: (error: EgressError) => void,
+  ) {
+    signal?.addEventListener('abort', this.onAbort, { once: true });
+    if (totalTimeoutMs !== undefined) {
+      this.timer = setTimeout(() => this.giveUp('total_timeout', `${host} did not finish within ${totalTimeoutMs} ms`), totalTimeoutMs);
+    }
+    if (signal?.aborted) this.onAbort();
+  }
+
+  get ended(): boolean {
+    return this.failure !== undefined;
+  }
+
+  /** Called with a connection in hand, just before the first byte is written. */
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller;
+    if (this.failure === undefined) this.sent = true;
+    else controller.abort(this.failure);
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+    if (status < 200 || this.failure !== undefined) return;
+    this.body = new ResponseBody(controller, () => this.settle());
+    // An unread body may break at any time; the error belongs to whoever reads it.
+    this.body.on('error', () => undefined);
+    this.resolve({ status, headers: joined(headers), body: this.body });
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.body?.push(chunk) === false) controller.pause();
+  }
+
+  onResponseEnd(): void {
+    this.body?.push(null);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    this.fail(describeFailure(error, this.host, this.sent));
+  }
+
+  private giveUp(kind: 'aborted' | 'total_timeout', message: string): void {
+    this.fail(new EgressError(kind, message, this.sent));
+    this.controller?.abort(this.failure ?? new Error(message));
+  }
+
+  private fail(error: EgressError): void {
+    if (this.failure !== undefined) return;
+    this.failure = error;
+    this.settle();
+    if (this.body === undefined) this.reject(error);
+    else this.body.destroy(error);
+  }
+
+  private settle(): void {
+    clearTimeout(this.timer);
+    this.signal?.removeEventListener('abort', this.onAbort);
+  }
+}

@@ -1,0 +1,10 @@
+export { type AddressVerdict, classifyAddress, parseAddress } from './address.policy.js';
+export { capped } from './body.js';
+export * from './crypto.js';
+export { EgressError, type EgressErrorKind } from './egress.errors.js';
+export type { EgressPolicy } from './egress.policy.js';
+export { type EgressRequest, type EgressResponse, EgressService } from './egress.service.js';
+export { isOriginEntry, OriginList } from './origins.js';
+export * from './redaction.js';
+export { Resolver, SystemResolver } from './resolver.port.js';
+export { SecurityModule } from './security.module.js';

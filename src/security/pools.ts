@@ -1,0 +1,82 @@
+import type { LookupAddress } from 'node:dns';
+import { isIPv6, type LookupFunction } from 'node:net';
+import { buildConnector, Pool } from 'undici';
+import type { AllowList } from './allow-list.js';
+import { EgressError } from './egress.errors.js';
+import { checkAddresses, type Destination } from './egress.policy.js';
+import type { Resolver } from './resolver.port.js';
+
+/** Webhook receivers and reference hosts are many; what was used last is kept. */
+const MAX_POOLS = 512;
+
+/**
+ * Keep-alive connections by origin. Each new connection resolves its host once, checks every answer, and connects to
+ * those answers alone, so that a name cannot point elsewhere between check and use. A connection that is reused was
+ * checked when it was made.
+ */
+export class Pools {
+  private readonly pools = new Map<string, Pool>();
+
+  constructor(
+    private readonly resolver: Resolver,
+    private readonly allow: AllowList,
+  ) {}
+
+  for(destination: Destination, connectTimeoutMs: number): Pool {
+    const key = `${destination.url.origin} ${destination.privateAllowed} ${connectTimeoutMs}`;
+    let pool = this.pools.get(key);
+    if (pool !== undefined) {
+      this.pools.delete(key);
+    } else {
+      pool = this.create(destination, connectTimeoutMs);
+      this.evict();
+    }
+    this.pools.set(key, pool);
+    return pool;
+  }
+
+  async close(): Promise<void> {
+    const pools = [...this.pools.values()];
+    this.pools.clear();
+    await Promise.all(pools.map((pool) => pool.destroy()));
+  }
+
+  private create(destination: Destination, connectTimeoutMs: number): Pool {
+    const connect = buildConnector({ timeout: connectTimeoutMs, lookup: this.lookupFor(destination) });
+    return new Pool(destination.url.origin, { connect, pipelining: 1, allowH2: false });
+  }
+
+  private lookupFor(destination: Destination): LookupFunction {
+    return (hostname, options, callback) => {
+      this.resolveChecked(hostname, destination.privateAllowed).then(
+        (addresses) => {
+          const [first] = addresses;
+          if (options.all === true || first === undefined) callback(null, addresses);
+          else callback(null, first.address, first.family);
+        },
+        (error: NodeJS.ErrnoException) => callback(error, []),
+      );
+    };
+  }
+
+  private async resolveChecked(hostname: string, privateAllowed: boolean): Promise<LookupAddress[]> {
+    let addresses: readonly string[];
+    try {
+      addresses = await this.resolver.resolve(hostname);
+    } catch (error) {
+      throw new EgressError('dns', `${hostname} cannot be resolved`, false, error);
+    }
+    if (addresses.length === 0) throw new EgressError('dns', `${hostname} has no address`, false);
+    checkAddresses(hostname, addresses, privateAllowed, this.allow);
+    return addresses.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
+  }
+
+  private evict(): void {
+    for (const [key, pool] of this.pools) {
+      if (this.pools.size < MAX_POOLS) return;
+      this.pools.delete(key);
+      // Lets running requests finish.
+      void pool.close();
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import pino from 'pino';
+import { describe, expect, it } from 'vitest';
+import { redact, redactPaths, SecretRegistry } from './redaction.js';
+
+describe('SecretRegistry', () => {
+  it('replaces every seeded secret in each of its spellings', () => {
+    const registry = new SecretRegistry();
+    const secret = 'sk+live/"quoted"=canary';
+    registry.add(secret, undefined, '', 'sk+live');
+    const spellings = [secret, encodeURIComponent(secret), JSON.stringify({ secret }), Buffer.from(secret).toString('base64')];
+    for (const spelling of spellings) {
+      const shown = registry.redactText(`vendor said ${spelling} is wrong`);
+      expect(shown).toContain('[redacted]');
+      expect(shown).not.toMatch(/canary|quoted|sk\+live|c2srbGl2/);
+    }
+  });
+
+  it('replaces a longer secret as a whole when it contains a shorter one', () => {
+    expect(redact('abcdef-ghijkl', ['abcdef', 'abcdef-ghijkl'])).toBe('[redacted]');
+  });
+
+  it('leaves words alone that are too short to be secrets', () => {
+    expect(redact('the mock answered', ['mock', 'the'])).toBe('the mock answered');
+  });
+
+  it('replaces credentials and encoded files that nobody registered', () => {
+    const registry = new SecretRegistry();
+    expect(registry.redactText('Authorization: Bearer abcdefghijkl.mno')).toBe('Authorization: Bearer [redacted]');
+    const base64 = Buffer.alloc(600, 7).toString('base64');
+    expect(registry.redactText(`body {"b64_json":"${base64}"}`)).toBe('body {"b64_json":"[800 characters of base64]"}');
+    expect(registry.redactText(`data:image/png;base64,${base64}!`)).toMatch(/^\[\d+ characters of base64\]!$/);
+    const sha256 = 'a'.repeat(64);
+    expect(registry.redactText(sha256)).toBe(sha256);
+  });
+});
+
+describe('redactPaths', () => {
+  it('is understood by pino and hides what the names promise', () => {
+    const lines: string[] = [];
+    const logger = pino({ redact: { paths: redactPaths(), censor: '[redacted]' } }, { write: (line: string) => void lines.push(line) });
+    logger.info({ req: { headers: { authorization: 'canary-1', cookie: 'canary-2', 'x-api-key': 'canary-3', accept: 'kept' } } });
+    logger.info({ provider: { api_key: 'canary-4', options: { secret: 'canary-5' } }, password: 'canary-6' });
+    expect(lines.join('')).not.toContain('canary');
+    expect(lines.join('')).toContain('kept');
+  });
+});
