@@ -1,0 +1,33 @@
+import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ApiError, Clock } from '../common/index.js';
+import { AssetsRepository } from './assets.repository.js';
+import { BlobStore } from './blob-store.port.js';
+import { type LinkQuery, LinkSigner } from './links.js';
+import { sendBlob } from './send-blob.js';
+
+/** Where signed links lead. The signature is the permission, so the link works in an `<img>` and for a vendor. */
+@Controller('v1/files')
+export class FilesController {
+  constructor(
+    private readonly links: LinkSigner,
+    private readonly assets: AssetsRepository,
+    private readonly store: BlobStore,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Also answers HEAD. */
+  @Get(':id')
+  async read(
+    @Param('id') id: string,
+    @Query() query: LinkQuery,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const link = this.links.verify(id, query);
+    const asset = await this.assets.find(id);
+    if (asset === null) throw new ApiError('not_found', `There is no file ${id}.`);
+    const maxAgeSeconds = link.expiresAt - this.clock.nowMs() / 1000;
+    await sendBlob(this.store, request, reply, asset, { download: link.download ?? false, maxAgeSeconds });
+  }
+}

@@ -1,0 +1,92 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { ApiError, Clock } from '../common/index.js';
+import { CONFIG, type Config } from '../config/index.js';
+import { InstanceSecrets } from '../database/index.js';
+
+export const FILES_PATH = '/v1/files';
+
+/** Links made within the same minute are equal, so that a browser's cache can use them. */
+const ROUNDING_SECONDS = 60;
+
+export interface LinkOptions {
+  /** Seconds since the epoch. */
+  readonly expiresAt: number;
+  /** Whether the browser shall save the file rather than show it. */
+  readonly download?: boolean;
+}
+
+/** The query of a link, as text from the request. */
+export interface LinkQuery {
+  readonly expires?: unknown;
+  readonly signature?: unknown;
+  readonly download?: unknown;
+}
+
+/** Makes and checks the links by which anyone who holds one may read one file for a while. */
+@Injectable()
+export class LinkSigner implements OnModuleInit {
+  private key: Buffer | undefined;
+
+  constructor(
+    private readonly secrets: InstanceSecrets,
+    private readonly clock: Clock,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    this.key = await this.secrets.get('file-links');
+  }
+
+  /** `/v1/files/<id>?expires=…&signature=…` */
+  sign(assetId: string, options: LinkOptions): string {
+    const download = options.download === true;
+    const signature = this.mac(assetId, options.expiresAt, download).toString('base64url');
+    return `${FILES_PATH}/${assetId}?expires=${options.expiresAt}${download ? '&download=1' : ''}&signature=${signature}`;
+  }
+
+  /** @throws ApiError `link_invalid` when the link was altered or has expired. */
+  verify(assetId: string, query: LinkQuery): LinkOptions {
+    const { expires, signature, download } = query;
+    if (typeof expires !== 'string' || !/^\d{1,12}$/.test(expires) || typeof signature !== 'string') {
+      throw new ApiError('link_invalid', 'The link is incomplete.');
+    }
+    if (download !== undefined && download !== '1') throw new ApiError('link_invalid', 'The link was altered.');
+    const options = { expiresAt: Number(expires), download: download === '1' };
+    const expected = this.mac(assetId, options.expiresAt, options.download);
+    const given = Buffer.from(signature, 'base64url');
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
+      throw new ApiError('link_invalid', 'The link was altered.');
+    }
+    if (options.expiresAt * 1000 <= this.clock.nowMs()) {
+      throw new ApiError('link_invalid', 'The link has expired. Ask for the generation again to get a fresh one.');
+    }
+    return options;
+  }
+
+  /** A link that holds for `storage.link_ttl_seconds` from now, at `server.public_url` or else at the origin that the caller used. */
+  urlFor(asset: { readonly id: string }, requestOrigin: string, download = false): string {
+    return `${this.origin(requestOrigin)}${this.sign(asset.id, { expiresAt: this.expiry(), download })}`;
+  }
+
+  /** Like {@link urlFor}, for those who have no request; undefined when the gateway has no public address. */
+  publicUrlFor(asset: { readonly id: string }): string | undefined {
+    return this.config.server.public_url === undefined ? undefined : this.urlFor(asset, '');
+  }
+
+  private expiry(): number {
+    const earliest = this.clock.nowMs() / 1000 + this.config.storage.link_ttl_seconds;
+    return Math.ceil(earliest / ROUNDING_SECONDS) * ROUNDING_SECONDS;
+  }
+
+  private origin(requestOrigin: string): string {
+    return (this.config.server.public_url ?? requestOrigin).replace(/\/+$/, '');
+  }
+
+  private mac(assetId: string, expiresAt: number, download: boolean): Buffer {
+    if (this.key === undefined) throw new Error('The key of the links is not loaded yet.');
+    return createHmac('sha256', this.key)
+      .update(`${assetId}\n${expiresAt}\n${download ? 'download' : 'show'}`)
+      .digest();
+  }
+}

@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
+import { ApiError } from '../common/index.js';
+import { BlobSpool, type SpooledFile } from './blob-spool.js';
+import { BlobStore, type BlobWriter, type ByteRange } from './blob-store.port.js';
+import { blobNotFound, storageUnavailable } from './storage.errors.js';
+
+/** A temporary file that nobody wrote to for so long belongs to a process that died. */
+const STALE_AFTER_MS = 6 * 3_600_000;
+const READ_CHUNK_BYTES = 262_144;
+
+/**
+ * Files on the local disk (or a shared mount), at `<root>/ab/cd/<sha256>`.
+ *
+ * A file appears under its name by rename, so a reader never meets half a file and a killed process leaves only a temporary
+ * one. Against a loss of power, files larger than 64 KB are synced with their directory before `finish` resolves: that is
+ * where vendors' paid outputs are, and it costs a millisecond or two in a call of seconds. Smaller ones (icons, probes) are
+ * left to the kernel; a name whose length is wrong is not trusted, and is written anew when the same content comes again.
+ */
+export class LocalBlobStore extends BlobStore {
+  private readonly root: string;
+  private readonly temporary: string;
+
+  constructor(path: string) {
+    super();
+    this.root = resolve(path);
+    this.temporary = temporaryDirectory(path);
+  }
+
+  /** Makes the directories and clears what dead processes left. @throws ApiError `storage_unavailable` */
+  async prepare(nowMs: number): Promise<void> {
+    await prepareTemporaryDirectory(this.temporary, nowMs);
+  }
+
+  async createWriter(maxBytes: number): Promise<BlobWriter> {
+    return new BlobSpool(this.temporary, maxBytes, (file) => this.keep(file));
+  }
+
+  async read(sha256: string, range?: ByteRange): Promise<Readable> {
+    try {
+      const file = await open(this.pathOf(sha256), 'r');
+      // The stream closes the file when it ends, fails or is destroyed.
+      return file.createReadStream({ highWaterMark: READ_CHUNK_BYTES, ...(range && { start: range.start, end: range.end }) });
+    } catch (error) {
+      throw readError(sha256, error);
+    }
+  }
+
+  async readAll(sha256: string): Promise<Buffer> {
+    try {
+      return await readFile(this.pathOf(sha256));
+    } catch (error) {
+      throw readError(sha256, error);
+    }
+  }
+
+  async has(sha256: string): Promise<boolean> {
+    return (await this.lengthOf(this.pathOf(sha256))) !== undefined;
+  }
+
+  async delete(sha256: string): Promise<void> {
+    try {
+      await unlink(this.pathOf(sha256));
+    } catch (error) {
+      if (!isMissing(error)) throw storageUnavailable('The stored file cannot be deleted.', error);
+    }
+  }
+
+  async check(): Promise<void> {
+    const path = join(this.temporary, `check-${randomUUID()}`);
+    try {
+      await writeFile(path, 'ok', { flag: 'wx' });
+      if ((await readFile(path, 'utf8')) !== 'ok') throw new Error('What was written is not what is read.');
+    } catch (error) {
+      throw storageUnavailable('The storage directory cannot be written to.', error);
+    } finally {
+      await rm(path, { force: true }).catch(() => undefined);
+    }
+  }
+
+  private pathOf(sha256: string): string {
+    // The address becomes a path: nothing but a digest may pass.
+    if (!/^[0-9a-f]{64}$/.test(sha256)) throw blobNotFound(sha256);
+    return join(this.root, sha256.slice(0, 2), sha256.slice(2, 4), sha256);
+  }
+
+  private async keep(file: SpooledFile): Promise<void> {
+    const target = this.pathOf(file.sha256);
+    if ((await this.lengthOf(target)) === file.bytes) return;
+    if (file.kind === 'disk') {
+      await file.file.datasync();
+      await this.moveTo(target, file.path);
+      await syncDirectory(dirname(target));
+      return;
+    }
+    const path = join(this.temporary, randomUUID());
+    try {
+      await writeFile(path, file.data, { flag: 'wx', mode: 0o640 });
+      await this.moveTo(target, path);
+    } catch (error) {
+      await rm(path, { force: true }).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private async moveTo(target: string, path: string): Promise<void> {
+    try {
+      await rename(path, target);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      await mkdir(dirname(target), { recursive: true });
+      await rename(path, target);
+    }
+  }
+
+  private async lengthOf(path: string): Promise<number | undefined> {
+    try {
+      return (await stat(path)).size;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw storageUnavailable('The storage directory cannot be read.', error);
+    }
+  }
+}
+
+/** Where writers spool, in the same file system as the local store so that a rename suffices. */
+export function temporaryDirectory(path: string): string {
+  return join(resolve(path), 'tmp');
+}
+
+/** @throws ApiError `storage_unavailable` */
+export async function prepareTemporaryDirectory(directory: string, nowMs: number): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true });
+    for (const name of await readdir(directory)) {
+      const path = join(directory, name);
+      // Another replica on the same mount may be writing, and may remove its files meanwhile.
+      const found = await stat(path).catch(() => undefined);
+      if (found?.isFile() && nowMs - found.mtimeMs > STALE_AFTER_MS) await rm(path, { force: true });
+    }
+  } catch (error) {
+    throw storageUnavailable(`The storage directory ${directory} cannot be used.`, error);
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+function readError(sha256: string, error: unknown): Error {
+  if (error instanceof ApiError) return error;
+  return isMissing(error) ? blobNotFound(sha256, error) : storageUnavailable('The stored file cannot be read.', error);
+}

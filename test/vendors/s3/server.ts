@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import { type HttpVendor, type ReceivedRequest, startHttpVendor, type VendorReply } from '../http-vendor.js';
+
+/** A played S3: one bucket, addressed by path, that keeps objects in memory. */
+export interface S3Vendor extends HttpVendor {
+  readonly bucket: string;
+  /** By key. */
+  readonly objects: Map<string, Buffer>;
+}
+
+export interface S3VendorOptions {
+  readonly bucket?: string;
+  /** The only key whose signatures are taken. Default `test-key`. */
+  readonly accessKeyId?: string;
+}
+
+const SIGNATURE =
+  /^AWS4-HMAC-SHA256 Credential=([^/]+)\/\d{8}\/[a-z0-9-]+\/s3\/aws4_request, ?SignedHeaders=([a-z0-9;-]+), ?Signature=[0-9a-f]{64}$/;
+
+export async function startS3Vendor(options: S3VendorOptions = {}): Promise<S3Vendor> {
+  const { bucket = 'media', accessKeyId = 'test-key' } = options;
+  const objects = new Map<string, Buffer>();
+  const vendor = await startHttpVendor((request) => refusal(request, accessKeyId) ?? answer(request, bucket, objects));
+  return Object.assign(vendor, { bucket, objects });
+}
+
+/** What S3 checks before it looks at the object: the signature's form and key, and that the body is the signed one. */
+function refusal(request: ReceivedRequest, accessKeyId: string): VendorReply | undefined {
+  const signature = SIGNATURE.exec(request.headers['authorization'] ?? '');
+  if (signature === null) return failure(403, 'AccessDenied', 'The request is not signed with AWS4-HMAC-SHA256');
+  if (signature[1] !== accessKeyId) return failure(403, 'InvalidAccessKeyId', 'The key does not exist');
+  const signed = (signature[2] ?? '').split(';');
+  if (!['host', 'x-amz-content-sha256', 'x-amz-date'].every((name) => signed.includes(name))) {
+    return failure(403, 'SignatureDoesNotMatch', `Signed headers are ${signed.join(', ')}`);
+  }
+  const digest = request.headers['x-amz-content-sha256'];
+  if (digest !== 'UNSIGNED-PAYLOAD' && digest !== createHash('sha256').update(request.body).digest('hex')) {
+    return failure(400, 'XAmzContentSHA256Mismatch', 'The body is not the one that was signed');
+  }
+  return undefined;
+}
+
+function answer(request: ReceivedRequest, bucket: string, objects: Map<string, Buffer>): VendorReply {
+  const [, namedBucket, ...rest] = decodeURIComponent(request.path).split('/');
+  if (namedBucket !== bucket) return failure(404, 'NoSuchBucket', 'The specified bucket does not exist');
+  const key = rest.join('/');
+  switch (request.method) {
+    case 'PUT':
+      if (request.headers['content-length'] === undefined) return failure(411, 'MissingContentLength', 'A length is needed');
+      objects.set(key, request.body);
+      return { status: 200, headers: { etag: etag(request.body) } };
+    case 'DELETE':
+      objects.delete(key);
+      return { status: 204 };
+    case 'HEAD':
+    case 'GET':
+      return read(request, objects.get(key));
+    default:
+      return failure(405, 'MethodNotAllowed', 'Not here');
+  }
+}
+
+function read(request: ReceivedRequest, object: Buffer | undefined): VendorReply {
+  if (object === undefined) return failure(404, 'NoSuchKey', 'The specified key does not exist.', request.method === 'HEAD');
+  const headers = { etag: etag(object), 'accept-ranges': 'bytes', 'content-type': 'application/octet-stream' };
+  // Node sends the length of a HEAD's answer, and not its body.
+  const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers['range'] ?? '');
+  if (range === null) return { status: 200, headers, body: object };
+  const start = Number(range[1]);
+  const end = Math.min(Number(range[2]), object.length - 1);
+  if (start > end) return failure(416, 'InvalidRange', 'The requested range is not satisfiable');
+  const contentRange = `bytes ${start}-${end}/${object.length}`;
+  return { status: 206, headers: { ...headers, 'content-range': contentRange }, body: object.subarray(start, end + 1) };
+}
+
+function failure(status: number, code: string, message: string, bare = false): VendorReply {
+  const body = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${message}</Message></Error>`;
+  return { status, headers: { 'content-type': 'application/xml' }, body: bare ? '' : body };
+}
+
+function etag(data: Buffer): string {
+  return `"${createHash('md5').update(data).digest('hex')}"`;
+}
