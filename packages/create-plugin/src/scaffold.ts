@@ -61,7 +61,10 @@ function rename(path: string, id: string): string {
 
 /** The templates are a working plugin for the invented vendor Acme; its name stands wherever the author's belongs. */
 function fill(text: string, packageName: string, id: string): string {
-  const displayName = id.replace(/(^|-)([a-z0-9])/g, (_match, hyphen: string, letter: string) => (hyphen ? ' ' : '') + letter.toUpperCase());
+  const displayName = id.replace(
+    /(^|-)([a-z0-9])/g,
+    (_match, hyphen: string, letter: string) => (hyphen ? ' ' : '') + letter.toUpperCase(),
+  );
   return text
     .replaceAll(TEMPLATE_PACKAGE, packageName)
     .replaceAll('ACME', id.toUpperCase().replaceAll('-', '_'))

@@ -39,7 +39,12 @@ export function pngOf(width: number, height: number): Uint8Array {
   // Each row starts with its filter type, 0 for none.
   for (let row = 0; row < height; row += 1) rows[row * (width + 1)] = 0;
   const signature = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1');
-  const file = Buffer.concat([signature, pngChunk('IHDR', header), pngChunk('IDAT', deflateSync(rows)), pngChunk('IEND', new Uint8Array())]);
+  const file = Buffer.concat([
+    signature,
+    pngChunk('IHDR', header),
+    pngChunk('IDAT', deflateSync(rows)),
+    pngChunk('IEND', new Uint8Array()),
+  ]);
   return new Uint8Array(file);
 }
 

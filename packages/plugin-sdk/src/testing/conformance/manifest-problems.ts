@@ -3,17 +3,7 @@ import { isAbsolute, join, relative, resolve } from 'node:path';
 import type { JsonObject } from '../../json.js';
 import { PLUGIN_KEYWORD, PLUGIN_SPEC } from '../../manifest.js';
 
-const KNOWN_KEYS = [
-  'spec',
-  'id',
-  'entry',
-  'models',
-  'secrets',
-  'optionalSecrets',
-  'egress',
-  'apiBaseEnvironment',
-  'displayName',
-];
+const KNOWN_KEYS = ['spec', 'id', 'entry', 'models', 'secrets', 'optionalSecrets', 'egress', 'apiBaseEnvironment', 'displayName'];
 const ENVIRONMENT_NAME = /^[A-Z][A-Z0-9_]*$/;
 const WILDCARD = /^https:\/\/\*\.[a-z0-9-]+(\.[a-z0-9-]+)+(:\d+)?$/;
 
@@ -38,7 +28,8 @@ function secretProblems({ secrets, optionalSecrets }: JsonObject): string[] {
   const names = typeof secrets === 'object' && secrets !== null && !Array.isArray(secrets) ? secrets : {};
   if (secrets !== undefined && names !== secrets) problems.push('litegen.secrets is not an object');
   for (const [name, variables] of Object.entries(names)) {
-    if (!isListOf((item) => ENVIRONMENT_NAME.test(item), variables)) problems.push(`litegen.secrets.${name} is not a list of environment variables`);
+    if (!isListOf((item) => ENVIRONMENT_NAME.test(item), variables))
+      problems.push(`litegen.secrets.${name} is not a list of environment variables`);
   }
   if (optionalSecrets !== undefined && !isListOf((item) => Object.hasOwn(names, item), optionalSecrets)) {
     problems.push('litegen.optionalSecrets names something that is not in litegen.secrets');

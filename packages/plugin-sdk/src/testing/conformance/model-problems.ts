@@ -43,7 +43,8 @@ export function modelProblems(providerId: string, files: readonly ModelFile[]): 
       const operations = operationsOf(model);
       if (operations.length === 0) problems.push(`${model.id} offers no operation`);
       for (const operation of operations) {
-        if (!operation.startsWith(`${model.media_type}.`)) problems.push(`${model.id} is a ${model.media_type} model, but offers ${operation}`);
+        if (!operation.startsWith(`${model.media_type}.`))
+          problems.push(`${model.id} is a ${model.media_type} model, but offers ${operation}`);
       }
     }
   }

@@ -11,8 +11,7 @@ import { importPlugin, type ModelEntry, readManifest, readModels } from './packa
 import { leastSample, type Sample } from './samples.js';
 import { ConformanceFailure, type ConformanceSetup, demand, type RunningVendor } from './setup.js';
 
-/** Longest that the kit waits for one call of the plugin. */
-const PATIENCE_MS = 10_000;
+const DEFAULT_PATIENCE_MS = 10_000;
 const MAX_POLLS = 60;
 
 export type Outcome<T> = { readonly value: T } | { readonly error: unknown };
@@ -142,7 +141,7 @@ export class Rig {
   }
 
   private async try<T>(what: string, call: TestCall, run: () => Promise<T>): Promise<Trial<T>> {
-    const outcome = await outcomeOf(what, () => watched(this.sightings, run));
+    const outcome = await outcomeOf(what, this.setup.patienceMs ?? DEFAULT_PATIENCE_MS, () => watched(this.sightings, run));
     const trial = { what, call, outcome };
     this.trials.push(trial);
     return trial;
@@ -153,7 +152,7 @@ export class Rig {
     this.front.reset();
     const trial = await this.start(sample);
     demandReached(trial);
-    return { result: valueOf(trial), call: trial.call };
+    return { result: answerOf(trial), call: trial.call };
   }
 
   /** The operation of a healthy start, or undefined when the vendor is synchronous. */
@@ -164,7 +163,7 @@ export class Rig {
 
   async untilTerminal(sample: Sample, operation: Json): Promise<OperationStatus> {
     for (let polls = 0; polls < MAX_POLLS; polls += 1) {
-      const status = valueOf(await this.status(sample, operation));
+      const status = answerOf(await this.status(sample, operation));
       if (status.state !== 'pending') return status;
       await wait(10);
     }
@@ -177,9 +176,11 @@ function provider<Request>(provided: MediaProvider<Request> | undefined, media: 
   return provided;
 }
 
-async function outcomeOf<T>(what: string, run: () => Promise<T>): Promise<Outcome<T>> {
+async function outcomeOf<T>(what: string, patienceMs: number, run: () => Promise<T>): Promise<Outcome<T>> {
   const timer = new AbortController();
-  const late = wait(PATIENCE_MS, undefined, { signal: timer.signal }).then(() => demand(false, `${what} did not end within ${PATIENCE_MS} ms`));
+  const late = wait(patienceMs, undefined, { signal: timer.signal }).then(() =>
+    demand(false, `${what} did not end within ${patienceMs} ms`),
+  );
   late.catch(() => undefined);
   const outcome = (async () => run())().then(
     (value): Outcome<T> => ({ value }),
@@ -197,7 +198,7 @@ export function describeError(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
 
-export function valueOf<T>(trial: Trial<T>): T {
+export function answerOf<T>(trial: Trial<T>): T {
   if ('error' in trial.outcome) {
     const { error } = trial.outcome;
     if (error instanceof ConformanceFailure) throw error;
@@ -209,7 +210,10 @@ export function valueOf<T>(trial: Trial<T>): T {
 /** The error of a call that had to fail, which must be a `ProviderError`. */
 export function errorOf<T>(trial: Pick<Trial<T>, 'what' | 'outcome'>, under: string): ProviderError {
   const { outcome } = trial;
-  demand('error' in outcome, `${trial.what} under ${under} answered ${JSON.stringify('value' in outcome ? outcome.value : null)} instead of failing`);
+  demand(
+    'error' in outcome,
+    `${trial.what} under ${under} answered ${JSON.stringify('value' in outcome ? outcome.value : null)} instead of failing`,
+  );
   if (!ProviderError.is(outcome.error)) {
     const message = `${trial.what} under ${under} threw ${describeError(outcome.error)}, which is no ProviderError`;
     throw new ConformanceFailure(message, { cause: outcome.error });

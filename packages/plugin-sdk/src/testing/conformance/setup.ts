@@ -40,6 +40,8 @@ export interface ConformanceSetup {
   readonly seed?: number;
   /** How many requests are generated, over all models. Default 60. */
   readonly fuzzCases?: number;
+  /** How long one call of the plugin may take before it counts as hanging. Default 10,000. */
+  readonly patienceMs?: number;
 }
 
 export type CheckOutcome = 'passed' | 'not_applicable';

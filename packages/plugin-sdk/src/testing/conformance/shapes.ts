@@ -23,7 +23,9 @@ function mediaProblem(value: unknown, where: string): string | undefined {
   const media = fields(value);
   switch (media.kind) {
     case 'litegen.stored-media':
-      return /^(image|video|audio)\//.test(String(media.contentType)) ? undefined : `${where} is not media but ${String(media.contentType)}`;
+      return /^(image|video|audio)\//.test(String(media.contentType))
+        ? undefined
+        : `${where} is not media but ${String(media.contentType)}`;
     case 'url':
       if (typeof media.url !== 'string' || !URL.canParse(media.url)) return `${where}.url is not an absolute URL: ${String(media.url)}`;
       return /^https?:/.test(media.url) ? undefined : `${where}.url is not an http(s) URL`;
@@ -68,7 +70,8 @@ export function statusProblem(value: unknown): string | undefined {
   switch (status.state) {
     case 'pending': {
       const { progress } = status;
-      if (progress !== undefined && !(typeof progress === 'number' && progress >= 0 && progress <= 100)) return 'progress is not within 0–100';
+      if (progress !== undefined && !(typeof progress === 'number' && progress >= 0 && progress <= 100))
+        return 'progress is not within 0–100';
       if (!isAbsentOr('string', status.unrecognizedStatus)) return 'unrecognizedStatus is not a string';
       return isAbsentOr('number', status.pollAfterMs) ? undefined : 'pollAfterMs is not a number';
     }

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { PLUGIN_SPEC } from '../../../manifest.js';
-import { modelProblems } from '../model-problems.js';
 import { manifestProblems } from '../manifest-problems.js';
+import { modelProblems } from '../model-problems.js';
 import { importPlugin, packageDirectory, readManifest, readModelFiles, readModels, readPackage } from '../package.js';
 import { Rig } from '../rig.js';
 import { type ConformanceCheck, type ConformanceSetup, demand } from '../setup.js';
@@ -53,7 +53,10 @@ async function checkCreate(rig: Rig): Promise<'passed'> {
   demand(rig.sightings.length === 0, `create() opened ${rig.sightings.join(', ')}`);
   for (const { id, media_type, webhooks } of readModels(rig.setup)) {
     const provided = instance[media_type];
-    demand(typeof provided?.start === 'function', `${id} is a ${media_type} model, but create() returned no "${media_type}" with a start()`);
+    demand(
+      typeof provided?.start === 'function',
+      `${id} is a ${media_type} model, but create() returned no "${media_type}" with a start()`,
+    );
     demand(webhooks !== true || provided.parseWebhook !== undefined, `${id} says "webhooks: true", but there is no parseWebhook()`);
   }
   return 'passed';

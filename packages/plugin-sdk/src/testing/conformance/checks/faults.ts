@@ -29,7 +29,10 @@ function demandCode(what: string, fault: FaultCase, error: ProviderError, codes:
   demand(codes.includes(error.code), `${what} under ${fault.name} threw ${error.code} ("${error.message}"), not ${codes.join(' or ')}`);
   if (fault.retryAfterMs !== undefined && error.code === 'rate_limited') {
     const wanted = fault.retryAfterMs;
-    demand(error.retryAfterMs === wanted, `${what} under ${fault.name} says retryAfterMs ${error.retryAfterMs}, the vendor asked for ${wanted}`);
+    demand(
+      error.retryAfterMs === wanted,
+      `${what} under ${fault.name} says retryAfterMs ${error.retryAfterMs}, the vendor asked for ${wanted}`,
+    );
   }
 }
 
@@ -38,7 +41,10 @@ async function checkStart(rig: Rig, fault: FaultCase): Promise<CheckOutcome> {
     const submit = submitIndex(await rig.started(sample));
     // A request before the submit, such as an upload, fails in the same ways but never costs anything.
     for (const at of new Set([submit, 0])) {
-      rig.front.play(fault.fault((status) => rig.errorBody(status)), at);
+      rig.front.play(
+        fault.fault((status) => rig.errorBody(status)),
+        at,
+      );
       const trial = await rig.start(sample, strained(fault));
       const error = errorOf(trial, fault.name);
       demandCode(trial.what, fault, error, fault.codes);

@@ -1,7 +1,7 @@
 import { ProviderError } from '../../../errors.js';
 import type { Json, JsonObject } from '../../../json.js';
-import { describeError, Rig, submitIndex, type Trial } from '../rig.js';
 import { Random } from '../random.js';
+import { describeError, Rig, submitIndex, type Trial } from '../rig.js';
 import { fuzzedSample } from '../samples.js';
 import { type CheckOutcome, type ConformanceCheck, ConformanceFailure, type ConformanceSetup, demand } from '../setup.js';
 import { startProblem, statusProblem } from '../shapes.js';
@@ -14,8 +14,14 @@ const MAX_MUTATIONS = 120;
 export function fuzzChecks(setup: ConformanceSetup): ConformanceCheck[] {
   return [
     { name: 'fuzz: no request that the YAML allows makes it throw anything but ProviderError', run: () => Rig.use(setup, checkRequests) },
-    { name: 'fuzz: no JSON answer of the vendor makes start throw anything but ProviderError', run: () => Rig.use(setup, checkStartAnswers) },
-    { name: 'fuzz: no JSON answer of the vendor makes status throw anything but ProviderError', run: () => Rig.use(setup, checkStatusAnswers) },
+    {
+      name: 'fuzz: no JSON answer of the vendor makes start throw anything but ProviderError',
+      run: () => Rig.use(setup, checkStartAnswers),
+    },
+    {
+      name: 'fuzz: no JSON answer of the vendor makes status throw anything but ProviderError',
+      run: () => Rig.use(setup, checkStatusAnswers),
+    },
   ];
 }
 

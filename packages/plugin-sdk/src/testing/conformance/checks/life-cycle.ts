@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Json } from '../../../json.js';
 import type { OperationStatus } from '../../../result.js';
 import { entryUrl } from '../package.js';
-import { errorOf, Rig, submitIndex, valueOf } from '../rig.js';
+import { answerOf, errorOf, Rig, submitIndex } from '../rig.js';
 import type { Sample } from '../samples.js';
 import { type CheckOutcome, type ConformanceCheck, type ConformanceSetup, demand } from '../setup.js';
 import { startProblem, statusProblem } from '../shapes.js';
@@ -48,7 +48,7 @@ function demandSucceeded(sample: Sample, status: OperationStatus): void {
 
 function checkStatus(rig: Rig): Promise<CheckOutcome> {
   return forOperations(rig, async (sample, operation) => {
-    const first = valueOf(await rig.status(sample, operation));
+    const first = answerOf(await rig.status(sample, operation));
     const problem = statusProblem(first);
     demand(problem === undefined, `status of ${sample.model.id} answered badly: ${problem}`);
     demandSucceeded(sample, await rig.untilTerminal(sample, operation));
@@ -122,7 +122,7 @@ function checkAbortStatus(rig: Rig): Promise<CheckOutcome> {
 function checkCancel(rig: Rig): Promise<CheckOutcome> {
   return forOperations(rig, async (sample, operation) => {
     if (rig.instance()[sample.media]?.cancel === undefined) return 'not_applicable';
-    const answer = valueOf(await rig.cancel(sample, operation));
+    const answer = answerOf(await rig.cancel(sample, operation));
     demand(['cancelled', 'too_late', 'unsupported'].includes(answer), `cancel of ${sample.model.id} answered ${JSON.stringify(answer)}`);
     for (const kind of ['garbage', 'reset', 'status'] as const) {
       rig.front.play(kind === 'status' ? { kind, status: 500, body: {} } : { kind });
@@ -139,7 +139,7 @@ function checkCancel(rig: Rig): Promise<CheckOutcome> {
 async function checkCredential(rig: Rig): Promise<CheckOutcome> {
   if (rig.instance().check === undefined) return 'not_applicable';
   const healthy = await rig.credential();
-  if ('error' in healthy.outcome) valueOf(healthy);
+  if ('error' in healthy.outcome) answerOf(healthy);
   rig.front.play({ kind: 'status', status: 401, body: rig.errorBody(401) });
   const error = errorOf(await rig.credential(), 'HTTP 401');
   demand(error.code === 'authentication_failed', `check() maps 401 to ${error.code}, not to authentication_failed`);

@@ -21,7 +21,11 @@ async function exercise(rig: Rig): Promise<void> {
     const operation = 'value' in healthy.outcome && healthy.outcome.value.state === 'started' ? healthy.outcome.value.operation : undefined;
     if (operation !== undefined) await rig.status(sample, operation);
     for (const fault of FAULT_CASES) {
-      const play = (passed: number): void => rig.front.play(fault.fault((status) => rig.errorBody(status)), passed);
+      const play = (passed: number): void =>
+        rig.front.play(
+          fault.fault((status) => rig.errorBody(status)),
+          passed,
+        );
       play(submit);
       await rig.start(sample, strained(fault));
       play(0);
@@ -48,7 +52,8 @@ function leftBehind({ call, outcome }: Trial<unknown>): [string, unknown][] {
     ['its events', call.events],
   ];
   if ('error' in outcome) left.push(['its error', outcome.error]);
-  else if (typeof outcome.value === 'object' && outcome.value !== null && 'operation' in outcome.value) left.push(['its operation', outcome.value]);
+  else if (typeof outcome.value === 'object' && outcome.value !== null && 'operation' in outcome.value)
+    left.push(['its operation', outcome.value]);
   return left;
 }
 
@@ -59,7 +64,13 @@ async function checkSecrets(rig: Rig): Promise<CheckOutcome> {
   const setupLogs = rig.setupLogs.map((log) => ['create()', 'its logs', log] as const);
   const found = rig.trials.flatMap((trial) => leftBehind(trial).map(([where, value]) => [trial.what, where, value] as const));
   for (const [what, where, value] of [...setupLogs, ...found]) {
-    const text = inspect(value, { depth: 20, showHidden: true, maxStringLength: null, maxArrayLength: null, breakLength: Number.POSITIVE_INFINITY });
+    const text = inspect(value, {
+      depth: 20,
+      showHidden: true,
+      maxStringLength: null,
+      maxArrayLength: null,
+      breakLength: Number.POSITIVE_INFINITY,
+    });
     for (const [name, secret] of secrets) {
       demand(!formsOf(secret).some((form) => text.includes(form)), `${what} shows the secret "${name}" in ${where}`);
     }

@@ -1,5 +1,5 @@
 import type { RawDelivery } from '../../../provider.js';
-import { describeError, Rig, type Trial, valueOf } from '../rig.js';
+import { answerOf, describeError, Rig, type Trial } from '../rig.js';
 import { type CheckOutcome, type ConformanceCheck, type ConformanceSetup, demand } from '../setup.js';
 import { statusProblem } from '../shapes.js';
 
@@ -45,7 +45,7 @@ async function checkWebhooks(rig: Rig): Promise<CheckOutcome> {
     await rig.untilTerminal(sample, operation);
     const genuine = await delivery.call(rig.setup, operation, rig.secrets);
     const read = (raw: RawDelivery) => rig.parseWebhook(sample, raw, operation);
-    const result = valueOf(await read(genuine));
+    const result = answerOf(await read(genuine));
     demand(result !== null, `parseWebhook of ${sample.model.id} refused a genuine delivery`);
     const problem = statusProblem(result.status);
     demand(problem === undefined, `parseWebhook of ${sample.model.id} answered badly: ${problem}`);
@@ -57,7 +57,7 @@ async function checkWebhooks(rig: Rig): Promise<CheckOutcome> {
 
 function demandRefused(trial: Trial<{ readonly status: unknown } | null>, how: string): void {
   const { outcome } = trial;
-  if ('error' in outcome) demand(false, `${trial.what} threw ${describeError(outcome.error)} on a delivery ${how} instead of answering null`);
+  if ('error' in outcome)
+    demand(false, `${trial.what} threw ${describeError(outcome.error)} on a delivery ${how} instead of answering null`);
   demand(outcome.value === null, `${trial.what} believed a delivery ${how}`);
 }
-
