@@ -7,7 +7,9 @@ import type { MediaMemory } from './media.js';
 import { serverSentEvents } from './sse.js';
 
 const MAX_TEXT_BYTES = 1024 * 1024;
-const BASE64 = /^[A-Za-z0-9+/\s]+={0,2}\s*$/;
+const DATA_URL_PREFIX = /^data:[^,]{0,256};base64,/;
+/** Whole groups, the last of which may lack its padding. */
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?|[A-Za-z0-9+/]{4})$/;
 
 export interface ResponseOptions {
   readonly memory: MediaMemory;
@@ -88,8 +90,9 @@ export class TestResponse implements VendorResponse {
   }
 
   private decode(key: string, text: string): StoredMedia {
-    if (!BASE64.test(text)) throw this.broken(`its "${key}" is not base64`);
-    return this.options.memory.put(new Uint8Array(Buffer.from(text, 'base64')));
+    const base64 = text.replace(DATA_URL_PREFIX, '').replace(/\s+/g, '');
+    if (!BASE64.test(base64)) throw this.broken(`its "${key}" is not base64`);
+    return this.options.memory.put(new Uint8Array(Buffer.from(base64, 'base64')));
   }
 
   private async readAll(): Promise<Buffer> {

@@ -83,6 +83,24 @@ describe('createTestCall', () => {
     ]);
   });
 
+  it.each([
+    ['data:image/png;base64,QUJD', 'ABC'],
+    ['QU\nJD', 'ABC'],
+    ['QUI', 'AB'],
+    ['QUI=', 'AB'],
+    ['', undefined],
+    ['QUJDR', undefined],
+    ['QU-D', undefined],
+    ['QUI==', undefined],
+    ['data:image/png,QUJD', undefined],
+  ])('reads the base64 %j as the gateway does', async (text, expected) => {
+    const apiBase = await vendor((_request, response) => response.end(JSON.stringify({ image: text })));
+    const call = createTestCall({ apiBase });
+    const answer = (await call.fetch(apiBase)).json({ base64Keys: ['image'] });
+    if (expected === undefined) await expect(answer).rejects.toMatchObject({ code: 'invalid_response' });
+    else expect(Buffer.from(call.read(((await answer) as { image: StoredMedia }).image)).toString()).toBe(expected);
+  });
+
   it('holds back what the egress list does not name', async () => {
     const call = createTestCall({ egress: ['https://api.acme.test', 'https://*.acme-cdn.test'] });
     await expect(call.fetch('https://acme-cdn.test/x')).rejects.toMatchObject({ code: 'internal', charged: 'no' });

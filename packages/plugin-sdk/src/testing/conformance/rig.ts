@@ -8,7 +8,7 @@ import { watched } from '../network-watch.js';
 import { createTestCall, createTestSetup, type RecordedLog, type TestCall, type TestCallOptions } from '../test-call.js';
 import { FaultFront } from './fault-front.js';
 import { importPlugin, type ModelEntry, readManifest, readModels } from './package.js';
-import { leastSample, type Sample } from './samples.js';
+import { leastSample, type Sample, streamedSample } from './samples.js';
 import { ConformanceFailure, type ConformanceSetup, demand, type RunningVendor } from './setup.js';
 
 const DEFAULT_PATIENCE_MS = 10_000;
@@ -77,7 +77,7 @@ export class Rig {
     return watched(this.sightings, () => this.plugin.create(setup));
   }
 
-  /** One least request per model under test. */
+  /** One least request per model under test, and one that streams where the model can. */
   samples(): Sample[] {
     const wanted = this.setup.models;
     const chosen =
@@ -89,7 +89,7 @@ export class Rig {
             return model;
           });
     demand(chosen.length > 0, 'the YAML has no model to try');
-    return chosen.map(leastSample);
+    return chosen.flatMap((model) => [leastSample(model), streamedSample(model) ?? []].flat());
   }
 
   start(sample: Sample, options: TestCallOptions = {}): Promise<Trial<StartResult>> {

@@ -50,6 +50,13 @@ export function leastSample(model: ModelEntry): Sample {
   return build(model, { operation, prompt: 'a lighthouse in fog', n: 1, params: {}, inputs, extra: {}, partialImages: 0 });
 }
 
+/** The least request whose answer comes as a stream, when the model can stream. */
+export function streamedSample(model: ModelEntry): Sample | undefined {
+  const sample = leastSample(model);
+  if (sample.media !== 'image' || (model.streaming?.partial_images_max ?? 0) === 0) return undefined;
+  return { ...sample, request: { ...sample.request, partialImages: 1 } };
+}
+
 /** A request that the model's YAML allows, as odd as it may be. */
 export function fuzzedSample(model: ModelEntry, random: Random): Sample {
   const operation = random.pick(operationsOf(model)) ?? 'image.generate';
