@@ -5,4 +5,4 @@ export { type LinkOptions, LinkSigner } from './links.js';
 export { probeBlob } from './media-probe.js';
 export { extensionOf, sniffContentType } from './media-type.js';
 export { type SendBlobOptions, sendBlob } from './send-blob.js';
-export { StorageModule } from './storage.module.js';
+export { openBlobStore, StorageModule } from './storage.module.js';

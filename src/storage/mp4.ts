@@ -54,8 +54,8 @@ function milliseconds(duration: bigint, timescale: number): number {
   return Number((duration * 1000n + BigInt(timescale) / 2n) / BigInt(timescale));
 }
 
-/** Sound tracks have no size. A quarter turn in the matrix swaps the sides. */
-function trackSize(header: Buffer): { width: number; height: number } | undefined {
+/** The picture size in a `tkhd` box's content. Sound tracks have none. A quarter turn in the matrix swaps the sides. */
+export function trackSize(header: Buffer): { width: number; height: number } | undefined {
   const afterTimes = header[0] === 1 ? 36 : 24;
   const matrix = afterTimes + 16;
   const width = header.readUInt32BE(matrix + 36) >>> 16;

@@ -3,9 +3,12 @@ import { Clock } from '../common/index.js';
 import { CONFIG, type Config, ConfigError } from '../config/index.js';
 import { AssetsRepository } from './assets.repository.js';
 import { BlobStore } from './blob-store.port.js';
+import { EgressReferenceFetcher } from './egress-reference-fetcher.js';
 import { FilesController } from './files.controller.js';
 import { LinkSigner } from './links.js';
 import { LocalBlobStore, prepareTemporaryDirectory, temporaryDirectory } from './local-blob-store.js';
+import { ReferenceFetcher } from './reference-fetcher.port.js';
+import { ReferenceIngestion } from './reference-ingestion.js';
 import { S3BlobStore } from './s3-blob-store.js';
 
 /** Makes the store that the settings name, and its directories. */
@@ -29,7 +32,9 @@ export async function openBlobStore({ storage }: Pick<Config, 'storage'>, nowMs:
     { provide: BlobStore, inject: [CONFIG, Clock], useFactory: (config: Config, clock: Clock) => openBlobStore(config, clock.nowMs()) },
     AssetsRepository,
     LinkSigner,
+    { provide: ReferenceFetcher, useClass: EgressReferenceFetcher },
+    ReferenceIngestion,
   ],
-  exports: [BlobStore, AssetsRepository, LinkSigner],
+  exports: [BlobStore, AssetsRepository, LinkSigner, ReferenceIngestion],
 })
 export class StorageModule {}
