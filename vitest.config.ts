@@ -28,7 +28,7 @@ export default defineConfig({
   },
   test: {
     include: ['{src,packages,plugins,test}/**/*.spec.ts'],
-    exclude: ['**/node_modules/**', '**/dist/**', 'packages/create-plugin/template/**'],
+    exclude: ['**/node_modules/**', '**/dist/**', 'packages/create-plugin/template*/**'],
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/setup.ts'],
     pool: 'forks',

@@ -1,0 +1,40 @@
+// Compares what is generated and committed with what the built gateway generates now.
+//   node scripts/check-generated.mjs [--write]
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { buildIfStale } from './build.mjs';
+import { ROOT } from './files.mjs';
+
+/** Each command prints its file, and nothing else, on stdout. */
+const GENERATED = [
+  { file: 'docs/openapi.json', command: ['dist/src/cli.js', 'openapi'] },
+  { file: 'packages/plugin-sdk/schema/model.schema.json', command: ['dist/src/cli.js', 'model-schema'] },
+];
+
+function generate(command) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, command, {
+    cwd: ROOT,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  if (status !== 0) throw new Error(`node ${command.join(' ')} failed:\n${stderr}`);
+  return stdout;
+}
+
+buildIfStale();
+for (const { file, command } of GENERATED) {
+  const path = join(ROOT, file);
+  const committed = existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+  const current = generate(command);
+  if (committed === current) continue;
+  if (process.argv.includes('--write')) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, current);
+    console.log(`${file}: written`);
+    continue;
+  }
+  console.error(`${file}: ${committed === undefined ? 'missing' : 'not what the code generates now'}; npm run generate`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,19 @@
+// `npm run dev`: compiles on every save, and restarts the gateway when what it loaded has changed.
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { buildIfStale, workspaces } from './build.mjs';
+import { ROOT } from './files.mjs';
+
+buildIfStale();
+const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+const children = [
+  [tsc, '-b', '--watch', '--preserveWatchOutput', ...workspaces()],
+  [tsc, '-p', 'tsconfig.json', '--watch', '--preserveWatchOutput'],
+  ['--watch', '--watch-preserve-output', 'dist/src/main.js'],
+].map((args) => spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit' }));
+
+const stop = (signal) => {
+  for (const child of children) child.kill(signal);
+};
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => stop(signal));
+for (const child of children) child.on('exit', () => stop('SIGTERM'));

@@ -1,0 +1,43 @@
+// `npm test`: builds when due, runs Vitest, and ends stdout with the line `tests: N passed, N failed`.
+//   npm test -- [vitest filters]
+import { startVitest } from 'vitest/node';
+import { build, isStale } from './build.mjs';
+
+/** What cannot be counted as a test and yet went wrong: a file that did not load, a hook that threw, an unhandled rejection. */
+function countResults(vitest) {
+  const count = { passed: 0, failed: vitest.state.getUnhandledErrors().length, skipped: 0 };
+  for (const module of vitest.state.getTestModules()) {
+    let failedTests = 0;
+    for (const test of module.children.allTests()) {
+      const { state } = test.result();
+      if (state === 'passed') count.passed += 1;
+      else if (state === 'failed') failedTests += 1;
+      else count.skipped += 1;
+    }
+    const brokenSuites = [...module.children.allSuites()].filter((suite) => suite.errors().length > 0).length;
+    count.failed += failedTests + brokenSuites + (module.errors().length > 0 ? 1 : 0);
+  }
+  return count;
+}
+
+async function run() {
+  if (isStale()) build();
+  const vitest = await startVitest('test', process.argv.slice(2), { run: true, watch: false });
+  try {
+    return countResults(vitest);
+  } finally {
+    await vitest.close();
+  }
+}
+
+let count;
+try {
+  count = await run();
+} catch (error) {
+  console.error(error);
+  count = { passed: 0, failed: 1, skipped: 0 };
+}
+// No test at all is a failure too: a wrong filter must not look like success.
+const isGood = count.failed === 0 && count.passed > 0 && !process.exitCode;
+const line = `tests: ${count.passed} passed, ${count.failed} failed${count.skipped > 0 ? `, ${count.skipped} skipped` : ''}\n`;
+process.stdout.write(line, () => process.exit(isGood ? 0 : 1));

@@ -1,0 +1,69 @@
+import { resolve } from 'node:path';
+import { ESLint } from 'eslint';
+import { describe, expect, it } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const CLOCK = 'Time comes from common/clock.';
+const ENVIRONMENT = 'Only config reads the environment.';
+const NETWORK = 'Only security opens outbound connections.';
+
+/** Syntax alone is asked here: the planted files are in no program, so what needs types is off. */
+const eslint = new ESLint({
+  cwd: ROOT,
+  overrideConfig: [
+    {
+      files: ['**/*.ts'],
+      languageOptions: { parserOptions: { project: null } },
+      rules: Object.fromEntries(
+        ['no-floating-promises', 'no-misused-promises', 'await-thenable', 'switch-exhaustiveness-check', 'only-throw-error'].map((rule) => [
+          `@typescript-eslint/${rule}`,
+          'off',
+        ]),
+      ),
+    },
+  ],
+});
+
+async function complaints(path: string, text: string): Promise<string[]> {
+  const results = await eslint.lintText(`${text}\n`, { filePath: resolve(ROOT, path) });
+  return results.flatMap(({ messages }) => messages.map(({ message }) => message));
+}
+
+describe('time, settings and the network have one place', () => {
+  it.each([
+    ['src/costs/x.service.ts', 'export const now = Date.now();', CLOCK],
+    ['src/costs/x.service.ts', 'export const now = new Date();', CLOCK],
+    ['src/security/x.ts', 'export const now = new Date();', CLOCK],
+    ['src/costs/x.service.ts', 'export const key = process.env.KEY;', ENVIRONMENT],
+    ['src/main.ts', "import { env } from 'node:process';\nexport const key = env;", ENVIRONMENT],
+    ['src/costs/x.service.ts', "export const answer = fetch('https://example.test');", NETWORK],
+    ['src/costs/x.service.ts', "export const answer = globalThis.fetch('https://example.test');", NETWORK],
+    ['src/costs/x.service.ts', "import { request } from 'node:https';\nexport const ask = request;", NETWORK],
+    ['src/costs/x.service.ts', "import http from 'node:http';\nexport const ask = () => http.get('http://example.test');", NETWORK],
+    ['src/costs/x.service.ts', "import { Agent } from 'undici';\nexport const agent = Agent;", NETWORK],
+    ['src/costs/x.service.ts', "export const client = import('undici');", NETWORK],
+    ['src/config/x.ts', "import { connect } from 'node:net';\nexport const ask = connect;", NETWORK],
+    ['plugins/acme/src/index.ts', 'export const key = process.env.KEY;', 'A plugin gets options and secrets from its host.'],
+    [
+      'plugins/acme/src/index.ts',
+      "export const answer = fetch('https://example.test');",
+      'A plugin reaches the network through call.fetch.',
+    ],
+  ])('%s must not say %s', async (path, text, message) => {
+    expect(await complaints(path, text)).toEqual([message]);
+  });
+
+  it.each([
+    ['src/common/clock.ts', 'export const now = Date.now();'],
+    ['src/config/load.ts', 'export const key = process.env.KEY;'],
+    ['src/security/pools.ts', "import { Agent } from 'undici';\nexport const agent = Agent;"],
+    ['src/costs/x.service.spec.ts', "export const answer = fetch('https://example.test');"],
+    ['src/costs/x.service.ts', "import type { Dispatcher } from 'undici';\nexport type D = Dispatcher;"],
+    ['src/costs/x.service.ts', "import { createServer } from 'node:http';\nexport const serve = createServer;"],
+    ['src/costs/x.service.ts', "import { isIP, type Socket } from 'node:net';\nexport const check = (_s: Socket) => isIP;"],
+    ['src/costs/x.service.ts', 'export const then = new Date(0);'],
+    ['plugins/acme/src/index.ts', "export const answer = (call: { fetch(url: string): unknown }) => call.fetch('https://example.test');"],
+  ])('%s may say %s', async (path, text) => {
+    expect(await complaints(path, text)).toEqual([]);
+  });
+});
