@@ -1,0 +1,15 @@
+import type { ModelDefinition, Operation } from './schema/index.js';
+
+/** A model that callers can name: its capability YAML under the YAML's own keys, with defaults filled in. */
+export interface Model extends Readonly<ModelDefinition> {
+  readonly operations: Operation[];
+  /** Which layer the definition comes from; `operator` also when the operator only overrides keys of a plugin's model. */
+  readonly layer: 'plugin' | 'operator';
+  /** The file that was read last. */
+  readonly file: string;
+}
+
+/** The part of the id behind the provider. */
+export function bareName(model: Pick<Model, 'id'>): string {
+  return model.id.slice(model.id.indexOf('/') + 1);
+}
