@@ -1,7 +1,7 @@
 // `npm test`: builds when due, runs Vitest, and ends stdout with the line `tests: N passed, N failed`.
-//   npm test -- [vitest filters]
-import { startVitest } from 'vitest/node';
-import { build, isStale } from './build.mjs';
+//   npm test -- [what `vitest run` takes]
+import { parseCLI, startVitest } from 'vitest/node';
+import { buildIfStale } from './build.mjs';
 
 /** What cannot be counted as a test and yet went wrong: a file that did not load, a hook that threw, an unhandled rejection. */
 function countResults(vitest) {
@@ -21,8 +21,9 @@ function countResults(vitest) {
 }
 
 async function run() {
-  if (isStale()) build();
-  const vitest = await startVitest('test', process.argv.slice(2), { run: true, watch: false });
+  buildIfStale();
+  const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)]);
+  const vitest = await startVitest('test', filter, options);
   try {
     return countResults(vitest);
   } finally {
@@ -37,7 +38,7 @@ try {
   console.error(error);
   count = { passed: 0, failed: 1, skipped: 0 };
 }
-// No test at all is a failure too: a wrong filter must not look like success.
-const isGood = count.failed === 0 && count.passed > 0 && !process.exitCode;
+// A run that ended badly, or found nothing to run, must not look like success.
+if (count.failed === 0 && (count.passed === 0 || process.exitCode)) count.failed = 1;
 const line = `tests: ${count.passed} passed, ${count.failed} failed${count.skipped > 0 ? `, ${count.skipped} skipped` : ''}\n`;
-process.stdout.write(line, () => process.exit(isGood ? 0 : 1));
+process.stdout.write(line, () => process.exit(count.failed === 0 ? 0 : 1));
