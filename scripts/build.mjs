@@ -1,7 +1,7 @@
 // Builds the workspaces and then the gateway, and knows whether that is due.
 //   node scripts/build.mjs [--if-stale]
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ROOT } from './files.mjs';
@@ -72,7 +72,7 @@ function run(tool, args) {
   if (status !== 0) throw new Error(`${tool} ${args[0]} failed`);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   try {
     if (process.argv.includes('--if-stale')) buildIfStale();
     else build();
