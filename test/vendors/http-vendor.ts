@@ -124,6 +124,8 @@ export async function startHttpVendor(handle: VendorHandler, options: HttpVendor
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
   });
+  // Longer than any test, so that a client's pooled connection does not break on its own.
+  server.keepAliveTimeout = 600_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 
   return {

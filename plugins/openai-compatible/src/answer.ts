@@ -29,6 +29,7 @@ function mediaAt(link: string, server: Connection): MediaSource | undefined {
   if (inline) return { kind: 'bytes', data: Buffer.from(link.slice(inline[0].length), 'base64') };
   if (link === '' || !URL.canParse(link, server.baseUrl)) return undefined;
   const url = new URL(link, server.baseUrl);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return undefined;
   if (url.origin !== new URL(server.baseUrl).origin) return { kind: 'url', url: url.href };
   return { kind: 'url', url: url.href, headers: server.headers };
 }

@@ -1,3 +1,4 @@
+import type { JsonObject } from '@litegen/plugin-sdk';
 import { type HttpVendor, jsonReply, type ReceivedRequest, startHttpVendor, type VendorReply } from '../http-vendor.js';
 import { makePng, TINY_GIF, TINY_JPEG, TINY_WEBP } from '../media.js';
 import { MODELS, OUTPUT_TOKENS, PARTIAL_IMAGE_TOKENS } from './rules.js';
@@ -34,7 +35,7 @@ export interface OpenAiVendor extends HttpVendor {
 }
 
 /** The error body of OpenAI, also for injected faults. */
-export function openAiError(message: string, details: object = {}): { error: object } {
+export function openAiError(message: string, details: JsonObject = {}): JsonObject {
   return { error: { message, type: 'invalid_request_error', param: null, code: null, ...details } };
 }
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { JsonObject } from '@litegen/plugin-sdk';
 import { Ajv, type ValidateFunction } from 'ajv';
 import { imageSize } from 'image-size';
 import type { ReceivedRequest } from '../http-vendor.js';
@@ -9,7 +10,7 @@ export class Refusal extends Error {
   constructor(
     readonly status: number,
     message: string,
-    readonly details: { type?: string; param?: string | null; code?: string | null; moderation_details?: unknown } = {},
+    readonly details: { type?: string; param?: string | null; code?: string | null; moderation_details?: JsonObject } = {},
   ) {
     super(message);
   }
