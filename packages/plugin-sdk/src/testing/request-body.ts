@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { JsonBody, MultipartPart, VendorRequestInit } from '../context.js';
 import type { InputMedia, MediaText } from '../request.js';
 
@@ -27,23 +28,29 @@ function isInputMedia(value: MultipartPart['value']): value is InputMedia {
   return typeof value === 'object' && 'read' in value;
 }
 
+/** Names and file names as the HTML Standard escapes them in `multipart/form-data`. */
+function quoted(text: string): string {
+  return `"${text.replaceAll('\n', '%0A').replaceAll('\r', '%0D').replaceAll('"', '%22')}"`;
+}
+
+async function encodePart(part: MultipartPart): Promise<Uint8Array> {
+  const { name, value } = part;
+  const media = isInputMedia(value) ? value : undefined;
+  const contentType = part.contentType ?? media?.contentType ?? (typeof value === 'string' ? undefined : 'application/octet-stream');
+  const extension = contentType?.split('/')[1]?.match(/^[a-z0-9]+/)?.[0] ?? 'bin';
+  const filename = part.filename ?? (typeof value === 'string' ? undefined : `${media?.role ?? name}.${extension}`);
+  const disposition = `Content-Disposition: form-data; name=${quoted(name)}${filename === undefined ? '' : `; filename=${quoted(filename)}`}`;
+  const head = contentType === undefined ? disposition : `${disposition}\r\nContent-Type: ${contentType}`;
+  const data = isInputMedia(value) ? await value.read() : Buffer.from(value);
+  return Buffer.concat([Buffer.from(`${head}\r\n\r\n`), data]);
+}
+
 async function encodeMultipart(parts: readonly MultipartPart[]): Promise<EncodedBody> {
-  const form = new FormData();
-  for (const part of parts) {
-    const { name, value } = part;
-    if (typeof value === 'string' && part.filename === undefined && part.contentType === undefined) {
-      form.append(name, value);
-      continue;
-    }
-    const media = isInputMedia(value) ? value : undefined;
-    const data = isInputMedia(value) ? await value.read() : value;
-    const type = part.contentType ?? media?.contentType ?? '';
-    const extension = type.split('/')[1]?.replace(/[^a-z0-9].*$/, '') ?? 'bin';
-    const content = typeof data === 'string' ? data : new Uint8Array(data);
-    form.append(name, new Blob([content], { type }), part.filename ?? `${media?.role ?? name}.${extension}`);
-  }
-  const encoded = new Response(form);
-  return { contentType: encoded.headers.get('content-type') ?? undefined, data: new Uint8Array(await encoded.arrayBuffer()) };
+  const boundary = `litegen-${randomUUID()}`;
+  const pieces: Uint8Array[] = [];
+  for (const part of parts) pieces.push(Buffer.from(`--${boundary}\r\n`), await encodePart(part), Buffer.from('\r\n'));
+  pieces.push(Buffer.from(`--${boundary}--\r\n`));
+  return { contentType: `multipart/form-data; boundary=${boundary}`, data: Buffer.concat(pieces) };
 }
 
 /** The bytes to send for a request, with every {@link MediaText} written out. */

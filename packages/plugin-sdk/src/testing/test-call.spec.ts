@@ -50,12 +50,17 @@ describe('createTestCall', () => {
     const multipart = [
       { name: 'prompt', value: 'fog' },
       { name: 'image[]', value: testInput({ bytes: PNG_1X1 }), filename: 'a.png' },
+      { name: 'settings "x"', value: '{}', contentType: 'application/json' },
       { name: 'raw', value: new Uint8Array([65, 66]), contentType: 'application/x-raw' },
     ];
     const echo = (await (await call.fetch(`${apiBase}/edits`, { multipart })).json()) as { type: string; body: string };
     expect(echo.type).toMatch(/^multipart\/form-data; boundary=/);
     expect(echo.body).toMatch(/name="prompt"\r\n\r\nfog\r\n/);
     expect(echo.body).toMatch(/name="image\[\]"; filename="a.png"\r\nContent-Type: image\/png\r\n\r\n\x89PNG/i);
+    expect(echo.body).toMatch(/name="settings %22x%22"\r\nContent-Type: application\/json\r\n\r\n{}\r\n/);
+    const form = await new Response(Buffer.from(echo.body, 'latin1'), { headers: { 'content-type': echo.type } }).formData();
+    expect([...form.keys()]).toEqual(['prompt', 'image[]', 'settings "x"', 'raw']);
+    expect(new Uint8Array(await (form.get('image[]') as File).arrayBuffer())).toEqual(PNG_1X1);
     expect(echo.body).toMatch(/name="raw"; filename="raw.x"\r\nContent-Type: application\/x-raw\r\n\r\nAB/i);
   });
 

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { Ajv } from 'ajv';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { JsonObject } from '../../json.js';
 import { type ModelFile, operationsOf } from './package.js';
@@ -9,7 +9,7 @@ const SCHEMA = new URL('../../../schema/model.schema.json', import.meta.url);
 
 function schemaProblems(files: readonly ModelFile[]): string[] {
   if (!existsSync(SCHEMA)) return [];
-  const ajv = new Ajv({ allErrors: true, strict: false });
+  const ajv = new Ajv2020({ allErrors: true, strict: false });
   addFormats.default(ajv);
   const validate = ajv.compile(JSON.parse(readFileSync(SCHEMA, 'utf8')) as JsonObject);
   return files.flatMap(({ path, content }) => {

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { ProviderError } from '../../errors.js';
-import type { Json } from '../../json.js';
+import type { Json, JsonObject } from '../../json.js';
 import type { PluginManifest } from '../../manifest.js';
 import type { MediaProvider, PluginInstance, ProviderPlugin, RawDelivery, WebhookResult } from '../../provider.js';
 import type { CancelResult, OperationStatus, StartResult } from '../../result.js';
@@ -61,18 +61,23 @@ export class Rig {
     }
   }
 
+  get options(): JsonObject {
+    const { options = {} } = this.setup;
+    return typeof options === 'function' ? options(this.front.url) : options;
+  }
+
   get apiBase(): string {
     return this.front.url + (this.setup.apiBasePath ?? '');
   }
 
   /** Only the played vendor can be reached, so that no check ever calls a real one. */
   call(options: TestCallOptions = {}): TestCall {
-    return createTestCall({ secrets: this.secrets, options: this.setup.options, apiBase: this.apiBase, ...options });
+    return createTestCall({ secrets: this.secrets, options: this.options, apiBase: this.apiBase, ...options });
   }
 
   /** A plugin as a process that has just started would make it. */
   instance(): PluginInstance {
-    const setup = createTestSetup(this.manifest.id, this.setup.options);
+    const setup = createTestSetup(this.manifest.id, this.options);
     this.setupLogs.push(setup.logs);
     return watched(this.sightings, () => this.plugin.create(setup));
   }

@@ -28,8 +28,8 @@ export interface ConformanceSetup {
   readonly apiBasePath?: string;
   /** By the manifest's names. Default: a made-up value for each. */
   readonly secrets?: Readonly<Record<string, string>>;
-  /** The operator's `providers.<id>.options`. */
-  readonly options?: JsonObject;
+  /** The operator's `providers.<id>.options`; a function when they hold further addresses of the vendor. */
+  readonly options?: JsonObject | ((publicUrl: string) => JsonObject);
   /** Ids of the models that the life-cycle and fault checks use. Default: the first of each media type. */
   readonly models?: readonly string[];
   /** The vendor's own error body for an HTTP status. Default: `{"error":{"message":…}}`. */

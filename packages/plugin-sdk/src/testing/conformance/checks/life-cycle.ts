@@ -71,7 +71,7 @@ function checkOperation(rig: Rig): Promise<CheckOutcome> {
       operation,
       apiBase: rig.apiBase,
       secrets: rig.secrets,
-      options: rig.setup.options ?? {},
+      options: rig.options,
     });
     demandSucceeded(sample, status);
     return 'passed';
