@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { scaffold } from '../../../../create-plugin/src/scaffold.js';
@@ -256,8 +258,11 @@ async function plant(directory: string, { file, from, to }: Pick<Break, 'file' |
 
 describe('the conformance kit', () => {
   beforeAll(async () => {
+    // The second process has no loader for TypeScript, so it runs what is built.
+    const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
+    execFileSync(process.execPath, [tsc, '-b', SDK]);
     root = await mkdtemp(join(tmpdir(), 'litegen-conformance-'));
-  });
+  }, 120_000);
   afterAll(() => rm(root, { recursive: true }));
 
   it('passes a plugin that keeps the contract', { timeout: 60_000 }, async () => {

@@ -13,7 +13,7 @@ function isListOf(test: (item: string) => boolean, value: unknown): boolean {
 
 function isEgress(entry: string): boolean {
   if (entry === '$api_base' || WILDCARD.test(entry)) return true;
-  return /^https?:\/\//.test(entry) && URL.canParse(entry) && new URL(entry).origin === entry;
+  return /^https?:\/\/[^*]+$/.test(entry) && URL.canParse(entry) && new URL(entry).origin === entry;
 }
 
 function pathProblems(directory: string, key: string, value: unknown): string[] {

@@ -94,9 +94,10 @@ function inputsOf(model: ModelEntry, operation: Operation, random: Random): Inpu
     const where = random.pick([{}, { sourceUrl: `https://files.example/${id}.png` }, { publicUrl: `https://gateway.example/${id}` }]);
     inputs.push(testInput({ role, width: OUTPUT_PIXELS, height: OUTPUT_PIXELS, ...where }));
   };
-  const roles = operation === 'image.generate' ? [] : Object.entries(model.ref_inputs?.roles ?? {});
+  const roles = Object.entries(model.ref_inputs?.roles ?? {});
   for (const [role, { min_count = 0, max_count = 1 }] of roles) {
-    const count = random.integer(min_count, Math.max(min_count, max_count));
+    // A picture from text takes no more references than the model insists on.
+    const count = operation === 'image.generate' ? min_count : random.integer(min_count, Math.max(min_count, max_count));
     for (let added = 0; added < count && inputs.length < most; added += 1) add(role);
   }
   if (operation === 'image.edit' && inputs.length === 0) add(roles[0]?.[0] ?? 'init');
