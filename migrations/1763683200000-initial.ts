@@ -32,7 +32,7 @@ const UP: readonly string[] = [
     metadata TEXT, hold_micros BIGINT NOT NULL, hold_state TEXT NOT NULL, cost_micros BIGINT, cost_source TEXT, usage TEXT,
     error_code TEXT, error_message TEXT, error_details TEXT,
     attempt_count INTEGER NOT NULL DEFAULT 0, attempt_id TEXT, lease_owner TEXT, lease_token BIGINT NOT NULL DEFAULT 0,
-    lease_until BIGINT, next_run_at BIGINT, poll_count INTEGER NOT NULL DEFAULT 0, deadline_at BIGINT NOT NULL,
+    next_run_at BIGINT, due_at BIGINT, poll_count INTEGER NOT NULL DEFAULT 0, deadline_at BIGINT NOT NULL,
     cancel_requested_at BIGINT, request_id TEXT, trace_parent TEXT,
     created_at BIGINT NOT NULL, started_at BIGINT, completed_at BIGINT, updated_at BIGINT NOT NULL, deleted_at BIGINT)`,
   'CREATE INDEX generations_by_tenant ON generations (org_id, app_id, created_at, id)',

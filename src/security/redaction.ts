@@ -43,7 +43,8 @@ export function redactPaths(): string[] {
 
 /** Runs that only encoded files have. A SHA-256 in hex is 64 characters, a signed JWT part rarely more than 120. */
 const BASE64_RUN = /(?:data:[\w.+-]+\/[\w.+-]+;base64,)?[A-Za-z0-9+/_-]{160,}={0,2}/g;
-const CREDENTIAL = /\b(Bearer|Basic|Key|Token)\s+[A-Za-z0-9._~+/:-]{8,}=*/gi;
+/** Long enough and with a digit, so that "key reference_images" stays a sentence. */
+const CREDENTIAL = /\b(Bearer|Basic|Key|Token)\s+(?=\S*\d)[A-Za-z0-9._~+/:-]{12,}=*/gi;
 
 const escapePattern = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 

@@ -1,0 +1,43 @@
+import { type DynamicModule, Module, ValidationPipe } from '@nestjs/common';
+import { APP_PIPE } from '@nestjs/core';
+import { ScheduleModule } from '@nestjs/schedule';
+import { OpenTelemetryModule } from 'nestjs-otel';
+import { MIGRATIONS } from '../migrations/index.js';
+import { ApiKeyEntity, AuthModule } from './auth/index.js';
+import { type Config, ConfigModule } from './config/index.js';
+import { DatabaseModule } from './database/index.js';
+import { AttemptEntity, GenerationEntity, GenerationsModule } from './generations/index.js';
+import { ErrorFilter, ErrorResponder } from './http/error.filter.js';
+import { validationError } from './http/validation.js';
+import { MetricsModule } from './metrics/index.js';
+import { type SecretRegistry, SecurityModule } from './security/index.js';
+import { AssetEntity } from './storage/index.js';
+
+/** The house: every module in its place. */
+@Module({})
+export class AppModule {
+  static with(config: Config, secrets: SecretRegistry): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.with(config),
+        SecurityModule.with(secrets),
+        DatabaseModule.with([ApiKeyEntity, AssetEntity, AttemptEntity, GenerationEntity], MIGRATIONS),
+        MetricsModule,
+        OpenTelemetryModule.forRoot(),
+        ScheduleModule.forRoot(),
+        AuthModule,
+        GenerationsModule,
+      ],
+      providers: [
+        ErrorFilter,
+        ErrorResponder,
+        {
+          provide: APP_PIPE,
+          useFactory: () =>
+            new ValidationPipe({ whitelist: true, forbidNonWhitelisted: true, transform: true, stopAtFirstError: true, exceptionFactory: validationError }),
+        },
+      ],
+    };
+  }
+}

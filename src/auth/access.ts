@@ -1,0 +1,35 @@
+import { RouteConfig } from '@nestjs/platform-fastify';
+import type { FastifyRequest } from 'fastify';
+import type { Principal, Scope } from './principal.js';
+
+/** Who may use a route. A route that does not say so stops the start. */
+export type Access =
+  /** Anybody, without a key. */
+  | { readonly kind: 'public' }
+  | { readonly kind: 'scope'; readonly scope: Scope };
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access;
+  }
+  interface FastifyRequest {
+    /** Set by the authentication hook on every route that is not public. */
+    principal?: Principal;
+  }
+}
+
+/** The caller's key must carry the scope. */
+export function Scoped(scope: Scope): MethodDecorator {
+  return RouteConfig({ access: { kind: 'scope', scope } satisfies Access });
+}
+
+/** No key is asked for. */
+export function Public(): MethodDecorator {
+  return RouteConfig({ access: { kind: 'public' } satisfies Access });
+}
+
+/** The caller of a route that is not public. */
+export function principalOf(request: FastifyRequest): Principal {
+  if (request.principal === undefined) throw new Error(`The route ${request.routeOptions.url} is public and has no principal`);
+  return request.principal;
+}

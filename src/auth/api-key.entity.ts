@@ -1,0 +1,77 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** A key of an application. Only its hash is stored. */
+@Entity('api_keys')
+export class ApiKeyEntity {
+  @PrimaryColumn('text')
+  id!: string;
+
+  @Column('text', { name: 'org_id' })
+  orgId!: string;
+
+  @Column('text', { name: 'app_id' })
+  appId!: string;
+
+  /** For the time when people own keys. */
+  @Column('text', { name: 'owner_user_id', nullable: true })
+  ownerUserId!: string | null;
+
+  @Column('text')
+  name!: string;
+
+  /** `pk_live_…`: names the key in public. */
+  @Column('text', { name: 'public_id' })
+  publicId!: string;
+
+  /** HMAC-SHA-256 of the secret, hex. */
+  @Column('text', { name: 'key_hash' })
+  keyHash!: string;
+
+  /** The secret's first characters, to recognise it by. */
+  @Column('text', { name: 'key_prefix' })
+  keyPrefix!: string;
+
+  /** The secret before the last rotation, until it expires. */
+  @Column('text', { name: 'previous_key_hash', nullable: true })
+  previousKeyHash!: string | null;
+
+  @Column('bigint', { name: 'previous_expires_at', nullable: true })
+  previousExpiresAt!: number | null;
+
+  /** Comma-separated. */
+  @Column('text')
+  scopes!: string;
+
+  @Column('simple-json', { name: 'allowed_models', nullable: true })
+  allowedModels!: string[] | null;
+
+  @Column('bigint', { name: 'token_quota_micros', nullable: true })
+  tokenQuotaMicros!: number | null;
+
+  @Column('bigint', { name: 'used_micros' })
+  usedMicros!: number;
+
+  @Column('bigint', { name: 'held_micros' })
+  heldMicros!: number;
+
+  @Column('integer', { name: 'rpm_limit', nullable: true })
+  rpmLimit!: number | null;
+
+  @Column('text', { name: 'webhook_url', nullable: true })
+  webhookUrl!: string | null;
+
+  @Column('boolean', { name: 'is_active' })
+  isActive!: boolean;
+
+  @Column('bigint', { name: 'expires_at', nullable: true })
+  expiresAt!: number | null;
+
+  @Column('bigint', { name: 'last_used_at', nullable: true })
+  lastUsedAt!: number | null;
+
+  @Column('bigint', { name: 'created_at' })
+  createdAt!: number;
+
+  @Column('bigint', { name: 'updated_at' })
+  updatedAt!: number;
+}

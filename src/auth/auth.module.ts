@@ -1,0 +1,13 @@
+import { Module } from '@nestjs/common';
+import { ApiKeysController } from './api-keys.controller.js';
+import { ApiKeysRepository } from './api-keys.repository.js';
+import { ApiKeysService } from './api-keys.service.js';
+import { AuthService } from './auth.service.js';
+
+/** Who is calling, and the keys they call with. */
+@Module({
+  controllers: [ApiKeysController],
+  providers: [ApiKeysRepository, ApiKeysService, AuthService],
+  exports: [AuthService],
+})
+export class AuthModule {}

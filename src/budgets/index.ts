@@ -1,0 +1,2 @@
+export * from './budgets.module.js';
+export * from './key-budget.repository.js';

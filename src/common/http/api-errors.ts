@@ -1,0 +1,77 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiProperty, ApiPropertyOptional, ApiResponse } from '@nestjs/swagger';
+
+class ProviderErrorDetail {
+  @ApiPropertyOptional({ description: 'The vendor’s own code.' })
+  code?: string;
+
+  @ApiProperty()
+  message!: string;
+
+  @ApiPropertyOptional({ type: 'integer', description: 'The HTTP status that the vendor answered with.' })
+  status?: number;
+}
+
+export class ErrorDetail {
+  @ApiProperty({ example: 'There is no model "mock/pant". Did you mean mock/paint?' })
+  message!: string;
+
+  @ApiProperty({ example: 'invalid_request_error' })
+  type!: string;
+
+  @ApiProperty({ description: 'Stable; see docs/errors.md.', example: 'model_not_found' })
+  code!: string;
+
+  @ApiProperty({ type: String, nullable: true, description: 'Path of the field that is wrong.', example: 'model' })
+  param!: string | null;
+
+  @ApiProperty({ type: 'integer', example: 404 })
+  status!: number;
+
+  @ApiPropertyOptional()
+  request_id?: string;
+
+  @ApiPropertyOptional()
+  model?: string;
+
+  @ApiPropertyOptional()
+  provider?: string;
+
+  @ApiPropertyOptional({ type: ProviderErrorDetail })
+  provider_error?: ProviderErrorDetail;
+
+  @ApiPropertyOptional({ description: 'The generation that failed; it can be looked up.' })
+  generation_id?: string;
+
+  @ApiPropertyOptional({ description: 'What would be accepted.', type: 'array', items: { anyOf: [{ type: 'string' }, { type: 'number' }] } })
+  accepted?: (string | number)[];
+}
+
+/** Every failure has this shape. */
+export class ErrorResponse {
+  @ApiProperty({ type: ErrorDetail })
+  error!: ErrorDetail;
+}
+
+const DESCRIPTIONS: Readonly<Record<number, string>> = {
+  400: 'The request is wrong; `error.param` names the field.',
+  401: 'No API key, or one that is not valid.',
+  402: 'The key’s quota does not cover the price.',
+  403: 'The key may not do this.',
+  404: 'There is no such thing for this key.',
+  409: 'Not possible in the present state.',
+  413: 'The body is too large.',
+  416: 'The range lies outside the file.',
+  424: 'The model’s provider is not configured.',
+  429: 'Too many requests; `Retry-After` says when to come back.',
+  502: 'The vendor failed.',
+  503: 'Not available right now.',
+  504: 'The vendor did not finish in time.',
+};
+
+/** Documents failures in the one envelope that all of them have. */
+export function ApiErrors(...statuses: number[]): MethodDecorator & ClassDecorator {
+  return applyDecorators(
+    ...statuses.map((status) => ApiResponse({ status, type: ErrorResponse, description: DESCRIPTIONS[status] ?? 'The request failed.' })),
+  );
+}

@@ -1,0 +1,190 @@
+import type { JsonObject, Operation } from '@litegen/plugin-sdk';
+import { Inject, Injectable } from '@nestjs/common';
+import { mayUseModel, type Principal } from '../auth/index.js';
+import { CatalogService, type Model, type Plan, planRequest } from '../catalog/index.js';
+import { ApiError, Clock, newId } from '../common/index.js';
+import { CONFIG, type Config } from '../config/index.js';
+import { CostsService, type Quote } from '../costs/index.js';
+import { ProviderRegistry } from '../providers/index.js';
+import { type AssetEntity, type IngestedReference, ReferenceIngestion, type ReferenceSource } from '../storage/index.js';
+import { currentTraceParent } from '../tracing/index.js';
+import { GenerationEntity } from './generation.entity.js';
+import type { MediaType } from './generation.types.js';
+
+/** A request for media in the engine's terms, as every door makes one. */
+export interface GenerationCommand {
+  readonly principal: Principal;
+  readonly requestId: string;
+  readonly operation: Operation;
+  /** As the caller wrote it: an id, an alias or a bare name. */
+  readonly model: string;
+  readonly prompt: string;
+  readonly n: number;
+  /** YAML parameter name → value; sizes as `WxH` or `auto`. */
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly references: readonly CommandReference[];
+  readonly extra?: JsonObject;
+  /** Top-level keys that no dialect knows. */
+  readonly unknown: Readonly<Record<string, unknown>>;
+  /** Fields that the gateway itself takes care of, for the receipt: name → who or what serves it. */
+  readonly gateway: readonly string[];
+  readonly strict: boolean;
+  readonly user?: string;
+  readonly metadata?: JsonObject;
+  readonly partialImages: number;
+}
+
+export interface CommandReference {
+  readonly role?: string;
+  readonly source: ReferenceSource;
+}
+
+export interface Planned {
+  readonly model: Model;
+  readonly plan: Plan;
+  readonly quote: Quote;
+}
+
+/** Turns a command into a validated, priced row that can be committed. Calls no vendor. */
+@Injectable()
+export class AdmissionService {
+  constructor(
+    private readonly catalog: CatalogService,
+    private readonly registry: ProviderRegistry,
+    private readonly costs: CostsService,
+    private readonly references: ReferenceIngestion,
+    private readonly clock: Clock,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  /** The same judgement serves a request and a quote. @throws ApiError for everything that is wrong with the request */
+  plan(command: GenerationCommand): Planned {
+    const model = this.resolveModel(command);
+    const plan = planRequest(
+      model,
+      {
+        operation: command.operation,
+        prompt: command.prompt,
+        n: command.n,
+        params: command.params,
+        references: command.references.map(({ role }) => ({ role })),
+        extra: command.extra,
+        unknown: command.unknown,
+        gateway: command.gateway,
+      },
+      { strict: command.strict },
+    );
+    return { model, plan, quote: this.costs.quote(plan) };
+  }
+
+  private resolveModel(command: GenerationCommand): Model {
+    const { model } = this.catalog.resolve(command.model, { now: this.clock.now(), available: (provider) => this.isConfigured(provider) });
+    if (!mayUseModel(command.principal, model.id)) {
+      throw new ApiError('model_not_allowed', `This API key may not use the model ${model.id}.`, { param: 'model', model: model.id });
+    }
+    if (!this.isConfigured(model.provider)) {
+      const missing = this.registry.missing(model.provider);
+      throw new ApiError(
+        'provider_not_configured',
+        `The provider ${model.provider} of the model ${model.id} is not configured${missing === undefined ? '' : `: ${missing}`}.`,
+        { param: 'model', model: model.id, provider: model.provider },
+      );
+    }
+    return model;
+  }
+
+  private isConfigured(providerId: string): boolean {
+    return this.registry.get(providerId)?.configured === true;
+  }
+
+  /** Fetches and stores the references, each checked before the vendor could see it. @throws ApiError */
+  async row(command: GenerationCommand, { model, plan, quote }: Planned): Promise<{ generation: GenerationEntity; inputs: AssetEntity[] }> {
+    const nowMs = this.clock.nowMs();
+    const mediaType: MediaType = command.operation === 'video.generate' ? 'video' : 'image';
+    const kept = plan.references;
+    const ingested = await Promise.all(
+      kept.map(({ index }) => this.ingest(command.references[index]?.source, index, mediaType)),
+    );
+    const { config, principal } = { config: this.config, principal: command.principal };
+    const deadlineSeconds =
+      model.limits?.deadline_seconds ?? (mediaType === 'video' ? config.engine.video_deadline_seconds : config.engine.image_deadline_seconds);
+    const generation = Object.assign(new GenerationEntity(), {
+      id: newId(mediaType === 'video' ? 'litegen-vid' : 'litegen-img'),
+      orgId: principal.orgId,
+      appId: principal.appId,
+      keyId: principal.keyId ?? null,
+      endUser: command.user ?? null,
+      operation: command.operation,
+      mediaType,
+      model: model.id,
+      requestedModel: command.model,
+      provider: model.provider,
+      status: 'queued' as const,
+      progress: 0,
+      request: {
+        prompt: plan.prompt,
+        n: plan.n,
+        params: plan.params,
+        extra: plan.extra,
+        inputRoles: kept.map(({ role }) => role),
+        partialImages: command.partialImages,
+        strict: command.strict,
+      },
+      receipt: plan.receipt,
+      quote,
+      metadata: command.metadata ?? null,
+      holdMicros: quote.ceilingMicros,
+      holdState: 'held' as const,
+      costMicros: null,
+      costSource: null,
+      usage: null,
+      errorCode: null,
+      errorMessage: null,
+      errorDetails: null,
+      attemptCount: 0,
+      attemptId: null,
+      leaseOwner: null,
+      leaseToken: 0,
+      nextRunAt: nowMs,
+      dueAt: null,
+      pollCount: 0,
+      deadlineAt: nowMs + deadlineSeconds * 1000,
+      cancelRequestedAt: null,
+      requestId: command.requestId,
+      traceParent: currentTraceParent(),
+      createdAt: nowMs,
+      startedAt: null,
+      completedAt: null,
+      updatedAt: nowMs,
+      deletedAt: null,
+    });
+    return { generation, inputs: ingested.map((reference, position) => inputAsset(generation, reference, kept[position]?.role ?? null, position)) };
+  }
+
+  private ingest(source: ReferenceSource | undefined, index: number, mediaType: MediaType): Promise<IngestedReference> {
+    if (source === undefined) throw new Error(`The plan names reference ${index}, which the command does not have`);
+    return this.references.ingest(source, { param: `reference_images[${index}]`, allowVideo: mediaType === 'video' });
+  }
+}
+
+function inputAsset(generation: GenerationEntity, { blob, sourceUrl }: IngestedReference, role: string | null, position: number): AssetEntity {
+  return {
+    id: newId('asset'),
+    orgId: generation.orgId,
+    appId: generation.appId,
+    generationId: generation.id,
+    direction: 'input',
+    position,
+    role,
+    sha256: blob.sha256,
+    contentType: blob.contentType,
+    bytes: blob.bytes,
+    width: blob.width ?? null,
+    height: blob.height ?? null,
+    durationMs: null,
+    revisedPrompt: null,
+    sourceUrl: sourceUrl ?? null,
+    createdAt: generation.createdAt,
+  };
+}
+

@@ -1,0 +1,41 @@
+import { Module } from '@nestjs/common';
+import { BudgetsModule } from '../budgets/index.js';
+import { CatalogModule } from '../catalog/index.js';
+import { CostsModule } from '../costs/index.js';
+import { ProvidersModule } from '../providers/index.js';
+import { StorageModule } from '../storage/index.js';
+import { AdmissionService } from './admission.service.js';
+import { CallbacksController } from './callbacks.controller.js';
+import { CallbacksService } from './callbacks.service.js';
+import { Dispatcher } from './dispatcher.service.js';
+import { GenerationSignals } from './generation-signals.js';
+import { GenerationsRepository } from './generations.repository.js';
+import { GenerationsService } from './generations.service.js';
+import { LeaseKeeper } from './lease-keeper.service.js';
+import { Settler } from './settler.service.js';
+import { VendorCalls } from './vendor-calls.service.js';
+import { Waiters } from './waiters.service.js';
+import { Watcher } from './watcher.service.js';
+import { Worker } from './worker.service.js';
+
+/** The engine: one state machine for every generation. */
+@Module({
+  imports: [BudgetsModule, CatalogModule, CostsModule, ProvidersModule, StorageModule],
+  controllers: [CallbacksController],
+  providers: [
+    AdmissionService,
+    CallbacksService,
+    Dispatcher,
+    GenerationSignals,
+    GenerationsRepository,
+    GenerationsService,
+    LeaseKeeper,
+    Settler,
+    VendorCalls,
+    Waiters,
+    Watcher,
+    Worker,
+  ],
+  exports: [GenerationsService],
+})
+export class GenerationsModule {}

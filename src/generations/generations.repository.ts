@@ -1,0 +1,346 @@
+import { Injectable } from '@nestjs/common';
+import { type EntityManager, In, IsNull } from 'typeorm';
+import type { Tenant } from '../auth/index.js';
+import { KeyBudgetRepository } from '../budgets/index.js';
+import { Database, GroupCommit, insertRows, rows, type SqlValue, skipLocked } from '../database/index.js';
+import { type AssetEntity, AssetsRepository } from '../storage/index.js';
+import { AttemptEntity } from './attempt.entity.js';
+import { GenerationEntity } from './generation.entity.js';
+import { ACTIVE_STATUSES, type ActiveStatus, type AttemptState, type GenerationStatus, type Settlement, type StoredResult } from './generation.types.js';
+import { attemptRow, generationRow, json } from './generations.rows.js';
+
+export interface Admission {
+  readonly generation: GenerationEntity;
+  /** Present when this process calls the vendor at once. */
+  readonly attempt?: AttemptEntity;
+  readonly inputs: readonly AssetEntity[];
+}
+
+export type AdmissionResult = 'admitted' | 'quota_exceeded';
+
+/** Proof of a lease: no write of a replica that lost it can land (R12). */
+export interface Lease {
+  readonly id: string;
+  readonly token: number;
+}
+
+export interface AttemptEnd {
+  readonly id: string;
+  readonly state: AttemptState;
+  readonly charged: string | null;
+  readonly errorCode?: string;
+  readonly errorMessage?: string;
+  readonly vendorCode?: string;
+  readonly vendorStatus?: number;
+  readonly vendorRequestId?: string;
+  readonly warnings?: unknown;
+}
+
+export interface End {
+  readonly lease: Lease;
+  readonly generation: GenerationEntity;
+  readonly settlement: Settlement;
+  readonly attempt?: AttemptEnd;
+  readonly outputs: readonly AssetEntity[];
+  readonly nowMs: number;
+}
+
+const ACTIVE = ACTIVE_STATUSES.map((status) => `'${status}'`).join(',');
+
+/** All SQL about generations and attempts. Every change is a compare-and-set that names the status or the lease it builds on (R11). */
+@Injectable()
+export class GenerationsRepository {
+  private readonly admissions = new GroupCommit<Admission, AdmissionResult>((items) =>
+    this.database.transaction((manager) => this.insertAdmissions(manager, items)),
+  );
+  private readonly ends = new GroupCommit<End, boolean>((items) =>
+    this.database.transaction((manager) => this.writeEnds(manager, items)),
+  );
+
+  constructor(
+    private readonly database: Database,
+    private readonly budgets: KeyBudgetRepository,
+    private readonly assets: AssetsRepository,
+  ) {}
+
+  /** Row, hold, inputs and first attempt in one transaction, before any vendor byte (R1). */
+  admit(admission: Admission): Promise<AdmissionResult> {
+    return this.admissions.commit(admission);
+  }
+
+  /** The terminal state, its cost, its outputs and the key's balance in one transaction. False when the lease was lost or the end was already written. */
+  settle(end: End): Promise<boolean> {
+    return this.ends.commit(end);
+  }
+
+  private async insertAdmissions(manager: EntityManager, items: readonly Admission[]): Promise<AdmissionResult[]> {
+    const results: AdmissionResult[] = [];
+    const admitted: Admission[] = [];
+    for (const item of items) {
+      const { keyId, holdMicros } = item.generation;
+      const held = keyId === null || holdMicros === 0 || (await this.budgets.hold(manager, keyId, holdMicros));
+      results.push(held ? 'admitted' : 'quota_exceeded');
+      if (held) admitted.push(item);
+    }
+    await insertRows(manager, 'generations', admitted.map(({ generation }) => generationRow(generation)));
+    await insertRows(manager, 'attempts', admitted.flatMap(({ attempt }) => (attempt === undefined ? [] : [attemptRow(attempt)])));
+    await this.assets.insertMany(manager, admitted.flatMap(({ inputs }) => inputs));
+    return results;
+  }
+
+  private async writeEnds(manager: EntityManager, items: readonly End[]): Promise<boolean[]> {
+    const results: boolean[] = [];
+    for (const item of items) results.push(await this.writeEnd(manager, item));
+    return results;
+  }
+
+  private async writeEnd(manager: EntityManager, end: End): Promise<boolean> {
+    const { settlement, generation, lease, nowMs } = end;
+    const ended = await rows(
+      manager,
+      `UPDATE generations SET status = :status, progress = :progress, cost_micros = :cost, cost_source = :costSource, usage = :usage,
+         hold_state = :holdState, error_code = :errorCode, error_message = :errorMessage, error_details = :errorDetails, receipt = :receipt,
+         lease_owner = NULL, next_run_at = NULL, completed_at = :now, updated_at = :now
+       WHERE id = :id AND lease_token = :token AND status IN (${ACTIVE}) RETURNING id`,
+      {
+        id: lease.id,
+        token: lease.token,
+        status: settlement.status,
+        progress: settlement.status === 'completed' ? 100 : generation.progress,
+        cost: settlement.costMicros,
+        costSource: settlement.costSource,
+        usage: json(settlement.usage),
+        holdState: settlement.holdState,
+        errorCode: settlement.failure?.code ?? null,
+        errorMessage: settlement.failure?.message ?? null,
+        errorDetails: json(settlement.failure?.details ?? null),
+        receipt: json(generation.receipt),
+        now: nowMs,
+      },
+    );
+    if (ended.length === 0) return false;
+    if (end.attempt !== undefined) await this.endAttempt(manager, end.attempt, nowMs);
+    await this.assets.insertMany(manager, end.outputs);
+    if (generation.keyId !== null && settlement.holdState !== 'held') {
+      const cost = settlement.costMicros ?? 0;
+      if (generation.holdMicros !== 0 || cost !== 0) await this.budgets.settle(manager, generation.keyId, generation.holdMicros, cost);
+    }
+    return true;
+  }
+
+  private async endAttempt(manager: EntityManager, end: AttemptEnd, nowMs: number): Promise<void> {
+    await rows(
+      manager,
+      `UPDATE attempts SET state = :state, charged = :charged, error_code = :errorCode, error_message = :errorMessage, vendor_code = :vendorCode,
+         vendor_status = :vendorStatus, vendor_request_id = COALESCE(:vendorRequestId, vendor_request_id), warnings = :warnings, finished_at = :now
+       WHERE id = :id RETURNING id`,
+      {
+        id: end.id,
+        state: end.state,
+        charged: end.charged,
+        errorCode: end.errorCode ?? null,
+        errorMessage: end.errorMessage ?? null,
+        vendorCode: end.vendorCode ?? null,
+        vendorStatus: end.vendorStatus ?? null,
+        vendorRequestId: end.vendorRequestId ?? null,
+        warnings: json(end.warnings ?? null),
+        now: nowMs,
+      },
+    );
+  }
+
+  /** Takes up to `limit` generations that are due. No two callers ever get the same one. */
+  async claim(owner: string, nowMs: number, leaseUntilMs: number, limit: number): Promise<GenerationEntity[]> {
+    const claimed = await this.database.write((manager) =>
+      rows<{ id: string }>(
+        manager,
+        `UPDATE generations SET lease_owner = :owner, lease_token = lease_token + 1, due_at = next_run_at, next_run_at = :until, updated_at = :now
+         WHERE id IN (SELECT id FROM generations WHERE next_run_at <= :now ORDER BY next_run_at LIMIT :limit ${skipLocked(manager)})
+         RETURNING id`,
+        { owner, until: leaseUntilMs, now: nowMs, limit },
+      ),
+    );
+    return claimed.length === 0 ? [] : this.database.manager.findBy(GenerationEntity, { id: In(claimed.map(({ id }) => id)) });
+  }
+
+  /** Keeps leases alive. Answers the ids that are still held. */
+  async heartbeat(owner: string, ids: readonly string[], leaseUntilMs: number): Promise<ReadonlySet<string>> {
+    const held = await this.database.write((manager) =>
+      rows<{ id: string }>(
+        manager,
+        `UPDATE generations SET next_run_at = :until WHERE lease_owner = :owner AND id IN (:ids) AND status IN (${ACTIVE}) RETURNING id`,
+        { owner, until: leaseUntilMs, ids },
+      ),
+    );
+    return new Set(held.map(({ id }) => id));
+  }
+
+  /** Hands the generation back, to be looked at again at `nextRunAtMs`. */
+  release(lease: Lease, change: { status: ActiveStatus; nextRunAtMs: number; progress?: number; polled?: boolean }, nowMs: number): Promise<boolean> {
+    return this.changeUnderLease(
+      lease,
+      {
+        status: change.status,
+        lease_owner: null,
+        next_run_at: change.nextRunAtMs,
+        updated_at: nowMs,
+        ...(change.progress === undefined ? {} : { progress: change.progress }),
+      },
+      change.polled === true ? ', poll_count = poll_count + 1' : '',
+    );
+  }
+
+  /** Begins an attempt: the status and the attempt's row in one transaction, before the first vendor byte. */
+  beginAttempt(lease: Lease, attempt: AttemptEntity, nowMs: number): Promise<boolean> {
+    return this.database.transaction(async (manager) => {
+      const begun = await rows(
+        manager,
+        `UPDATE generations SET status = 'dispatching', attempt_id = :attemptId, attempt_count = :ordinal, updated_at = :now,
+           started_at = COALESCE(started_at, :now)
+         WHERE id = :id AND lease_token = :token AND status = 'queued' RETURNING id`,
+        { id: lease.id, token: lease.token, attemptId: attempt.id, ordinal: attempt.ordinal, now: nowMs },
+      );
+      if (begun.length === 0) return false;
+      await insertRows(manager, 'attempts', [attemptRow(attempt)]);
+      return true;
+    });
+  }
+
+  /** The vendor took the job. */
+  acceptAttempt(
+    lease: Lease,
+    accepted: { attemptId: string; operation: unknown; vendorJobId?: string; vendorRequestId?: string; warnings: unknown; nextRunAtMs: number },
+    nowMs: number,
+  ): Promise<boolean> {
+    return this.database.transaction(async (manager) => {
+      const updated = await rows(
+        manager,
+        `UPDATE generations SET status = 'running', lease_owner = NULL, next_run_at = :next, poll_count = 0, updated_at = :now
+         WHERE id = :id AND lease_token = :token AND status = 'dispatching' RETURNING id`,
+        { id: lease.id, token: lease.token, next: accepted.nextRunAtMs, now: nowMs },
+      );
+      // The operation is kept even when the lease is gone: a job that was paid for must not become unknown.
+      await rows(
+        manager,
+        `UPDATE attempts SET state = 'accepted', operation = :operation, vendor_job_id = :jobId, vendor_request_id = :requestId,
+           warnings = :warnings, accepted_at = :now
+         WHERE id = :attemptId AND state = 'sent' RETURNING id`,
+        {
+          attemptId: accepted.attemptId,
+          operation: json(accepted.operation),
+          jobId: accepted.vendorJobId ?? null,
+          requestId: accepted.vendorRequestId ?? null,
+          warnings: json(accepted.warnings),
+          now: nowMs,
+        },
+      );
+      return updated.length === 1;
+    });
+  }
+
+  /** The vendor is done; its links are kept so that any replica can fetch the files. */
+  startIngesting(lease: Lease, attemptId: string, result: StoredResult, nowMs: number): Promise<boolean> {
+    return this.database.transaction(async (manager) => {
+      const updated = await rows(
+        manager,
+        `UPDATE generations SET status = 'ingesting', updated_at = :now WHERE id = :id AND lease_token = :token
+           AND status IN ('dispatching', 'running', 'ingesting') RETURNING id`,
+        { id: lease.id, token: lease.token, now: nowMs },
+      );
+      if (updated.length === 0) return false;
+      await rows(manager, 'UPDATE attempts SET result = :result WHERE id = :attemptId RETURNING id', { attemptId, result: json(result) });
+      return true;
+    });
+  }
+
+  /** Ends an attempt that is followed by another, and queues the generation again. */
+  requeue(lease: Lease, attempt: AttemptEnd, nextRunAtMs: number, nowMs: number): Promise<boolean> {
+    return this.database.transaction(async (manager) => {
+      const updated = await rows(
+        manager,
+        `UPDATE generations SET status = 'queued', lease_owner = NULL, next_run_at = :next, updated_at = :now
+         WHERE id = :id AND lease_token = :token AND status = 'dispatching' RETURNING id`,
+        { id: lease.id, token: lease.token, next: nextRunAtMs, now: nowMs },
+      );
+      if (updated.length === 1) await this.endAttempt(manager, attempt, nowMs);
+      return updated.length === 1;
+    });
+  }
+
+  async requestCancel(tenant: Tenant, id: string, nowMs: number): Promise<boolean> {
+    const updated = await this.database.write((manager) =>
+      rows(
+        manager,
+        `UPDATE generations SET cancel_requested_at = COALESCE(cancel_requested_at, :now), updated_at = :now
+         WHERE id = :id AND org_id = :orgId AND app_id = :appId AND deleted_at IS NULL AND status IN (${ACTIVE}) RETURNING id`,
+        { id, orgId: tenant.orgId, appId: tenant.appId, now: nowMs },
+      ),
+    );
+    return updated.length === 1;
+  }
+
+  /** Takes one generation that nobody works on right now; null when somebody does or it has ended. */
+  async claimOne(id: string, owner: string, nowMs: number, leaseUntilMs: number): Promise<GenerationEntity | null> {
+    const claimed = await this.database.write((manager) =>
+      rows(
+        manager,
+        `UPDATE generations SET lease_owner = :owner, lease_token = lease_token + 1, next_run_at = :until, updated_at = :now
+         WHERE id = :id AND status IN (${ACTIVE}) AND (lease_owner IS NULL OR next_run_at <= :now) RETURNING id`,
+        { id, owner, until: leaseUntilMs, now: nowMs },
+      ),
+    );
+    return claimed.length === 0 ? null : this.database.manager.findOneBy(GenerationEntity, { id });
+  }
+
+  async hide(tenant: Tenant, id: string, nowMs: number): Promise<boolean> {
+    const hidden = await this.database.write((manager) =>
+      rows(
+        manager,
+        `UPDATE generations SET deleted_at = :now, updated_at = :now
+         WHERE id = :id AND org_id = :orgId AND app_id = :appId AND deleted_at IS NULL AND status NOT IN (${ACTIVE}) RETURNING id`,
+        { id, orgId: tenant.orgId, appId: tenant.appId, now: nowMs },
+      ),
+    );
+    return hidden.length === 1;
+  }
+
+  find(tenant: Tenant, id: string): Promise<GenerationEntity | null> {
+    return this.database.manager.findOneBy(GenerationEntity, { id, orgId: tenant.orgId, appId: tenant.appId, deletedAt: IsNull() });
+  }
+
+  /** Without a tenant: for the engine's own work only. */
+  findAny(id: string): Promise<GenerationEntity | null> {
+    return this.database.manager.findOneBy(GenerationEntity, { id });
+  }
+
+  findAttempt(id: string): Promise<AttemptEntity | null> {
+    return this.database.manager.findOneBy(AttemptEntity, { id });
+  }
+
+  findAttemptByCallback(token: string): Promise<AttemptEntity | null> {
+    return this.database.manager.findOneBy(AttemptEntity, { callbackToken: token });
+  }
+
+  attemptsOf(generationId: string): Promise<AttemptEntity[]> {
+    return this.database.manager.find(AttemptEntity, { where: { generationId }, order: { ordinal: 'ASC' } });
+  }
+
+  /** Which of these have moved on, for callers that wait here for work done elsewhere. */
+  statusesOf(ids: readonly string[]): Promise<{ id: string; status: GenerationStatus }[]> {
+    return rows(this.database.manager, 'SELECT id, status FROM generations WHERE id IN (:ids)', { ids });
+  }
+
+  private async changeUnderLease(lease: Lease, change: Readonly<Record<string, SqlValue>>, extra = ''): Promise<boolean> {
+    const assignments = Object.keys(change).map((column) => `${column} = :${column}`);
+    const updated = await this.database.write((manager) =>
+      rows(
+        manager,
+        `UPDATE generations SET ${assignments.join(', ')}${extra} WHERE id = :lease_id AND lease_token = :lease_token_held
+           AND status IN (${ACTIVE}) RETURNING id`,
+        { ...change, lease_id: lease.id, lease_token_held: lease.token },
+      ),
+    );
+    return updated.length === 1;
+  }
+}
+

@@ -1,0 +1,180 @@
+import { Injectable } from '@nestjs/common';
+import { Span } from 'nestjs-otel';
+import type { Tenant } from '../auth/index.js';
+import { ApiError, Clock, type ErrorCode } from '../common/index.js';
+import { type AssetEntity, AssetsRepository } from '../storage/index.js';
+import { AdmissionService, type GenerationCommand, type Planned } from './admission.service.js';
+import { Dispatcher } from './dispatcher.service.js';
+import type { GenerationEntity } from './generation.entity.js';
+import { type GenerationRecord, GenerationSignals, type SignalListener } from './generation-signals.js';
+import { isTerminal } from './generation.types.js';
+import { GenerationsRepository } from './generations.repository.js';
+import { LeaseKeeper } from './lease-keeper.service.js';
+import { Settler } from './settler.service.js';
+import { Waiters, type WaitResult, type WaitUntil } from './waiters.service.js';
+import { Watcher } from './watcher.service.js';
+import { Worker } from './worker.service.js';
+
+export interface CreateOptions {
+  /** What the caller waits for, and how long; absent: return as soon as the row is committed. */
+  readonly wait?: { readonly until: WaitUntil; readonly timeoutMs: number };
+  /** Hears what happens from the first moment on. Only work of this process is heard. */
+  readonly onSignal?: SignalListener;
+}
+
+export interface Created extends GenerationRecord {
+  readonly planned: Planned;
+}
+
+/** The engine as doors see it. A caller that goes away changes nothing: the generation goes on and is found by its id. */
+@Injectable()
+export class GenerationsService {
+  constructor(
+    private readonly clock: Clock,
+    private readonly admission: AdmissionService,
+    private readonly repository: GenerationsRepository,
+    private readonly assets: AssetsRepository,
+    private readonly dispatcher: Dispatcher,
+    private readonly watcher: Watcher,
+    private readonly settler: Settler,
+    private readonly worker: Worker,
+    private readonly leases: LeaseKeeper,
+    private readonly waiters: Waiters,
+    private readonly signals: GenerationSignals,
+  ) {}
+
+  /** Validates and prices without doing anything. @throws ApiError */
+  quote(command: GenerationCommand): Planned {
+    return this.admission.plan(command);
+  }
+
+  /**
+   * Admits a generation and starts it. Answers what is known when `wait` is over: perhaps finished, perhaps not.
+   * @throws ApiError when it was not admitted; then nothing was sent and nothing is held
+   */
+  @Span('generation.create')
+  async create(command: GenerationCommand, options: CreateOptions = {}): Promise<Created> {
+    if (this.worker.isDraining) {
+      throw new ApiError('shutting_down', 'This process is shutting down; send the request again.', { retryAfterSeconds: 1 });
+    }
+    const planned = this.admission.plan(command);
+    const { generation, inputs } = await this.admission.row(command, planned);
+    const here = this.worker.hasRoom();
+    const attempt = here ? this.dispatcher.newAttempt(generation) : undefined;
+    if (attempt !== undefined) {
+      Object.assign(generation, {
+        status: 'dispatching',
+        attemptId: attempt.id,
+        attemptCount: 1,
+        leaseOwner: this.leases.owner,
+        leaseToken: 1,
+        nextRunAt: this.leases.leaseUntilMs(),
+        startedAt: generation.createdAt,
+      });
+    }
+    if ((await this.repository.admit({ generation, attempt, inputs })) === 'quota_exceeded') {
+      throw new ApiError('quota_exceeded', 'This API key has used up its quota: the price of this request does not fit into what is left.');
+    }
+    const stop = options.onSignal === undefined ? undefined : this.signals.listen(generation.id, options.onSignal);
+    const waiting = options.wait === undefined ? undefined : this.waiters.wait(generation.id, options.wait.until, options.wait.timeoutMs);
+    if (attempt !== undefined) {
+      const lease = { id: generation.id, token: generation.leaseToken };
+      void this.worker.run(lease, generation, (signal) => this.dispatcher.dispatch({ lease, generation, attempt }, signal));
+    }
+    const result = await waiting;
+    stop?.();
+    return { ...(await this.recordAfter(generation, result)), planned };
+  }
+
+  private async recordAfter(generation: GenerationEntity, result: WaitResult | undefined): Promise<GenerationRecord> {
+    if (result?.record !== undefined) return result.record;
+    if (result === undefined) return { generation, outputs: [] };
+    const { orgId, appId, id } = generation;
+    return (await this.find({ orgId, appId }, id)) ?? { generation, outputs: [] };
+  }
+
+  /** Null when the tenant has no such generation. */
+  async find(tenant: Tenant, id: string): Promise<GenerationRecord | null> {
+    const generation = await this.repository.find(tenant, id);
+    return generation === null ? null : this.withOutputs(generation);
+  }
+
+  /** @throws ApiError `not_found` */
+  async get(tenant: Tenant, id: string): Promise<GenerationRecord> {
+    const record = await this.find(tenant, id);
+    if (record === null) throw new ApiError('not_found', `There is no generation ${id}.`, { param: 'id' });
+    return record;
+  }
+
+  /** Waits until the end or until the time is over. @throws ApiError `not_found` */
+  async waitFor(tenant: Tenant, id: string, timeoutMs: number): Promise<GenerationRecord> {
+    const waiting = this.waiters.wait(id, 'ended', timeoutMs);
+    const record = await this.get(tenant, id);
+    if (isTerminal(record.generation.status)) return record;
+    const result = await waiting;
+    return this.recordAfter(record.generation, result);
+  }
+
+  private async withOutputs(generation: GenerationEntity): Promise<GenerationRecord> {
+    const assets = await this.assets.byGeneration([generation.id]);
+    return { generation, outputs: outputsOf(assets) };
+  }
+
+  /**
+   * Asks for an end. The status says what came of it: `cancelled` when the vendor confirmed or was never asked, otherwise the
+   * generation goes on with `cancelRequestedAt` set, and is billed as the vendor bills (R19).
+   * @throws ApiError `not_found`, or `conflict` when it has ended
+   */
+  @Span('generation.cancel')
+  async cancel(tenant: Tenant, id: string): Promise<GenerationRecord> {
+    const before = await this.get(tenant, id);
+    if (!(await this.repository.requestCancel(tenant, id, this.clock.nowMs()))) {
+      throw new ApiError('conflict', `The generation ${id} is already ${before.generation.status}.`, { generationId: id });
+    }
+    const claimed = await this.repository.claimOne(id, this.leases.owner, this.clock.nowMs(), this.leases.leaseUntilMs());
+    if (claimed !== null) await this.cancelClaimed(claimed);
+    return this.get(tenant, id);
+  }
+
+  private async cancelClaimed(generation: GenerationEntity): Promise<void> {
+    const lease = { id: generation.id, token: generation.leaseToken };
+    await this.worker.run(lease, generation, (signal) => this.worker.carryOn(lease, generation, signal));
+  }
+
+  /** Hides a generation that has ended, and cancels it first when it has not. @throws ApiError `not_found`, `conflict` */
+  async remove(tenant: Tenant, id: string): Promise<void> {
+    const { generation } = await this.get(tenant, id);
+    const after = isTerminal(generation.status) ? generation : (await this.cancel(tenant, id)).generation;
+    if (!isTerminal(after.status)) {
+      throw new ApiError('conflict', `The vendor still works on ${id} and did not confirm the cancellation; delete it when it has ended.`, {
+        generationId: id,
+        retryAfterSeconds: 5,
+      });
+    }
+    await this.repository.hide(tenant, id, this.clock.nowMs());
+  }
+}
+
+function outputsOf(assets: readonly AssetEntity[]): AssetEntity[] {
+  return assets.filter(({ direction }) => direction === 'output').sort((left, right) => left.position - right.position);
+}
+
+/** The failure of a generation as the error that a waiting caller gets. */
+export function failureOf(generation: GenerationEntity): ApiError {
+  const details = generation.errorDetails ?? {};
+  const { charged, param, retry_after_ms: retryAfterMs, vendor_code: vendorCode, vendor_status: vendorStatus } = details;
+  const code = (generation.errorCode ?? 'internal_error') as ErrorCode;
+  return new ApiError(code, generation.errorMessage ?? 'The generation failed.', {
+    model: generation.model,
+    provider: generation.provider,
+    generationId: generation.id,
+    ...(typeof param === 'string' ? { param } : {}),
+    providerError: {
+      message: generation.errorMessage ?? '',
+      ...(typeof vendorCode === 'string' ? { code: vendorCode } : {}),
+      ...(typeof vendorStatus === 'number' ? { status: vendorStatus } : {}),
+    },
+    ...(typeof retryAfterMs === 'number' ? { retryAfterSeconds: Math.min(120, retryAfterMs / 1000) } : {}),
+    ...(charged === 'no' ? {} : { shouldRetry: false }),
+  });
+}

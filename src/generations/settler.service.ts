@@ -1,0 +1,282 @@
+import { type CallContext, type CallWarning, type Charged, type Finished, type Output, ProviderError, type VendorUsage } from '@litegen/plugin-sdk';
+import { Injectable, Logger } from '@nestjs/common';
+import { CatalogService } from '../catalog/index.js';
+import { Clock, newId } from '../common/index.js';
+import { CostsService } from '../costs/index.js';
+import { MetricsService } from '../metrics/index.js';
+import { type AssetEntity, MediaProbe, type StoredBlob } from '../storage/index.js';
+import type { AttemptEntity } from './attempt.entity.js';
+import type { GenerationEntity } from './generation.entity.js';
+import { GenerationSignals } from './generation-signals.js';
+import type { AttemptState, GenerationFailure, HoldState, Settlement, StoredResult } from './generation.types.js';
+import { backoffMs } from './generations.machine.js';
+import { type AttemptEnd, GenerationsRepository, type Lease } from './generations.repository.js';
+import { LeaseLost } from './lease-keeper.service.js';
+import { VendorCalls } from './vendor-calls.service.js';
+
+interface Delivered {
+  readonly blob: StoredBlob;
+  readonly output: Pick<Output, 'revisedPrompt'>;
+}
+
+/** A generation that this process holds. */
+export interface Held {
+  readonly lease: Lease;
+  readonly generation: GenerationEntity;
+  readonly attempt: AttemptEntity;
+}
+
+/** Writes ends: fetches what the vendor made, computes what it cost, and commits both with the terminal state. */
+@Injectable()
+export class Settler {
+  private readonly logger = new Logger(Settler.name);
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly repository: GenerationsRepository,
+    private readonly signals: GenerationSignals,
+    private readonly costs: CostsService,
+    private readonly catalog: CatalogService,
+    private readonly calls: VendorCalls,
+    private readonly probe: MediaProbe,
+    private readonly metrics: MetricsService,
+  ) {}
+
+  /** Never throws for a file that cannot be fetched: the vendor's answer is kept, and fetching is tried again until the deadline. */
+  async complete(held: Held, finished: Finished, call: CallContext, warnings: readonly CallWarning[], signal: AbortSignal): Promise<void> {
+    if (finished.outputs.length === 0) {
+      await this.fail(held, noOutputs(), 'failed', 'unknown', warnings);
+      return;
+    }
+    if (finished.outputs.some(({ media }) => media.kind === 'url')) {
+      const kept = await this.repository.startIngesting(held.lease, held.attempt.id, withoutBytes(finished), this.clock.nowMs());
+      if (!kept) return this.logLost(held);
+    }
+    const delivered: Delivered[] = [];
+    try {
+      for (const output of finished.outputs) {
+        delivered.push({ blob: await this.calls.fetchOutput(held.generation.provider, output.media, call, signal), output });
+      }
+    } catch (error) {
+      await this.fetchLater(held, finished, error, signal);
+      return;
+    }
+    await this.deliver(held, delivered, finished.usage ?? null, finished.costUsd, warnings, finished.vendorRequestId);
+  }
+
+  /** The vendor did its work, so a failed download is never a reason to ask for the work again. */
+  private async fetchLater(held: Held, finished: Finished, thrown: unknown, signal: AbortSignal): Promise<void> {
+    if (signal.reason instanceof LeaseLost) return;
+    const { generation, lease } = held;
+    const nowMs = this.clock.nowMs();
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    const expired = ProviderError.is(thrown) && thrown.code === 'output_expired';
+    const repeatable = finished.outputs.every(({ media }) => media.kind !== 'bytes');
+    if (expired || !repeatable || nowMs >= generation.deadlineAt) {
+      const failure: GenerationFailure = {
+        code: expired ? 'output_expired' : 'provider_invalid_response',
+        message: `The vendor finished, but its file could not be fetched: ${message}`,
+        details: { charged: 'yes' },
+      };
+      await this.fail(held, failure, 'failed', 'yes');
+      return;
+    }
+    this.logger.warn(`A file of ${generation.id} could not be fetched and will be tried again: ${message}`);
+    const delay = backoffMs(generation.pollCount + 1, Math.random(), ProviderError.is(thrown) ? thrown.retryAfterMs : undefined);
+    await this.repository.release(lease, { status: 'ingesting', nextRunAtMs: Math.min(nowMs + delay, generation.deadlineAt), polled: true }, nowMs);
+  }
+
+  private async deliver(
+    held: Held,
+    delivered: readonly Delivered[],
+    usage: VendorUsage | null,
+    costUsd: string | undefined,
+    warnings: readonly CallWarning[],
+    vendorRequestId: string | undefined,
+  ): Promise<void> {
+    const { generation } = held;
+    const outputs = await Promise.all(delivered.map((item, position) => this.outputAsset(generation, item, position)));
+    const settlement = this.costs.settlement(
+      {
+        model: this.catalog.get(generation.model),
+        operation: generation.operation,
+        n: generation.request.n,
+        params: generation.request.params,
+        inputs: generation.request.inputRoles.length,
+      },
+      { usage: usage ?? undefined, costUsd, outputs: outputs.length },
+      generation.quote,
+    );
+    addWarnings(generation, warnings);
+    const written = await this.write(held, {
+      settlement: {
+        status: 'completed',
+        costMicros: settlement.costMicros,
+        costSource: settlement.source,
+        holdState: 'settled',
+        usage,
+        failure: null,
+      },
+      attempt: { id: held.attempt.id, state: 'succeeded', charged: 'yes', warnings, vendorRequestId },
+      outputs,
+    });
+    if (written) this.metrics.generationCost(generation, settlement.costMicros);
+  }
+
+  /** Writes a failure with what the vendor bills for it. */
+  async fail(
+    held: Held,
+    failure: GenerationFailure,
+    attemptState: AttemptState,
+    charged: Charged,
+    warnings: readonly CallWarning[] = [],
+  ): Promise<void> {
+    addWarnings(held.generation, warnings);
+    this.metrics.providerError(held.generation, failure.code);
+    await this.write(held, {
+      settlement: { status: 'failed', ...costOf(held.generation, charged), usage: null, failure },
+      attempt: {
+        id: held.attempt.id,
+        state: attemptState,
+        charged,
+        errorCode: failure.code,
+        errorMessage: failure.message,
+        vendorCode: text(failure.details['vendor_code']),
+        vendorStatus: number(failure.details['vendor_status']),
+        vendorRequestId: text(failure.details['vendor_request_id']),
+        warnings,
+      },
+      outputs: [],
+    });
+  }
+
+  async cancelled(held: Held, charged: Charged): Promise<void> {
+    await this.write(held, {
+      settlement: { status: 'cancelled', ...costOf(held.generation, charged), usage: null, failure: null },
+      attempt: { id: held.attempt.id, state: 'cancelled', charged },
+      outputs: [],
+    });
+  }
+
+  /** An end without any attempt: nobody was ever asked, so nothing is charged. */
+  async endUntried(lease: Lease, generation: GenerationEntity, status: 'failed' | 'cancelled', failure: GenerationFailure | null): Promise<void> {
+    await this.write(
+      { lease, generation },
+      { settlement: { status, ...costOf(generation, 'no'), usage: null, failure }, outputs: [] },
+    );
+  }
+
+  private async write(
+    held: Pick<Held, 'lease' | 'generation'>,
+    end: { settlement: Settlement; attempt?: AttemptEnd; outputs: readonly AssetEntity[] },
+  ): Promise<boolean> {
+    const nowMs = this.clock.nowMs();
+    const { generation, lease } = held;
+    const written = await this.repository.settle({ lease, generation, nowMs, ...end });
+    if (!written) {
+      this.logLost(held);
+      return false;
+    }
+    this.metrics.generationEnded(generation, end.settlement.status, nowMs - generation.createdAt);
+    applyEnd(generation, end.settlement, nowMs);
+    this.signals.send(generation.id, { type: 'ended', record: { generation, outputs: end.outputs } });
+    return true;
+  }
+
+  private async outputAsset(generation: GenerationEntity, { blob, output }: Delivered, position: number): Promise<AssetEntity> {
+    const measured = generation.mediaType === 'video' ? await this.probe.video(blob) : undefined;
+    return {
+      id: newId('asset'),
+      orgId: generation.orgId,
+      appId: generation.appId,
+      generationId: generation.id,
+      direction: 'output',
+      position,
+      role: null,
+      sha256: blob.sha256,
+      contentType: blob.contentType,
+      bytes: blob.bytes,
+      width: blob.width ?? measured?.width ?? null,
+      height: blob.height ?? measured?.height ?? null,
+      durationMs: measured?.durationMs ?? null,
+      revisedPrompt: output.revisedPrompt ?? null,
+      sourceUrl: null,
+      createdAt: this.clock.nowMs(),
+    };
+  }
+
+  /** Late and duplicate signals change nothing (R11), but are seen. */
+  private logLost({ generation, lease }: Pick<Held, 'lease' | 'generation'>): void {
+    this.logger.warn(`A write for ${generation.id} under lease ${lease.token} came too late and was refused`);
+  }
+}
+
+/** `charged: unknown` keeps the hold: the money may be gone, and only the vendor's books can tell (R4). */
+function costOf(generation: GenerationEntity, charged: Charged): { costMicros: number | null; costSource: string | null; holdState: HoldState } {
+  if (charged === 'unknown') return { costMicros: null, costSource: null, holdState: generation.holdMicros === 0 ? 'released' : 'held' };
+  if (charged === 'no') return { costMicros: 0, costSource: 'not_charged', holdState: 'released' };
+  return { costMicros: generation.quote.amountMicros, costSource: 'catalog', holdState: 'settled' };
+}
+
+/** Brings the row in memory up to what was just committed. */
+function applyEnd(generation: GenerationEntity, settlement: Settlement, nowMs: number): void {
+  Object.assign(generation, {
+    status: settlement.status,
+    progress: settlement.status === 'completed' ? 100 : generation.progress,
+    costMicros: settlement.costMicros,
+    costSource: settlement.costSource,
+    holdState: settlement.holdState,
+    usage: settlement.usage,
+    errorCode: settlement.failure?.code ?? null,
+    errorMessage: settlement.failure?.message ?? null,
+    errorDetails: settlement.failure?.details ?? null,
+    leaseOwner: null,
+    nextRunAt: null,
+    completedAt: nowMs,
+    updatedAt: nowMs,
+  });
+}
+
+function noOutputs(): GenerationFailure {
+  return {
+    code: 'provider_invalid_response',
+    message: 'The vendor reported success but delivered no media.',
+    details: { charged: 'unknown' },
+  };
+}
+
+function withoutBytes(finished: Finished): StoredResult {
+  return {
+    outputs: finished.outputs.map(({ media, revisedPrompt, seed }) => ({
+      ...(media.kind === 'url' ? { url: media.url } : {}),
+      ...(media.kind === 'litegen.stored-media' ? { stored: { sha256: media.sha256, bytes: media.bytes, contentType: media.contentType } } : {}),
+      ...(revisedPrompt === undefined ? {} : { revisedPrompt }),
+      ...(seed === undefined ? {} : { seed }),
+    })),
+    ...(finished.usage === undefined ? {} : { usage: finished.usage }),
+    ...(finished.costUsd === undefined ? {} : { costUsd: finished.costUsd }),
+  };
+}
+
+/** What the plugin adjusted or ignored belongs in the caller's receipt. */
+function addWarnings(generation: GenerationEntity, warnings: readonly CallWarning[]): void {
+  if (warnings.length === 0) return;
+  const receipt = generation.receipt;
+  generation.receipt = {
+    ...receipt,
+    applied: receipt.applied.filter((field) => !warnings.some(({ param }) => param === field)),
+    mapped: [
+      ...receipt.mapped,
+      ...warnings.filter(({ action }) => action === 'mapped').map(({ param, message }) => ({ param, from: null, to: null, reason: message })),
+    ],
+    dropped: [...receipt.dropped, ...warnings.filter(({ action }) => action === 'dropped').map(({ param, message }) => ({ param, reason: message }))],
+  };
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function number(value: unknown): number | undefined {
+  return typeof value === 'number' ? value : undefined;
+}

@@ -1,0 +1,76 @@
+import helmet from '@fastify/helmet';
+import multipart from '@fastify/multipart';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { LoggerService } from '@nestjs/common';
+import { AppModule } from '../app.module.js';
+import type { Config } from '../config/index.js';
+import type { SecretRegistry } from '../security/index.js';
+import { createAdapter } from './adapter.js';
+import { ErrorFilter } from './error.filter.js';
+import { installHooks } from './hooks.js';
+import { serveOpenApi } from './openapi.js';
+
+const MAX_PARTS = 64;
+const MAX_FIELD_BYTES = 1_048_576;
+
+/** Response headers that a browser may read across origins. */
+const EXPOSED_HEADERS = [
+  'x-request-id',
+  'x-litegen-generation-id',
+  'x-litegen-cost',
+  'x-litegen-model',
+  'x-litegen-provider',
+  'x-litegen-dropped-params',
+  'x-ratelimit-limit',
+  'x-ratelimit-remaining',
+  'x-ratelimit-reset',
+  'retry-after',
+  'deprecation',
+  'sunset',
+  'link',
+  'content-range',
+  'accept-ranges',
+];
+
+/** The whole application, not yet listening. */
+export async function createApplication(config: Config, ground: { secrets: SecretRegistry; logger: LoggerService }): Promise<NestFastifyApplication> {
+  ground.secrets.add(config.master_key, config.secrets_key, config.storage.s3?.secret_access_key, passwordOf(config.database_url));
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config, ground.secrets), createAdapter(config), {
+    logger: ground.logger,
+    rawBody: true,
+    abortOnError: false,
+  });
+  installHooks(app);
+  app.useGlobalFilters(app.get(ErrorFilter));
+  await app.register(helmet, {
+    // Swagger UI needs inline styles; the rest of the API serves JSON and files, which a tight policy suits.
+    contentSecurityPolicy: { directives: { defaultSrc: ["'self'"], styleSrc: ["'self'", "'unsafe-inline'"], imgSrc: ["'self'", 'data:', 'blob:'], mediaSrc: ["'self'"], upgradeInsecureRequests: null } },
+    crossOriginResourcePolicy: { policy: 'cross-origin' },
+    strictTransportSecurity: false,
+  });
+  await app.register(multipart, {
+    limits: { fileSize: config.server.upload_limit_bytes, parts: MAX_PARTS, fieldSize: MAX_FIELD_BYTES, fieldNameSize: 256 },
+  });
+  enableCors(app, config);
+  serveOpenApi(app);
+  return app;
+}
+
+function enableCors(app: NestFastifyApplication, config: Config): void {
+  const { allowed_origins: origins, allow_credentials: credentials } = config.cors;
+  if (origins.length === 0) return;
+  const any = origins.includes('*');
+  app.enableCors({
+    origin: any ? '*' : [...origins],
+    // A wildcard with credentials is refused by browsers, so credentials need named origins.
+    credentials: credentials && !any,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    exposedHeaders: EXPOSED_HEADERS,
+    maxAge: 600,
+  });
+}
+
+function passwordOf(databaseUrl: string): string | undefined {
+  return databaseUrl.startsWith('postgres') ? decodeURIComponent(new URL(databaseUrl).password) || undefined : undefined;
+}

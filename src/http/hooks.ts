@@ -1,0 +1,108 @@
+import { Logger } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type Access, AuthService } from '../auth/index.js';
+import { ApiError } from '../common/index.js';
+import { MetricsService } from '../metrics/index.js';
+import { ErrorResponder } from './error.filter.js';
+
+const MILLISECONDS = 1000;
+
+/** Routes of libraries, which cannot carry our decorators. */
+const LIBRARY_ROUTES = [/^\/docs(\/|$)/, /^\/openapi\.json$/, /^\/metrics$/];
+
+/** Identity, access, metrics and one log line for every request, before and around Nest. */
+export function installHooks(app: NestFastifyApplication): void {
+  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
+  const routes = new RouteTable();
+  fastify.addHook('onRoute', (route) => {
+    for (const method of [route.method].flat()) routes.add(method, route.url);
+    const access = route.config?.access;
+    if (access === undefined && !LIBRARY_ROUTES.some((known) => known.test(route.url))) {
+      throw new Error(`The route ${String(route.method)} ${route.url} does not say who may use it: add @Public() or @Scoped(…)`);
+    }
+  });
+  const errors = app.get(ErrorResponder);
+  installAccess(fastify, app.get(AuthService), errors);
+  installMeasures(fastify, app.get(MetricsService));
+  acceptEmptyJson(fastify);
+  installNotFound(fastify, routes, errors);
+}
+
+function installAccess(fastify: FastifyInstance, auth: AuthService, errors: ErrorResponder): void {
+  fastify.decorateRequest('principal', undefined);
+  fastify.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
+    reply.header('x-request-id', request.id);
+    if (request.is404) return;
+    const access: Access | undefined = request.routeOptions.config.access;
+    if (access === undefined || access.kind === 'public') return;
+    try {
+      const principal = await auth.authenticate(request.headers.authorization);
+      if (!principal.scopes.has(access.scope)) {
+        throw new ApiError('forbidden_scope', `This API key has no "${access.scope}" scope.`, { accepted: [access.scope] });
+      }
+      request.principal = principal;
+    } catch (error) {
+      errors.respond(reply, request, error);
+      return reply;
+    }
+  });
+}
+
+function installMeasures(fastify: FastifyInstance, metrics: MetricsService): void {
+  const logger = new Logger('Http');
+  fastify.addHook('onRequest', (_request, _reply, done) => {
+    metrics.requestStarted();
+    done();
+  });
+  fastify.addHook('onResponse', (request, reply, done) => {
+    const route = request.is404 ? 'unmatched' : (request.routeOptions.url ?? 'unmatched');
+    metrics.requestFinished(route, request.method, reply.statusCode, reply.elapsedTime / MILLISECONDS);
+    logger.log({
+      message: `${request.method} ${route} ${reply.statusCode}`,
+      requestId: request.id,
+      durationMs: Math.round(reply.elapsedTime * 10) / 10,
+      key: request.principal?.label,
+    });
+    done();
+  });
+}
+
+/** SDKs send `Content-Type: application/json` with every request, also where there is no body. */
+function acceptEmptyJson(fastify: FastifyInstance): void {
+  const parse = fastify.getDefaultJsonParser('error', 'error');
+  fastify.removeContentTypeParser('application/json');
+  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parse(request, body as string, done);
+  });
+}
+
+function installNotFound(fastify: FastifyInstance, routes: RouteTable, errors: ErrorResponder): void {
+  fastify.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0] ?? '/';
+    const allowed = routes.methodsOf(path);
+    const error =
+      allowed.length === 0
+        ? new ApiError('route_not_found', `There is no ${request.method} ${path}. The API is described at /docs.`)
+        : new ApiError('method_not_allowed', `${path} does not answer ${request.method}.`, {
+            accepted: allowed,
+            headers: { allow: allowed.join(', ') },
+          });
+    errors.respond(reply, request, error);
+  });
+}
+
+/** Remembers which paths exist, because the router does not tell a wrong verb from a wrong path. */
+export class RouteTable {
+  private readonly routes: { method: string; pattern: RegExp }[] = [];
+
+  add(method: string, url: string): void {
+    const source = url.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/:[^/]+/g, '[^/]+').replace(/\*/g, '.*');
+    this.routes.push({ method, pattern: new RegExp(`^${source}$`) });
+  }
+
+  methodsOf(path: string): string[] {
+    return [...new Set(this.routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))].sort();
+  }
+}

@@ -1,0 +1,68 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Config, Exposure } from '../config/index.js';
+import { Database } from '../database/index.js';
+import { SecretRegistry } from '../security/index.js';
+import type { StopTracing } from '../tracing/index.js';
+import { createApplication } from './application.js';
+import { PinoLoggerService } from './logging.js';
+
+export interface StartFacts {
+  readonly file?: string;
+  readonly exposure: Exposure;
+  readonly stopTracing?: StopTracing;
+}
+
+/** Starts the gateway and keeps it running until a signal ends it. */
+export async function start(config: Config, facts: StartFacts): Promise<void> {
+  const secrets = new SecretRegistry();
+  const logger = new PinoLoggerService(config, secrets);
+  const app = await createApplication(config, { secrets, logger });
+  const database = app.get(Database);
+  if (config.database.migrate_on_start) {
+    for (const name of await database.migrate()) logger.log(`Migrated: ${name}`, 'Database');
+  }
+  if (facts.exposure.kind === 'open') logger.warn(facts.exposure.message, 'Exposure');
+  await app.listen(config.server.port, config.server.host);
+  announce(await app.getUrl(), config, facts);
+  endOnSignals(app, logger, facts.stopTracing);
+}
+
+function announce(url: string, config: Config, facts: StartFacts): void {
+  const base = url.replace('[::1]', '127.0.0.1').replace('[::]', '127.0.0.1').replace('0.0.0.0', '127.0.0.1');
+  const lines = [
+    '',
+    `LiteGen is ready at ${base}`,
+    `  API         ${base}/v1`,
+    `  Swagger UI  ${base}/docs`,
+    `  OpenAPI     ${base}/openapi.json`,
+    `  Settings    ${facts.file ?? 'defaults and environment (no litegen.yaml)'}`,
+    '',
+    'Try it:',
+    `  curl ${base}/v1/images/generations${facts.exposure.kind === 'protected' ? ' -H "Authorization: Bearer $LITEGEN_KEY"' : ''} \\`,
+    `    -H 'Content-Type: application/json' \\`,
+    `    -d '{"model": "mock/paint", "prompt": "a red fox under a teal sky"}'`,
+    '',
+  ];
+  if (facts.exposure.kind === 'local') lines.push('No master key is set: everybody on this machine is an administrator.', '');
+  if (config.observability.log_level !== 'silent') process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function endOnSignals(app: NestFastifyApplication, logger: PinoLoggerService, stopTracing: StopTracing | undefined): void {
+  let ending = false;
+  const end = async (signal: string): Promise<void> => {
+    if (ending) return;
+    ending = true;
+    logger.log(`Received ${signal}: taking nothing new, finishing what runs`, 'Shutdown');
+    try {
+      await app.close();
+      await stopTracing?.();
+      logger.log('Stopped', 'Shutdown');
+      process.exit(0);
+    } catch (error) {
+      logger.error(error, 'Shutdown');
+      process.exit(1);
+    }
+  };
+  process.on('SIGTERM', () => void end('SIGTERM'));
+  process.on('SIGINT', () => void end('SIGINT'));
+}

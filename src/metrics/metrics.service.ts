@@ -1,0 +1,65 @@
+import { Injectable } from '@nestjs/common';
+import { InjectMetric } from '@willsoto/nestjs-prometheus';
+import { Counter, Gauge, Histogram } from 'prom-client';
+
+interface MeasuredGeneration {
+  readonly appId: string;
+  readonly model: string;
+  readonly provider: string;
+  readonly operation: string;
+}
+
+/** What the operator of a media gateway watches. */
+@Injectable()
+export class MetricsService {
+  constructor(
+    @InjectMetric('litegen_http_requests_total') private readonly requests: Counter,
+    @InjectMetric('litegen_http_request_duration_seconds') private readonly requestDuration: Histogram,
+    @InjectMetric('litegen_http_requests_in_flight') private readonly requestsInFlight: Gauge,
+    @InjectMetric('litegen_generations_total') private readonly generations: Counter,
+    @InjectMetric('litegen_generation_duration_seconds') private readonly generationDuration: Histogram,
+    @InjectMetric('litegen_generation_tasks_in_flight') private readonly tasks: Gauge,
+    @InjectMetric('litegen_generation_cost_usd_total') private readonly cost: Counter,
+    @InjectMetric('litegen_provider_errors_total') private readonly errors: Counter,
+    @InjectMetric('litegen_provider_unknown_status_total') private readonly unknownStatuses: Counter,
+    @InjectMetric('litegen_queue_lag_seconds') private readonly lag: Histogram,
+  ) {}
+
+  requestStarted(): void {
+    this.requestsInFlight.inc();
+  }
+
+  /** @param route the pattern, such as `/v1/videos/:id`, or `unmatched`. */
+  requestFinished(route: string, method: string, status: number, seconds: number): void {
+    this.requestsInFlight.dec();
+    this.requests.inc({ route, method, status: String(status) });
+    this.requestDuration.observe({ route, method }, seconds);
+  }
+
+  generationEnded(generation: MeasuredGeneration, status: string, durationMs: number): void {
+    const { appId, model, provider, operation } = generation;
+    this.generations.inc({ app: appId, model, provider, operation, status });
+    this.generationDuration.observe({ model, operation, status }, durationMs / 1000);
+  }
+
+  generationCost(generation: MeasuredGeneration, micros: number): void {
+    this.cost.inc({ app: generation.appId, model: generation.model, provider: generation.provider }, micros / 1_000_000);
+  }
+
+  providerError(generation: MeasuredGeneration, code: string): void {
+    this.errors.inc({ provider: generation.provider, model: generation.model, code });
+  }
+
+  unknownVendorStatus(generation: MeasuredGeneration): void {
+    this.unknownStatuses.inc({ provider: generation.provider, model: generation.model });
+  }
+
+  tasksInFlight(count: number): void {
+    this.tasks.set(count);
+  }
+
+  /** @param kind the status in which the generation was found. */
+  queueLag(kind: string, lagMs: number): void {
+    this.lag.observe({ kind }, Math.max(0, lagMs) / 1000);
+  }
+}

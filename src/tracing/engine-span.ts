@@ -1,0 +1,43 @@
+import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+
+interface TracedGeneration {
+  readonly id: string;
+  readonly model: string;
+  readonly provider: string;
+  readonly operation: string;
+  /** W3C `traceparent` of the request that began it. */
+  readonly traceParent: string | null;
+}
+
+const tracer = trace.getTracer('litegen.engine');
+
+/** Continues the caller's trace in the engine, also in another process. Costs next to nothing while tracing is off. */
+export function engineSpan<T>(name: string, generation: TracedGeneration, work: () => Promise<T>): Promise<T> {
+  const parent =
+    trace.getActiveSpan() === undefined && generation.traceParent !== null
+      ? propagation.extract(context.active(), { traceparent: generation.traceParent })
+      : context.active();
+  const attributes = {
+    'litegen.generation.id': generation.id,
+    'gen_ai.request.model': generation.model,
+    'gen_ai.provider.name': generation.provider,
+    'gen_ai.operation.name': generation.operation,
+  };
+  return tracer.startActiveSpan(name, { kind: SpanKind.INTERNAL, attributes }, parent, async (span) => {
+    try {
+      return await work();
+    } catch (error) {
+      span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) });
+      throw error;
+    } finally {
+      span.end();
+    }
+  });
+}
+
+/** The active span as a W3C `traceparent`, to be kept with a row. */
+export function currentTraceParent(): string | null {
+  const carrier: Record<string, string> = {};
+  propagation.inject(context.active(), carrier);
+  return carrier['traceparent'] ?? null;
+}

@@ -1,0 +1,2 @@
+export * from './engine-span.js';
+export * from './sdk.js';
