@@ -14,6 +14,9 @@ const MAX_BOXES = 100_000;
 
 /** Passes on an MP4 with its metadata boxes emptied and marked as free. Lengths stay, because the samples are found by position. */
 export async function* sanitizeMp4(reader: ByteReader, guard: PictureGuard): AsyncGenerator<Buffer, void> {
+  let position = 0;
+  /** Up to where the containers that were entered reach. */
+  let promised = 0;
   for (let boxes = 0; await reader.fill(8); boxes += 1) {
     if (boxes > MAX_BOXES) throw invalidReference('The MP4 has too many boxes.');
     const head = Buffer.from(reader.window.subarray(0, 8));
@@ -29,6 +32,9 @@ export async function* sanitizeMp4(reader: ByteReader, guard: PictureGuard): Asy
     const whole = Buffer.from(await reader.take(headBytes));
     const content = (size === 1 ? Number(whole.readBigUInt64BE(8)) : size) - headBytes;
     if (content < 0) throw invalidReference('The MP4 has a broken box.');
+    position += headBytes;
+    if (CONTAINERS.has(type)) promised = Math.max(promised, position + content);
+    else position += content;
     if (BLANKED.has(type)) {
       whole.write('free', 4, 'latin1');
       yield whole;
@@ -46,6 +52,6 @@ export async function* sanitizeMp4(reader: ByteReader, guard: PictureGuard): Asy
       if (!CONTAINERS.has(type)) yield* reader.pass(content);
     }
   }
-  if (reader.window.length > 0) throw invalidReference('The file ends too early.');
+  if (reader.window.length > 0 || position < promised) throw invalidReference('The file ends too early.');
   guard.requireSize();
 }

@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import {
+  JPEG_PROFILE,
+  jpegSegment,
+  makeAvif,
+  makeBmp,
+  makeGif,
+  makeJpeg,
+  makeMovie,
+  riff,
+  webpCanvas,
+  webpLossless,
+} from '../../test/support/media-files.js';
+import { makePng } from '../../test/vendors/media.js';
+import { probeMedia } from './media-probe.js';
+import { sniffContentType } from './media-type.js';
+
+function probe(data: Buffer) {
+  const reads: number[] = [];
+  const read = async (position: number, length: number) => {
+    reads.push(length);
+    return data.subarray(position, position + length);
+  };
+  return { facts: probeMedia({ bytes: data.length, read }), reads };
+}
+
+describe('telling what a file is', () => {
+  it.each([
+    ['png', makePng({ width: 7, height: 5 }), { contentType: 'image/png', width: 7, height: 5 }],
+    ['jpeg', makeJpeg({ width: 40, height: 30 }), { contentType: 'image/jpeg', width: 40, height: 30 }],
+    ['turned jpeg', makeJpeg({ width: 40, height: 30, orientation: 6 }), { contentType: 'image/jpeg', width: 30, height: 40 }],
+    ['gif', makeGif(1, { width: 12, height: 9 }), { contentType: 'image/gif', width: 12, height: 9 }],
+    ['webp', riff([webpCanvas(300, 200), webpLossless(300, 200)]), { contentType: 'image/webp', width: 300, height: 200 }],
+    ['avif', makeAvif(640, 360), { contentType: 'image/avif', width: 640, height: 360 }],
+    ['bmp', makeBmp(16, -8), { contentType: 'image/bmp', width: 16, height: 8 }],
+    ['mp4', makeMovie(), { contentType: 'video/mp4', width: 1280, height: 720, durationMs: 5000 }],
+  ])('%s', async (_name, data, facts) => {
+    expect(await probe(data).facts).toEqual(facts);
+  });
+
+  it.each([
+    ['image/svg+xml', '<svg xmlns="http://www.w3.org/2000/svg"/>'],
+    ['image/svg+xml', '\uFEFF<?xml version="1.0"?>\n<!-- made by hand -->\n<!DOCTYPE svg PUBLIC "x" "y">\n<svg >'],
+    ['application/xml', '<?xml version="1.0"?><html><svg/></html>'],
+    ['application/octet-stream', '<html><svg></svg></html>'],
+    ['application/octet-stream', '<svgx>'],
+    ['application/octet-stream', 'plain text'],
+    ['application/octet-stream', ''],
+  ])('%s for %j', async (contentType, text) => {
+    expect(await sniffContentType(Buffer.from(text))).toBe(contentType);
+  });
+
+  it('knows WebM, and goes by bytes rather than by names within them', async () => {
+    const webm = Buffer.from('1a45dfa39f4286810142f7810142f2810442f381084282847765626d4287810242858102', 'hex');
+    expect(await sniffContentType(Buffer.concat([webm, Buffer.alloc(64)]))).toBe('video/webm');
+    expect(await sniffContentType(Buffer.from('image/png;base64,iVBORw0KGgo'))).toBe('application/octet-stream');
+  });
+
+  it('finds a JPEG’s size behind a large profile', async () => {
+    const plain = makeJpeg({ width: 33, height: 22 });
+    const profile = jpegSegment(0xe2, Buffer.concat([JPEG_PROFILE.subarray(4, 18), Buffer.alloc(60_000)]));
+    const data = Buffer.concat([plain.subarray(0, 2), profile, profile, profile, plain.subarray(2)]);
+    expect(await probe(data).facts).toMatchObject({ width: 33, height: 22 });
+  });
+
+  it('leaves out what a broken header does not say', async () => {
+    expect(await probe(makePng().subarray(0, 14)).facts).toEqual({ contentType: 'image/png' });
+    expect(await probe(makeJpeg().subarray(0, 20)).facts).toEqual({ contentType: 'image/jpeg' });
+  });
+});
+
+describe('an MP4’s figures', () => {
+  it.each([
+    [
+      { durationMs: 8040, moovFirst: true },
+      { durationMs: 8040, width: 1280, height: 720 },
+    ],
+    [
+      { durationMs: 8040, long: true },
+      { durationMs: 8040, width: 1280, height: 720 },
+    ],
+    [{ turned: 90 as const }, { durationMs: 5000, width: 720, height: 1280 }],
+    [
+      { fragmented: true, durationMs: 3000 },
+      { durationMs: 3000, width: 1280, height: 720 },
+    ],
+  ])('%j', async (options, facts) => {
+    expect(await probe(makeMovie(options)).facts).toEqual({ contentType: 'video/mp4', ...facts });
+  });
+
+  it('are found at the end of a large file with few and small reads', async () => {
+    const { facts, reads } = probe(makeMovie({ samplesBytes: 5_000_000 }));
+    expect(await facts).toMatchObject({ durationMs: 5000, width: 1280 });
+    expect(reads.length).toBeLessThanOrEqual(4);
+    expect(Math.max(...reads)).toBeLessThanOrEqual(65_536);
+  });
+
+  it('are left out of a broken file, however it is broken', async () => {
+    const movie = makeMovie();
+    for (let length = 32; length < movie.length; length += 7) {
+      const cut = await probe(movie.subarray(0, length)).facts;
+      expect(cut.contentType).toBe('video/mp4');
+    }
+    const looping = Buffer.from(movie);
+    // A size of 1 announces a 64-bit length, here of 0.
+    looping.writeUInt32BE(1, 28);
+    looping.fill(0, 36, 44);
+    expect(await probe(looping).facts).toEqual({ contentType: 'video/mp4' });
+  });
+});
