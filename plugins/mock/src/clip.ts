@@ -41,7 +41,7 @@ class Stage {
   constructor(frame: Frame) {
     const rows = Math.floor(frame.height / BLOCK);
     const lane = Math.max(1, Math.floor(rows * 0.2));
-    const panel = Math.max(1, Math.floor(rows * 0.4));
+    const panel = Math.max(1, Math.floor(rows * 0.5));
     this.panelHeight = panel * BLOCK;
     this.squareSide = lane * BLOCK;
     this.laneTop = Math.floor((panel + rows - lane) / 2) * BLOCK;
