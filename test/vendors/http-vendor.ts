@@ -105,7 +105,11 @@ export async function startHttpVendor(handle: VendorHandler, options: HttpVendor
   };
 
   const server = createServer((incoming, response) => {
-    answer(incoming, response).catch(() => response.destroy());
+    answer(incoming, response).catch((error: unknown) => {
+      // A handler that throws is a mistake of the test, and shall be read as one.
+      if (response.headersSent || closing.signal.aborted) response.destroy();
+      else response.writeHead(500).end(`the played vendor failed: ${String(error)}`);
+    });
   });
   const answer = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const request = await receive(incoming);

@@ -42,6 +42,17 @@ describe('whiteMask', () => {
     expect(greyOf(await whiteMask(testInput({ role: 'mask', bytes: FILTERED })))).toEqual(rows);
   });
 
+  it('reads grey with alpha of 16 bits', async () => {
+    const bytes = Buffer.from(
+      'iVBORw0KGgoAAAANSUhEUgAAAAIAAAACEAQAAACILxnsAAAAG0lEQVR4nGMUMvn/3/AtIyPTu7ONDHvuOTAAAEVUB35o0y6IAAAAAElFTkSuQmCC',
+      'base64',
+    );
+    expect(greyOf(await whiteMask(testInput({ role: 'mask', bytes })))).toEqual([
+      [0, 255],
+      [127, 191],
+    ]);
+  });
+
   it('refuses what it cannot convert', async () => {
     const png = makePng({ width: 2, height: 2 });
     const interlaced = Buffer.from(png);
