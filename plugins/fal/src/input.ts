@@ -116,9 +116,10 @@ function encode(param: string, value: unknown, mapping: FieldMapping): JsonBody 
   };
   const size = asSize(value);
   const text = size === undefined ? String(value) : `${size.width}x${size.height}`;
-  const { allowed, translated } = mapping;
-  if (allowed !== undefined && !allowed.includes(text)) return refuse(`must be one of ${allowed.join(', ')}`);
-  if (translated !== undefined) return translated[text] as JsonBody;
+  if (mapping.values !== undefined) {
+    if (!Object.hasOwn(mapping.values, text)) return refuse(`must be one of ${Object.keys(mapping.values).join(', ')}`);
+    return mapping.values[text] as JsonBody;
+  }
   switch (mapping.type) {
     case 'string':
     case 'width_x_height':

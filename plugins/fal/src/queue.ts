@@ -35,9 +35,9 @@ export function createQueueProvider<Request extends FalRequest>(kind: MediaKind)
       const vendorRequestId = response.headers['x-fal-request-id'] ?? operation.request_id;
       return { state: 'started', operation, vendorJobId: operation.request_id, vendorRequestId };
     },
-    status: (operation, call) => statusOf(kind, readOperation(operation, call), call),
-    cancel: (operation, call) => cancel(readOperation(operation, call), call),
-    parseWebhook: (delivery, operation, call) => webhooks(delivery, readOperation(operation, call), call),
+    status: async (operation, call) => statusOf(kind, readOperation(operation, call), call),
+    cancel: async (operation, call) => cancel(readOperation(operation, call), call),
+    parseWebhook: async (delivery, operation, call) => webhooks(delivery, readOperation(operation, call), call),
   };
 }
 
@@ -61,22 +61,20 @@ async function statusOf(kind: MediaKind, operation: FalOperation, call: CallCont
   return resultOf(kind, operation, failed ? body : undefined, call);
 }
 
-/** `failedStatus` is the status body when it tells of a failure; the result tells more of it. */
+/** `failedStatus` is the status body when it tells of a failure; the result mostly tells more of it. */
 async function resultOf(
   kind: MediaKind,
   operation: FalOperation,
   failedStatus: Readonly<Record<string, unknown>> | undefined,
   call: CallContext,
 ): Promise<OperationStatus> {
-  if (failedStatus !== undefined) {
-    const failure = readFailure({ status: 0, body: failedStatus });
-    if (isCancelled(failure)) return { state: 'cancelled', charged: ran(failedStatus) ? 'unknown' : 'no' };
-  }
+  const known = failedStatus === undefined ? undefined : readFailure({ status: 0, body: failedStatus });
+  if (known !== undefined && isCancelled(known)) return { state: 'cancelled', charged: ran(failedStatus) ? 'unknown' : 'no' };
   const response = await ask(operation.response_url, call);
   if (response.ok) {
     const body = await response.json();
-    if (failedStatus === undefined) return readResult(kind, body, operation, response.headers, call);
-    return { state: 'failed', error: vendorFailure(readFailure({ status: 0, body: failedStatus }), call) };
+    if (known === undefined) return readResult(kind, body, operation, response.headers, call);
+    return { state: 'failed', error: vendorFailure(known, call) };
   }
   // These are about the question: a key that no longer holds, or too many questions.
   if (response.status === 401 || response.status === 403 || response.status === 429) throw await responseError(response, call, false);
@@ -84,15 +82,18 @@ async function resultOf(
   const failure = readFailure({ status: response.status, headers: response.headers, body: parseJson(text) ?? text });
   if (isCancelled(failure)) return { state: 'cancelled', charged: 'unknown' };
   if (response.status === 400 && /still in progress/i.test(failure.message)) return { state: 'pending' };
-  if (failure.inFalsWords) return { state: 'failed', error: vendorFailure(failure, call) };
-  if (failedStatus !== undefined) return { state: 'failed', error: vendorFailure(readFailure({ status: 0, body: failedStatus }), call) };
+  const told = { ...failure, type: failure.type ?? known?.type };
+  // Without a type, these may as well come from whatever stands between here and a result that is well.
+  const passing = response.status >= 502 && response.status <= 504 && told.type === undefined;
+  if (failure.inFalsWords && !passing) return { state: 'failed', error: vendorFailure(told, call) };
+  if (known !== undefined) return { state: 'failed', error: vendorFailure(known, call) };
   throw new ProviderError('unavailable', `fal: the result could not be fetched, HTTP ${response.status}`, {
     vendorStatus: response.status,
   });
 }
 
-function ran(status: Readonly<Record<string, unknown>>): boolean {
-  const seconds = asObject(status.metrics)?.inference_time;
+function ran(status: Readonly<Record<string, unknown>> | undefined): boolean {
+  const seconds = asObject(status?.metrics)?.inference_time;
   return typeof seconds === 'number' && seconds > 0;
 }
 

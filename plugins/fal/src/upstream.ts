@@ -10,10 +10,8 @@ export interface FieldMapping {
   /** fal's name. */
   readonly field: string;
   readonly type: FieldType;
-  /** The only values that pass, as text. */
-  readonly allowed?: readonly string[];
-  /** The gateway's value, as text → fal's. */
-  readonly translated?: Readonly<Record<string, unknown>>;
+  /** The gateway's value, as text → fal's. Other values are refused. */
+  readonly values?: Readonly<Record<string, unknown>>;
 }
 
 /** One endpoint, and what of a request it can take. */
@@ -105,14 +103,8 @@ function readFields(upstream: JsonObject, fail: (what: string) => never): Record
     const wanted = entry?.type ?? customary?.type ?? 'as_is';
     const type = FIELD_TYPES.find((known) => known === wanted);
     if (entry === undefined || type === undefined) return fail(`fields.${name} must be a field's name or {field, type, values}`);
-    const translated = asObject(entry.values);
-    const listed = translated === undefined ? asArray(entry.values).map(String) : Object.keys(translated);
-    fields[name] = {
-      field: asText(entry.field) ?? customary?.field ?? name,
-      type,
-      ...(listed.length === 0 ? {} : { allowed: listed }),
-      ...(translated === undefined ? {} : { translated }),
-    };
+    const values = asObject(entry.values);
+    fields[name] = { field: asText(entry.field) ?? customary?.field ?? name, type, ...(values === undefined ? {} : { values }) };
   }
   return fields;
 }

@@ -58,6 +58,7 @@ const OUTCOMES: Readonly<Record<string, PlayedOutcome>> = {
     error_type: 'generation_timeout',
   }),
   '[lost-result]': fails(502, '<html>bad gateway</html>'),
+  '[busy-result]': fails(503, { detail: 'Service temporarily unavailable' }),
   '[lost-status-error]': fails(502, '<html>bad gateway</html>', undefined, { error: 'Runner crashed', error_type: 'runner_server_error' }),
   '[new-word]': { statusWord: 'WARMING_UP', result: () => ({ status: 400, body: { detail: 'Request is still in progress' } }) },
   '[empty]': { result: () => ({ status: 200, body: { timings: {} } }) },

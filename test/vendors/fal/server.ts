@@ -14,6 +14,8 @@ export interface FalVendorOptions {
   readonly bareSubmissions?: boolean;
   /** Origin written into the `*_url`s. Default: the server's own. */
   readonly linkOrigin?: string;
+  /** Origin of the files in results. Default: the server's own, which serves them. */
+  readonly fileOrigin?: string;
   /** Calls back submissions with `fal_webhook` when they end. Default true. */
   readonly callBack?: boolean;
 }
@@ -77,7 +79,7 @@ export async function startFalVendor(options: FalVendorOptions = {}): Promise<Fa
   const delivery = (id: string, at?: Date): PlayedDelivery => {
     const job = jobs.get(id);
     if (job === undefined) throw new Error(`no such request: ${id}`);
-    const { status, body } = job.outcome.result(vendor.origin);
+    const { status, body } = job.outcome.result(options.fileOrigin ?? vendor.origin);
     const ids = { request_id: id, gateway_request_id: randomUUID() };
     return signed(
       status === 200
@@ -146,7 +148,7 @@ export async function startFalVendor(options: FalVendorOptions = {}): Promise<Fa
   const result = (job: Job): VendorReply => {
     if (job.state === 'cancelled') return jsonReply(499, { detail: 'Request was cancelled', error_type: 'client_cancelled' });
     if (job.state !== 'done') return jsonReply(400, { detail: 'Request is still in progress' });
-    const { status: code, body, headers } = job.outcome.result(vendor.origin);
+    const { status: code, body, headers } = job.outcome.result(options.fileOrigin ?? vendor.origin);
     return jsonReply(code, body, { 'x-fal-request-id': job.id, ...headers });
   };
 
