@@ -26,10 +26,6 @@ export class AssetsRepository {
     return this.database.manager.findOneBy(AssetEntity, { id });
   }
 
-  findForTenant(orgId: string, appId: string, id: string): Promise<AssetEntity | null> {
-    return this.database.manager.findOneBy(AssetEntity, { id, orgId, appId });
-  }
-
   /** A tenant's own asset with these bytes, the newest first. */
   byHashForTenant(orgId: string, appId: string, sha256: string): Promise<AssetEntity | null> {
     return this.database.manager.findOne(AssetEntity, { where: { orgId, appId, sha256 }, order: { createdAt: 'DESC' } });

@@ -1,5 +1,6 @@
 import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Public } from '../auth/index.js';
 import { ApiError, Clock } from '../common/index.js';
 import { AssetsRepository } from './assets.repository.js';
 import { BlobStore } from './blob-store.port.js';
@@ -17,6 +18,7 @@ export class FilesController {
   ) {}
 
   /** Also answers HEAD. */
+  @Public()
   @Get(':id')
   async read(
     @Param('id') id: string,

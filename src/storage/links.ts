@@ -69,11 +69,6 @@ export class LinkSigner implements OnModuleInit {
     return `${this.origin(requestOrigin)}${this.sign(asset.id, { expiresAt: this.expiry(), download })}`;
   }
 
-  /** Like {@link urlFor}, for those who have no request; undefined when the gateway has no public address. */
-  publicUrlFor(asset: { readonly id: string }): string | undefined {
-    return this.config.server.public_url === undefined ? undefined : this.urlFor(asset, '');
-  }
-
   private expiry(): number {
     const earliest = this.clock.nowMs() / 1000 + this.config.storage.link_ttl_seconds;
     return Math.ceil(earliest / ROUNDING_SECONDS) * ROUNDING_SECONDS;

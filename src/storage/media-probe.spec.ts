@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import {
   JPEG_PROFILE,
@@ -12,7 +13,9 @@ import {
   webpLossless,
 } from '../../test/support/media-files.js';
 import { makePng } from '../../test/vendors/media.js';
+import type { BlobStore, ByteRange } from './blob-store.port.js';
 import { probeMedia } from './media-probe.js';
+import { MediaProbe } from './media-probe.service.js';
 import { sniffContentType } from './media-type.js';
 
 function probe(data: Buffer) {
@@ -93,6 +96,22 @@ describe('an MP4’s figures', () => {
     expect(await facts).toMatchObject({ durationMs: 5000, width: 1280 });
     expect(reads.length).toBeLessThanOrEqual(4);
     expect(Math.max(...reads)).toBeLessThanOrEqual(65_536);
+  });
+
+  it('are read from a store unless its writer found them already', async () => {
+    const movie = makeMovie({ samplesBytes: 500_000 });
+    const ranges: unknown[] = [];
+    const read = async (_sha256: string, range?: ByteRange) => {
+      ranges.push(range);
+      return Readable.from([movie.subarray(range?.start, (range?.end ?? 0) + 1)]);
+    };
+    const service = new MediaProbe({ read } as unknown as BlobStore);
+    const facts = { contentType: 'video/mp4', durationMs: 5000, width: 1280, height: 720 };
+    expect(await service.video({ sha256: 'a'.repeat(64), bytes: movie.length })).toEqual(facts);
+    expect(ranges.length).toBeGreaterThan(0);
+    ranges.length = 0;
+    expect(await service.video({ sha256: 'a'.repeat(64), bytes: movie.length, ...facts })).toEqual(facts);
+    expect(ranges).toEqual([]);
   });
 
   it('are left out of a broken file, however it is broken', async () => {

@@ -1,5 +1,5 @@
 import { imageSize } from 'image-size';
-import type { BlobStore, MediaFacts } from './blob-store.port.js';
+import type { MediaFacts } from './blob-store.port.js';
 import { sniffContentType } from './media-type.js';
 import { readMp4Facts } from './mp4.js';
 
@@ -26,20 +26,6 @@ export async function probeMedia(file: RandomAccess): Promise<MediaFacts> {
   const size = imageSizeOf(head);
   if (size !== undefined || contentType !== 'image/jpeg' || file.bytes <= head.length) return { contentType, ...size };
   return { contentType, ...imageSizeOf(await file.read(0, Math.min(JPEG_HEAD_BYTES, file.bytes))) };
-}
-
-/** Like {@link probeMedia}, for a file that is already in the store. Costs one or two range reads. */
-export async function probeBlob(store: BlobStore, blob: { sha256: string; bytes: number }): Promise<MediaFacts> {
-  return probeMedia({
-    bytes: blob.bytes,
-    read: async (position, length) => {
-      const end = Math.min(position + length, blob.bytes) - 1;
-      if (end < position) return Buffer.alloc(0);
-      const parts: Buffer[] = [];
-      for await (const part of await store.read(blob.sha256, { start: position, end })) parts.push(part as Buffer);
-      return Buffer.concat(parts);
-    },
-  });
 }
 
 /** Width and height in pixels as displayed, or undefined when the header does not say. */

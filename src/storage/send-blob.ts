@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AssetEntity } from './asset.entity.js';
 import type { BlobStore } from './blob-store.port.js';
@@ -46,8 +47,8 @@ export async function sendBlob(
   const range = ifRange === undefined || ifRange === etag ? parseByteRange(header(request, 'range'), asset.bytes) : undefined;
   const length = range === undefined ? asset.bytes : range.end - range.start + 1;
   if (request.method === 'HEAD') {
-    // A HEAD opens nothing; a range means nothing to it (RFC 9110, section 14.2).
-    await reply.headers(headers).type(asset.contentType).header('content-length', asset.bytes).send();
+    // A range means nothing to a HEAD (RFC 9110, section 14.2). Fastify leaves the length of a stream alone, and no other's.
+    await reply.headers(headers).type(asset.contentType).header('content-length', asset.bytes).send(Readable.from([]));
     return;
   }
   const body = await store.read(asset.sha256, range);

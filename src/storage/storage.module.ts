@@ -7,6 +7,7 @@ import { EgressReferenceFetcher } from './egress-reference-fetcher.js';
 import { FilesController } from './files.controller.js';
 import { LinkSigner } from './links.js';
 import { LocalBlobStore, prepareTemporaryDirectory, temporaryDirectory } from './local-blob-store.js';
+import { MediaProbe } from './media-probe.service.js';
 import { ReferenceFetcher } from './reference-fetcher.port.js';
 import { ReferenceIngestion } from './reference-ingestion.js';
 import { S3BlobStore } from './s3-blob-store.js';
@@ -34,7 +35,8 @@ export async function openBlobStore({ storage }: Pick<Config, 'storage'>, nowMs:
     LinkSigner,
     { provide: ReferenceFetcher, useClass: EgressReferenceFetcher },
     ReferenceIngestion,
+    MediaProbe,
   ],
-  exports: [BlobStore, AssetsRepository, LinkSigner, ReferenceIngestion],
+  exports: [BlobStore, AssetsRepository, LinkSigner, MediaProbe, ReferenceIngestion],
 })
 export class StorageModule {}
