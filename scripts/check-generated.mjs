@@ -23,18 +23,24 @@ function generate(command) {
   return stdout;
 }
 
-buildIfStale();
-for (const { file, command } of GENERATED) {
+/** Writes the file, or complains when it differs. */
+function settle({ file, command }) {
   const path = join(ROOT, file);
   const committed = existsSync(path) ? readFileSync(path, 'utf8') : undefined;
   const current = generate(command);
-  if (committed === current) continue;
-  if (process.argv.includes('--write')) {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, current);
-    console.log(`${file}: written`);
-    continue;
+  if (committed === current) return;
+  if (!process.argv.includes('--write')) throw new Error(`${file}: ${committed === undefined ? 'missing' : 'stale'}; npm run generate`);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, current);
+  console.log(`${file}: written`);
+}
+
+buildIfStale();
+for (const generated of GENERATED) {
+  try {
+    settle(generated);
+  } catch (error) {
+    console.error(error.message);
+    process.exitCode = 1;
   }
-  console.error(`${file}: ${committed === undefined ? 'missing' : 'not what the code generates now'}; npm run generate`);
-  process.exitCode = 1;
 }
