@@ -9,7 +9,7 @@ import { ProviderRegistry } from '../providers/index.js';
 import { type AssetEntity, type IngestedReference, ReferenceIngestion, type ReferenceSource } from '../storage/index.js';
 import { currentTraceParent } from '../tracing/index.js';
 import { GenerationEntity } from './generation.entity.js';
-import type { MediaType } from './generation.types.js';
+import type { Dialect, MediaType } from './generation.types.js';
 
 /** A request for media in the engine's terms, as every door makes one. */
 export interface GenerationCommand {
@@ -32,11 +32,15 @@ export interface GenerationCommand {
   readonly user?: string;
   readonly metadata?: JsonObject;
   readonly partialImages: number;
+  readonly dialect: Dialect;
 }
 
 export interface CommandReference {
   readonly role?: string;
-  readonly source: ReferenceSource;
+  /** `ingested`: a door stored it already, because it came as a stream. */
+  readonly source: ReferenceSource | { readonly kind: 'ingested'; readonly reference: IngestedReference };
+  /** The field's path, for errors. */
+  readonly param: string;
 }
 
 export interface Planned {
@@ -102,12 +106,11 @@ export class AdmissionService {
     const nowMs = this.clock.nowMs();
     const mediaType: MediaType = command.operation === 'video.generate' ? 'video' : 'image';
     const kept = plan.references;
-    const ingested = await Promise.all(
-      kept.map(({ index }) => this.ingest(command.references[index]?.source, index, mediaType)),
-    );
-    const { config, principal } = { config: this.config, principal: command.principal };
+    const ingested = await Promise.all(kept.map(({ index }) => this.ingest(command.references[index], mediaType)));
+    const { principal } = command;
+    const { engine } = this.config;
     const deadlineSeconds =
-      model.limits?.deadline_seconds ?? (mediaType === 'video' ? config.engine.video_deadline_seconds : config.engine.image_deadline_seconds);
+      model.limits?.deadline_seconds ?? (mediaType === 'video' ? engine.video_deadline_seconds : engine.image_deadline_seconds);
     const generation = Object.assign(new GenerationEntity(), {
       id: newId(mediaType === 'video' ? 'litegen-vid' : 'litegen-img'),
       orgId: principal.orgId,
@@ -129,6 +132,7 @@ export class AdmissionService {
         inputRoles: kept.map(({ role }) => role),
         partialImages: command.partialImages,
         strict: command.strict,
+        dialect: command.dialect,
       },
       receipt: plan.receipt,
       quote,
@@ -161,9 +165,10 @@ export class AdmissionService {
     return { generation, inputs: ingested.map((reference, position) => inputAsset(generation, reference, kept[position]?.role ?? null, position)) };
   }
 
-  private ingest(source: ReferenceSource | undefined, index: number, mediaType: MediaType): Promise<IngestedReference> {
-    if (source === undefined) throw new Error(`The plan names reference ${index}, which the command does not have`);
-    return this.references.ingest(source, { param: `reference_images[${index}]`, allowVideo: mediaType === 'video' });
+  private async ingest(reference: CommandReference | undefined, mediaType: MediaType): Promise<IngestedReference> {
+    if (reference === undefined) throw new Error('The plan names a reference that the command does not have');
+    const { source, param } = reference;
+    return source.kind === 'ingested' ? source.reference : this.references.ingest(source, { param, allowVideo: mediaType === 'video' });
   }
 }
 

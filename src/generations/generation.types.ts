@@ -28,6 +28,9 @@ export type AttemptState = 'sent' | 'accepted' | 'not_sent' | 'rejected' | 'unkn
 /** `held` reserved, `settled` turned into a cost, `released` given back. */
 export type HoldState = 'held' | 'settled' | 'released';
 
+/** Whose words the answers about a video use: the two dialects name its states differently on the route that they share. */
+export type Dialect = 'openai' | 'litegen';
+
 /** What any replica needs to call the vendor. */
 export interface StoredRequest {
   readonly prompt: string;
@@ -38,6 +41,7 @@ export interface StoredRequest {
   readonly inputRoles: readonly string[];
   readonly partialImages: number;
   readonly strict: boolean;
+  readonly dialect: Dialect;
 }
 
 export type StoredReceipt = Plan['receipt'];
