@@ -9,7 +9,10 @@ import { readSettings } from './settings.js';
 import { readModel } from './upstream.js';
 import { createWebhookReader, type WebhookReader } from './webhook.js';
 
-/** fal's queue: submit, ask for the status, fetch the result. It knows no failed state; a failure is a completed request whose result is an error. */
+/**
+ * fal's queue: submit, ask for the status, fetch the result. It knows no failed state; a failure is a completed request
+ * whose result is an error.
+ */
 export function createQueueProvider<Request extends FalRequest>(kind: MediaKind): MediaProvider<Request> {
   const webhooks: WebhookReader = createWebhookReader(kind, (operation, call) => statusOf(kind, operation, call));
   return {

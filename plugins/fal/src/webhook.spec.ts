@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FalProviders, falCall, falProviders } from '../../../test/vendors/fal/fal-call.js';
 import { type FalVendor, startFalVendor } from '../../../test/vendors/fal/server.js';
 import { requestedModel } from '../../../test/vendors/fal/shipped-models.js';
+import { startHttpVendor } from '../../../test/vendors/http-vendor.js';
 
 const KEYS_PATH = '/.well-known/jwks.json';
 const NOW = new Date('2026-11-20T12:00:00Z');
@@ -62,6 +63,23 @@ describe('a call back', () => {
     const delivery = vendor.signed({ request_id: id, status: 'OK', payload: null, payload_error: 'too large' }, NOW);
     expect(await parse(delivery, operation)).toEqual({ status: { state: 'pending' } });
     expect(vendor.count(/\/status$/)).toBe(1);
+  });
+
+  it('comes to the address that the submission named', async () => {
+    await vendor.close();
+    vendor = await startFalVendor({ queuedPolls: 0, runningPolls: 0 });
+    const gateway = await startHttpVendor(() => ({ status: 204 }));
+    const context = falCall(vendor, { webhookUrl: `${gateway.origin}/call-back?attempt=1` });
+    const started = await providers.image.start(testImageRequest({ model: requestedModel('fal/flux-2') }), context);
+    if (started.state !== 'started') throw new Error('not queued');
+    await providers.image.status?.(started.operation, context);
+    await vendor.settled();
+    const [received] = gateway.requests;
+    await gateway.close();
+    expect(received).toMatchObject({ method: 'POST', path: '/call-back', query: { attempt: '1' } });
+    const { headers = {}, query = {}, body = Buffer.alloc(0) } = received ?? {};
+    const read = await providers.image.parseWebhook?.({ method: 'POST', headers, query, body }, started.operation, context);
+    expect(read).toMatchObject({ status: { state: 'succeeded' } });
   });
 
   it.each([-300, 300])('may be %d seconds off', async (seconds) => {
