@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { checkModel, operationsOf } from './model-rules.js';
 import type { Model } from './model.js';
+import { checkModel, operationsOf } from './model-rules.js';
 import { aliasesSchema, modelSchema } from './schema/index.js';
 import { section } from './schema/section.js';
 import { type CatalogProblem, type YamlPath, YamlSource } from './yaml-source.js';

@@ -1,6 +1,6 @@
 import { freeformProblem } from './plan/size-rules.js';
 import type { ModelDefinition, NumberSpec, ParamSpec, PriceCondition, SizeSpec } from './schema/index.js';
-import { OPERATIONS, PARAM_NAMES, type Operation } from './schema/index.js';
+import { OPERATIONS, type Operation, PARAM_NAMES } from './schema/index.js';
 import { didYouMean } from './suggest.js';
 import type { YamlPath } from './yaml-source.js';
 

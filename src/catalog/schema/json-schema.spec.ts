@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { parse } from 'yaml';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { modelYamlJsonSchema } from './json-schema.js';
 
 const PUBLISHED = new URL('../../../packages/plugin-sdk/schema/model.schema.json', import.meta.url);

@@ -1,0 +1,33 @@
+import { type DynamicModule, type FactoryProvider, Module, type ModuleMetadata } from '@nestjs/common';
+import { Clock } from '../common/index.js';
+import type { CatalogSources } from './catalog.loader.js';
+import { CatalogService } from './catalog.service.js';
+
+/** Where the capability files are; `inject` and `imports` as in Nest's factory providers. */
+export interface CatalogModuleOptions extends Pick<ModuleMetadata, 'imports'> {
+  readonly inject?: FactoryProvider['inject'];
+  readonly useFactory: (...dependencies: never[]) => CatalogSources | Promise<CatalogSources>;
+}
+
+const SOURCES = Symbol('litegen.catalog.sources');
+
+/** What models there are. Starting fails when the operator's files are wrong. */
+@Module({})
+export class CatalogModule {
+  static forRootAsync({ imports = [], inject = [], useFactory }: CatalogModuleOptions): DynamicModule {
+    return {
+      module: CatalogModule,
+      global: true,
+      imports,
+      providers: [
+        { provide: SOURCES, inject, useFactory },
+        {
+          provide: CatalogService,
+          inject: [SOURCES, Clock],
+          useFactory: (sources: CatalogSources, clock: Clock) => CatalogService.load(sources, clock),
+        },
+      ],
+      exports: [CatalogService],
+    };
+  }
+}

@@ -1,0 +1,33 @@
+export type { CatalogRejection, CatalogSources, PluginModelDirectory } from './catalog.loader.js';
+export { CatalogModule, type CatalogModuleOptions } from './catalog.module.js';
+export { CatalogService, type ResolvedModel, type ResolveOptions } from './catalog.service.js';
+export { isDeprecated, isSunset, lifecycleHeaders } from './lifecycle.policy.js';
+export { bareName, type Model } from './model.js';
+export { type ModelInfo, type ModelInfoOptions, type ModelPricing, toModelInfo, toModelSchema } from './model-views.js';
+export {
+  type Examination,
+  type Plan,
+  type PlanInput,
+  type PlannedReference,
+  type PlanOptions,
+  type PlanParams,
+  planRequest,
+  type Receipt,
+  validateAll,
+} from './plan/index.js';
+export { parseRatio, parseSize } from './ratio.js';
+export {
+  type ModelDefinition,
+  modelYamlJsonSchema,
+  OPERATION_ENDPOINTS,
+  OPERATIONS,
+  PARAM_NAMES,
+  type ParamName,
+  type ParamSpec,
+  type PriceComponent,
+  type PriceCondition,
+  type PriceEstimate,
+  type PriceUnit,
+  type Pricing,
+} from './schema/index.js';
+export { suggest } from './suggest.js';

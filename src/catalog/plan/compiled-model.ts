@@ -1,0 +1,118 @@
+import type { Model } from '../model.js';
+import { PARAM_NAMES, type ParamName } from '../schema/index.js';
+import type { Draft } from './draft.js';
+import { checkScalar, type ScalarSpec } from './scalar.policy.js';
+import { type ShapeOutcome, type ShapeSpecs, shapeOfRatio, shapeOfSize } from './shape.policy.js';
+
+/** LiteGen's order of checks; what it does not have comes after. */
+const IMAGE_ORDER = ['seed', 'negative_prompt', 'steps', 'guidance_scale', 'strength', 'quality', 'style', 'aspect_ratio', 'size'] as const;
+const VIDEO_ORDER = ['seed', 'negative_prompt', 'duration_seconds', 'aspect_ratio', 'fps', 'resolution'] as const;
+
+/** Checks one parameter that the caller asked for and files the result in the draft. */
+type ParamCheck = (draft: Draft, value: unknown) => void;
+
+export interface CompiledModel {
+  /** Every parameter there is, in the order of checks, without `n`. */
+  readonly checks: readonly (readonly [name: ParamName, check: ParamCheck])[];
+}
+
+const compiled = new WeakMap<Model, CompiledModel>();
+
+/** A model's checks, prepared once. */
+export function compileModel(model: Model): CompiledModel {
+  const known = compiled.get(model);
+  if (known !== undefined) return known;
+  const first: readonly ParamName[] = model.media_type === 'image' ? IMAGE_ORDER : VIDEO_ORDER;
+  const order = [...first, ...PARAM_NAMES.filter((name) => name !== 'n' && !first.includes(name))];
+  const shapes = shapesOf(model);
+  const result = { checks: order.map((name) => [name, checkFor(model, name, shapes)] as const) };
+  compiled.set(model, result);
+  return result;
+}
+
+function shapesOf({ id, params }: Model): ShapeSpecs {
+  const { size, aspect_ratio: ratio, resolution } = params;
+  return {
+    modelId: id,
+    ...(size?.kind === 'size' ? { size } : {}),
+    ...(ratio?.kind === 'aspect_ratio' ? { ratio } : {}),
+    ...(resolution?.kind === 'string' && resolution.enum_values !== undefined ? { resolutions: resolution.enum_values } : {}),
+  };
+}
+
+function checkFor(model: Model, name: ParamName, shapes: ShapeSpecs): ParamCheck {
+  const spec = model.params[name];
+  if (name === 'size') return shapeCheck(name, shapes, shapeOfSize);
+  if (name === 'aspect_ratio' && spec?.kind !== 'string') return shapeCheck(name, shapes, shapeOfRatio);
+  if (spec === undefined) return undeclared(model, name);
+  if (spec.kind === 'size' || spec.kind === 'aspect_ratio') throw new Error(`${model.id}: ${name} cannot be of kind ${spec.kind}`);
+  return scalarCheck(name, spec);
+}
+
+function shapeCheck(name: 'size' | 'aspect_ratio', shapes: ShapeSpecs, shapeOf: typeof shapeOfSize): ParamCheck {
+  return (draft, value) => {
+    const video = draft.input.operation === 'video.generate';
+    const outcome = shapeOf(shapes, value, { strict: draft.strict, video, asks: (other) => draft.asks(other) });
+    fileShape(draft, name, value, outcome);
+  };
+}
+
+function fileShape(draft: Draft, name: string, value: unknown, outcome: ShapeOutcome): void {
+  switch (outcome.action) {
+    case 'apply':
+      draft.apply(name, outcome.value);
+      break;
+    case 'leave':
+      draft.receipt.applied.push(name);
+      break;
+    case 'map':
+      Object.assign(draft.params, outcome.params);
+      draft.map(name, value, outcome.to, outcome.reason);
+      break;
+    case 'drop':
+      draft.drop(name, value, outcome.reason);
+      break;
+    case 'reject':
+      draft.reject(outcome.code, name, outcome.message, outcome.accepted);
+      break;
+  }
+}
+
+function undeclared(model: Model, name: ParamName): ParamCheck {
+  const message = `${model.id} does not take ${name}.`;
+  const taken = Object.keys(model.params);
+  return (draft, value) => {
+    if (draft.strict)
+      draft.reject('param_unsupported', name, `${message}${taken.length === 0 ? '' : ` It takes: ${taken.join(', ')}.`}`, taken);
+    else draft.drop(name, value, `${model.id} does not take it`);
+  };
+}
+
+function scalarCheck(name: ParamName, spec: ScalarSpec): ParamCheck {
+  const pattern = spec.kind === 'string' && spec.pattern !== undefined ? new RegExp(spec.pattern, 'u') : undefined;
+  return (draft, value) => {
+    const checked = checkScalar(name, spec, value, pattern, draft.input.textValues === true);
+    const synonym = checked.ok || draft.strict ? undefined : synonymOf(name, spec, value);
+    if (checked.ok) {
+      draft.apply(name, checked.value);
+    } else if (synonym === undefined) {
+      draft.reject(checked.code, name, checked.message, checked.accepted);
+    } else {
+      draft.params[name] = synonym;
+      draft.map(name, value, synonym, `${draft.model.id} calls it so`);
+    }
+  };
+}
+
+/** Two vocabularies for one idea: DALL·E's qualities and GPT Image's, and two spellings of a format. Lax mode translates. */
+const SYNONYMS: Partial<Record<ParamName, Readonly<Record<string, string>>>> = {
+  quality: { hd: 'high', standard: 'medium', high: 'hd', medium: 'standard' },
+  output_format: { jpg: 'jpeg', jpeg: 'jpg' },
+};
+
+function synonymOf(name: ParamName, spec: ScalarSpec, value: unknown): string | undefined {
+  if (spec.kind !== 'string' || typeof value !== 'string') return undefined;
+  const synonyms = SYNONYMS[name];
+  const synonym = synonyms !== undefined && Object.hasOwn(synonyms, value) ? synonyms[value] : undefined;
+  return synonym !== undefined && spec.enum_values?.includes(synonym) === true ? synonym : undefined;
+}

@@ -1,0 +1,2 @@
+export { planRequest, validateAll } from './plan.policy.js';
+export type * from './plan.types.js';
