@@ -34,3 +34,20 @@ export async function rows<Row>(manager: EntityManager, text: string, parameters
 export function skipLocked(manager: EntityManager): string {
   return dialectOf(manager) === 'postgres' ? 'FOR UPDATE SKIP LOCKED' : '';
 }
+
+/** Inserts any number of rows with one statement. Columns are those of the first row. */
+export async function insertRows(manager: EntityManager, table: string, values: readonly Readonly<Record<string, SqlValue>>[]): Promise<void> {
+  const [first] = values;
+  if (first === undefined) return;
+  const columns = Object.keys(first);
+  const postgres = dialectOf(manager) === 'postgres';
+  const parameters: SqlValue[] = [];
+  const tuples = values.map((row) => {
+    const places = columns.map((column) => {
+      parameters.push(row[column] ?? null);
+      return postgres ? `$${parameters.length}` : '?';
+    });
+    return `(${places.join(',')})`;
+  });
+  await manager.query(`INSERT INTO ${table} (${columns.join(',')}) VALUES ${tuples.join(',')}`, parameters);
+}

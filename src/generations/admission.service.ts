@@ -26,9 +26,11 @@ export interface GenerationCommand {
   readonly extra?: JsonObject;
   /** Top-level keys that no dialect knows. */
   readonly unknown: Readonly<Record<string, unknown>>;
-  /** Fields that the gateway itself takes care of, for the receipt: name → who or what serves it. */
+  /** Fields of this request that the gateway itself sees to, such as `response_format`. */
   readonly gateway: readonly string[];
   readonly strict: boolean;
+  /** The request came as a form, where numbers and flags are text. */
+  readonly textValues?: boolean;
   readonly user?: string;
   readonly metadata?: JsonObject;
   readonly partialImages: number;
@@ -75,6 +77,7 @@ export class AdmissionService {
         extra: command.extra,
         unknown: command.unknown,
         gateway: command.gateway,
+        textValues: command.textValues,
       },
       { strict: command.strict },
     );
@@ -82,11 +85,11 @@ export class AdmissionService {
   }
 
   private resolveModel(command: GenerationCommand): Model {
-    const { model } = this.catalog.resolve(command.model, { now: this.clock.now(), available: (provider) => this.isConfigured(provider) });
+    const { model } = this.catalog.resolve(command.model, { providers: this.registry.configuredIds() });
     if (!mayUseModel(command.principal, model.id)) {
       throw new ApiError('model_not_allowed', `This API key may not use the model ${model.id}.`, { param: 'model', model: model.id });
     }
-    if (!this.isConfigured(model.provider)) {
+    if (!this.registry.configuredIds().has(model.provider)) {
       const missing = this.registry.missing(model.provider);
       throw new ApiError(
         'provider_not_configured',
@@ -95,10 +98,6 @@ export class AdmissionService {
       );
     }
     return model;
-  }
-
-  private isConfigured(providerId: string): boolean {
-    return this.registry.get(providerId)?.configured === true;
   }
 
   /** Fetches and stores the references, each checked before the vendor could see it. @throws ApiError */
@@ -117,7 +116,7 @@ export class AdmissionService {
       appId: principal.appId,
       keyId: principal.keyId ?? null,
       endUser: command.user ?? null,
-      operation: command.operation,
+      operation: plan.operation,
       mediaType,
       model: model.id,
       requestedModel: command.model,

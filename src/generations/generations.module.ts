@@ -1,6 +1,5 @@
 import { Module } from '@nestjs/common';
 import { BudgetsModule } from '../budgets/index.js';
-import { CatalogModule } from '../catalog/index.js';
 import { CostsModule } from '../costs/index.js';
 import { ProvidersModule } from '../providers/index.js';
 import { StorageModule } from '../storage/index.js';
@@ -20,7 +19,7 @@ import { Worker } from './worker.service.js';
 
 /** The engine: one state machine for every generation. */
 @Module({
-  imports: [BudgetsModule, CatalogModule, CostsModule, ProvidersModule, StorageModule],
+  imports: [BudgetsModule, CostsModule, ProvidersModule, StorageModule],
   controllers: [CallbacksController],
   providers: [
     AdmissionService,
