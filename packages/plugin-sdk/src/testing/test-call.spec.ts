@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { StoredMedia } from '../result.js';
 import { createTestCall, PNG_1X1, pngOf, testInput } from './index.js';
@@ -9,10 +10,8 @@ type Handler = (request: IncomingMessage, response: ServerResponse, body: Buffer
 const servers: Server[] = [];
 
 async function vendor(handler: Handler): Promise<string> {
-  const server = createServer(async (request, response) => {
-    const parts: Buffer[] = [];
-    for await (const part of request) parts.push(part as Buffer);
-    handler(request, response, Buffer.concat(parts));
+  const server = createServer((request, response) => {
+    void buffer(request).then((body) => handler(request, response, body));
   });
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -171,6 +170,20 @@ describe('createTestCall', () => {
     await expect(pending).rejects.toMatchObject({ code: 'timeout', charged: 'unknown' });
     await expect(call.fetch(`${apiBase}/y`)).rejects.toMatchObject({ code: 'timeout', charged: 'no' });
     expect(call.requests).toHaveLength(1);
+  });
+
+  it('hands over what it was given', async () => {
+    const now = new Date('2026-11-20T12:00:00Z');
+    const given = { options: { region: 'eu' }, idempotencyKey: 'attempt-9', webhookUrl: 'https://gateway.example/hook' };
+    const call = createTestCall({ ...given, now: () => now, secrets: { apiKey: 'k' } });
+    expect(call).toMatchObject(given);
+    expect(call.now()).toBe(now);
+    call.warn({ param: 'size', action: 'mapped', message: 'rounded' });
+    await call.emit({ type: 'progress', progress: 50 });
+    call.logger.warn('slow', { ms: 3 });
+    expect(call.warnings).toEqual([{ param: 'size', action: 'mapped', message: 'rounded' }]);
+    expect(call.events).toEqual([{ type: 'progress', progress: 50 }]);
+    expect(call.logs).toEqual([{ level: 'warn', message: 'slow', fields: { ms: 3 } }]);
   });
 
   it('refuses a secret that is not configured', () => {

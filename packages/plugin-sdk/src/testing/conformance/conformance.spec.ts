@@ -294,6 +294,37 @@ describe('the conformance kit', () => {
     expect(new Set(outcomes)).toEqual(new Set(['not_applicable']));
   });
 
+  it.each<[string, Partial<ConformanceSetup>, string, RegExp]>([
+    ['errorBody', { errorBody: () => ({ error: { code: 'no_credit' } }) }, 'start under HTTP 401', /threw quota_exhausted/],
+    ['fuzzCases', { fuzzCases: 0 }, 'fuzz: no request', /none of 0 generated requests/],
+    ['modelsDirectory', { modelsDirectory: './test' }, 'start: succeeds', /no model to try/],
+    ['models', { models: ['acme/none'] }, 'start: succeeds', /no model "acme\/none"/],
+    ['apiBasePath', { apiBasePath: '/proxy' }, 'start: succeeds', /invalid_request .*no such route/],
+    ['secrets', { secrets: { apiKey: 'another-key' } }, 'start: succeeds', /authentication_failed/],
+    ['delivery', { delivery: undefined }, 'webhook:', /must make a genuine delivery/],
+  ])('heeds %s of the setup', async (_what, extra, name, says) => {
+    const { setup } = await healthyPlugin();
+    const check = conformanceChecks({ ...setup, ...extra }).find((each) => each.name.startsWith(name));
+    await expect(check?.run()).rejects.toThrow(says);
+  });
+
+  it('hands the operator’s options to create and to every call', async () => {
+    const { directory, setup } = await healthyPlugin();
+    await plant(directory, { file: INDEX, from: 'create: () => ({', to: 'create: ({ options }) => (seen.push(options.region), {' });
+    await plant(directory, { file: INDEX, from: EXPORT, to: `const seen = []; export { seen }; ${EXPORT}` });
+    await plant(directory, { file: HTTP, from: 'authorization: `', to: "[call.options.region === 'eu' ? 'authorization' : 'x']: `" });
+    const publicUrls: string[] = [];
+    const options = (publicUrl: string) => {
+      publicUrls.push(publicUrl);
+      return { region: 'eu' };
+    };
+    const check = conformanceChecks({ ...setup, options }).find(({ name }) => name.startsWith('start: succeeds'));
+    await expect(check?.run()).resolves.toBe('passed');
+    expect(publicUrls[0]).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    const { seen } = (await import(/* @vite-ignore */ pathToFileURL(join(directory, INDEX)).href)) as { seen: string[] };
+    expect(new Set(seen)).toEqual(new Set(['eu']));
+  });
+
   it('registers every check with the runner it is given', async () => {
     const { directory, setup } = await healthyPlugin();
     await plant(directory, { file: INDEX, from: "id: 'acme'", to: "id: 'acne'" });

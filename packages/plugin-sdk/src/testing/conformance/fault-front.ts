@@ -1,5 +1,6 @@
 import { createServer, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import type { Json } from '../../json.js';
 
 export type Fault =
@@ -83,9 +84,7 @@ export class FaultFront {
   private async handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const index = this.seen;
     this.seen += 1;
-    const parts: Buffer[] = [];
-    for await (const part of incoming) parts.push(part as Buffer);
-    const body = Buffer.concat(parts);
+    const body = await buffer(incoming);
     this.onRequest?.();
     const fault = index >= this.faultFrom && index < this.faultUntil ? this.fault : undefined;
     switch (fault?.kind) {
@@ -116,15 +115,12 @@ export class FaultFront {
     const target = this.target;
     if (target === undefined) throw new Error('the vendor has not been started');
     return new Promise((resolve, reject) => {
-      const options = { method: incoming.method, headers: incoming.headers, agent: false as const, setHost: false };
-      const request = httpRequest(new URL(target.pathname.replace(/\/$/, '') + incoming.url, target), options, async (message) => {
-        try {
-          const parts: Buffer[] = [];
-          for await (const part of message) parts.push(part as Buffer);
-          resolve({ status: message.statusCode ?? 502, headers: message.headers, body: Buffer.concat(parts) });
-        } catch (error) {
-          reject(error);
-        }
+      const path = new URL(target.pathname.replace(/\/$/, '') + incoming.url, target);
+      const request = httpRequest(path, { method: incoming.method, headers: incoming.headers, agent: false, setHost: false }, (message) => {
+        buffer(message).then(
+          (data) => resolve({ status: message.statusCode ?? 502, headers: message.headers, body: data }),
+          (error: unknown) => reject(error),
+        );
       });
       request.on('error', reject);
       request.end(body);
