@@ -5,8 +5,7 @@ import type { Principal, Scope } from './principal.js';
 /** Who may use a route. A route that does not say so stops the start. */
 export type Access =
   /** Anybody, without a key. */
-  | { readonly kind: 'public' }
-  | { readonly kind: 'scope'; readonly scope: Scope };
+  { readonly kind: 'public' } | { readonly kind: 'scope'; readonly scope: Scope };
 
 declare module 'fastify' {
   interface FastifyContextConfig {

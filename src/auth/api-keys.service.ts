@@ -78,7 +78,9 @@ export class ApiKeysService {
       ...(given('rpm_limit') ? { rpm_limit: request.rpm_limit ?? null } : {}),
       ...(given('webhook_url') ? { webhook_url: request.webhook_url ?? null } : {}),
       ...(given('expires_at') ? { expires_at: this.time(request.expires_at) } : {}),
-      ...(given('allowed_models') ? { allowed_models: request.allowed_models == null ? null : JSON.stringify(request.allowed_models) } : {}),
+      ...(given('allowed_models')
+        ? { allowed_models: request.allowed_models == null ? null : JSON.stringify(request.allowed_models) }
+        : {}),
     };
     await this.change(tenant, id, change);
     return this.get(tenant, id);
@@ -141,7 +143,10 @@ function quota(usd: number | null | undefined): number | null {
 }
 
 function checkScopes(text: string): string {
-  const scopes = text.split(',').map((scope) => scope.trim()).filter((scope) => scope !== '');
+  const scopes = text
+    .split(',')
+    .map((scope) => scope.trim())
+    .filter((scope) => scope !== '');
   const unknown = scopes.find((scope) => !(SCOPES as readonly string[]).includes(scope));
   if (unknown !== undefined || scopes.length === 0) {
     throw new ApiError('param_enum_mismatch', unknown === undefined ? 'Name at least one scope.' : `There is no scope "${unknown}".`, {

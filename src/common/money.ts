@@ -12,7 +12,9 @@ export function microsToUsd(micros: Micros): number {
 export function formatUsd(micros: Micros): string {
   const sign = micros < 0 ? '-' : '';
   const absolute = Math.abs(micros);
-  const fraction = String(absolute % MICROS_PER_USD).padStart(6, '0').replace(/0+$/, '');
+  const fraction = String(absolute % MICROS_PER_USD)
+    .padStart(6, '0')
+    .replace(/0+$/, '');
   return `${sign}${Math.floor(absolute / MICROS_PER_USD)}${fraction === '' ? '' : `.${fraction}`}`;
 }
 

@@ -2,7 +2,18 @@ import ipaddr from 'ipaddr.js';
 import type { Config } from './schema.js';
 
 /** Keys that people copy from examples and that protect nothing. */
-const PLACEHOLDERS = new Set(['', 'changeme', 'change-me', 'secret', 'master', 'password', 'test', 'sk-1234', 'sk-master', 'your-master-key']);
+const PLACEHOLDERS = new Set([
+  '',
+  'changeme',
+  'change-me',
+  'secret',
+  'master',
+  'password',
+  'test',
+  'sk-1234',
+  'sk-master',
+  'your-master-key',
+]);
 
 export type Exposure =
   | { readonly kind: 'protected' }

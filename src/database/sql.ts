@@ -23,9 +23,10 @@ export function dialectOf(manager: EntityManager): 'sqlite' | 'postgres' {
 }
 
 /** Runs a statement and answers its rows, also for `UPDATE … RETURNING`, which the Postgres driver wraps. */
-export async function rows<Row>(manager: EntityManager, text: string, parameters: SqlParameters = {}): Promise<Row[]> {
+export async function rows<Row = unknown>(manager: EntityManager, text: string, parameters: SqlParameters = {}): Promise<Row[]> {
   const bound = bind(dialectOf(manager), text, parameters);
-  const result: unknown = await manager.query(bound.text, bound.values);
+  // TypeORM's SQLite driver throws away the rows of whatever starts with UPDATE or DELETE.
+  const result: unknown = await manager.query(` ${bound.text.trimStart()}`, bound.values);
   if (Array.isArray(result) && result.length === 2 && Array.isArray(result[0]) && typeof result[1] === 'number') return result[0] as Row[];
   return (Array.isArray(result) ? result : []) as Row[];
 }
@@ -36,7 +37,11 @@ export function skipLocked(manager: EntityManager): string {
 }
 
 /** Inserts any number of rows with one statement. Columns are those of the first row. */
-export async function insertRows(manager: EntityManager, table: string, values: readonly Readonly<Record<string, SqlValue>>[]): Promise<void> {
+export async function insertRows(
+  manager: EntityManager,
+  table: string,
+  values: readonly Readonly<Record<string, SqlValue>>[],
+): Promise<void> {
   const [first] = values;
   if (first === undefined) return;
   const columns = Object.keys(first);

@@ -161,7 +161,10 @@ export class AdmissionService {
       updatedAt: nowMs,
       deletedAt: null,
     });
-    return { generation, inputs: ingested.map((reference, position) => inputAsset(generation, reference, kept[position]?.role ?? null, position)) };
+    return {
+      generation,
+      inputs: ingested.map((reference, position) => inputAsset(generation, reference, kept[position]?.role ?? null, position)),
+    };
   }
 
   private async ingest(reference: CommandReference | undefined, mediaType: MediaType): Promise<IngestedReference> {
@@ -171,7 +174,12 @@ export class AdmissionService {
   }
 }
 
-function inputAsset(generation: GenerationEntity, { blob, sourceUrl }: IngestedReference, role: string | null, position: number): AssetEntity {
+function inputAsset(
+  generation: GenerationEntity,
+  { blob, sourceUrl }: IngestedReference,
+  role: string | null,
+  position: number,
+): AssetEntity {
   return {
     id: newId('asset'),
     orgId: generation.orgId,
@@ -191,4 +199,3 @@ function inputAsset(generation: GenerationEntity, { blob, sourceUrl }: IngestedR
     createdAt: generation.createdAt,
   };
 }
-

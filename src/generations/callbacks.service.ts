@@ -42,7 +42,8 @@ export class CallbacksService {
       const result = await this.calls.readCallback(held, delivery, prepared);
       verified = result !== null;
       if (result !== null) await this.watcher.apply(held, result.status, prepared, signal);
-      else await this.repository.release(lease, { status: 'running', nextRunAtMs: claimed.dueAt ?? this.clock.nowMs() }, this.clock.nowMs());
+      else
+        await this.repository.release(lease, { status: 'running', nextRunAtMs: claimed.dueAt ?? this.clock.nowMs() }, this.clock.nowMs());
     });
     if (!verified) throw new ApiError('forbidden', 'The signature of this report does not hold.');
   }

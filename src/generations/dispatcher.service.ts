@@ -7,7 +7,13 @@ import { engineSpan } from '../tracing/index.js';
 import { AttemptEntity } from './attempt.entity.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { GenerationSignals } from './generation-signals.js';
-import { type AfterFailure, afterAbandonedSubmission, afterSubmissionFailure, type FailureSituation, pollDelayMs } from './generations.machine.js';
+import {
+  type AfterFailure,
+  afterAbandonedSubmission,
+  afterSubmissionFailure,
+  type FailureSituation,
+  pollDelayMs,
+} from './generations.machine.js';
 import { GenerationsRepository, type Lease } from './generations.repository.js';
 import { DeadlinePassed, LeaseLost } from './lease-keeper.service.js';
 import { type Held, Settler } from './settler.service.js';
@@ -80,7 +86,10 @@ export class Dispatcher {
       nowMs,
     );
     if (kept) this.signals.send(held.generation.id, { type: 'accepted' });
-    else this.logger.warn(`The vendor accepted ${held.generation.id} after its lease was lost; the job is kept with attempt ${held.attempt.id}`);
+    else
+      this.logger.warn(
+        `The vendor accepted ${held.generation.id} after its lease was lost; the job is kept with attempt ${held.attempt.id}`,
+      );
   }
 
   private async onFailure(held: Held, thrown: unknown, warnings: readonly CallWarning[], signal: AbortSignal): Promise<void> {
@@ -88,7 +97,10 @@ export class Dispatcher {
     if (signal.reason instanceof LeaseLost) return;
     const error = asProviderError(thrown, signal);
     if (error.code === 'internal' && !ProviderError.is(thrown)) {
-      this.logger.error(`Provider ${held.generation.provider} threw something unexpected`, thrown instanceof Error ? thrown.stack : String(thrown));
+      this.logger.error(
+        `Provider ${held.generation.provider} threw something unexpected`,
+        thrown instanceof Error ? thrown.stack : String(thrown),
+      );
     }
     await this.follow(held, afterSubmissionFailure(error, this.situation(held)), error, warnings);
   }
@@ -156,6 +168,7 @@ export class Dispatcher {
 
 function asProviderError(thrown: unknown, signal: AbortSignal): ProviderError {
   if (ProviderError.is(thrown)) return thrown;
-  if (signal.reason instanceof DeadlinePassed) return new ProviderError('timeout', 'The vendor did not answer before the deadline.', { charged: 'unknown' });
+  if (signal.reason instanceof DeadlinePassed)
+    return new ProviderError('timeout', 'The vendor did not answer before the deadline.', { charged: 'unknown' });
   return new ProviderError('internal', 'The provider plugin failed unexpectedly.', { charged: 'unknown', cause: thrown });
 }

@@ -19,7 +19,11 @@ const SITUATION: FailureSituation = {
   random: 0.5,
 };
 
-function failed(code: ProviderErrorCode, details: ConstructorParameters<typeof ProviderError>[2], situation: Partial<FailureSituation> = {}) {
+function failed(
+  code: ProviderErrorCode,
+  details: ConstructorParameters<typeof ProviderError>[2],
+  situation: Partial<FailureSituation> = {},
+) {
   return afterSubmissionFailure(new ProviderError(code, 'it failed', details), { ...SITUATION, ...situation });
 }
 
@@ -55,13 +59,22 @@ describe('afterSubmissionFailure', () => {
   });
 
   it('gives up after the last attempt, after a wish to cancel, and when the pause would pass the deadline', () => {
-    expect(failed('unavailable', { charged: 'no' }, { attempts: 3 })).toMatchObject({ kind: 'fail', failure: { code: 'provider_unavailable' } });
+    expect(failed('unavailable', { charged: 'no' }, { attempts: 3 })).toMatchObject({
+      kind: 'fail',
+      failure: { code: 'provider_unavailable' },
+    });
     expect(failed('unavailable', { charged: 'no' }, { cancelRequested: true }).kind).toBe('fail');
     expect(failed('rate_limited', { charged: 'no', retryAfterMs: 700_000 }).kind).toBe('fail');
   });
 
   it('keeps what the caller needs to know', () => {
-    const next = failed('invalid_request', { charged: 'no', param: 'size', vendorStatus: 400, vendorCode: 'bad_size', vendorRequestId: 'req_1' });
+    const next = failed('invalid_request', {
+      charged: 'no',
+      param: 'size',
+      vendorStatus: 400,
+      vendorCode: 'bad_size',
+      vendorRequestId: 'req_1',
+    });
     expect(next).toMatchObject({
       failure: {
         code: 'provider_invalid_request',

@@ -142,7 +142,8 @@ const SHORTEST_POLL_MS = 100;
 
 /** The pause before the next question: the vendor's wish, else slowly growing, with ±10 % so that jobs do not march in step. */
 export function pollDelayMs(schedule: PollSchedule, polls: number, random: number, vendorWishMs?: number): number {
-  const own = polls === 0 ? schedule.initialMs : Math.min(schedule.maxIntervalMs, schedule.intervalMs * SLOWING_FACTOR ** Math.min(polls - 1, 40));
+  const own =
+    polls === 0 ? schedule.initialMs : Math.min(schedule.maxIntervalMs, schedule.intervalMs * SLOWING_FACTOR ** Math.min(polls - 1, 40));
   return Math.max(SHORTEST_POLL_MS, Math.round((vendorWishMs ?? own) * (0.9 + random * 0.2)));
 }
 

@@ -6,7 +6,14 @@ import { Database, GroupCommit, insertRows, rows, type SqlValue, skipLocked } fr
 import { type AssetEntity, AssetsRepository } from '../storage/index.js';
 import { AttemptEntity } from './attempt.entity.js';
 import { GenerationEntity } from './generation.entity.js';
-import { ACTIVE_STATUSES, type ActiveStatus, type AttemptState, type GenerationStatus, type Settlement, type StoredResult } from './generation.types.js';
+import {
+  ACTIVE_STATUSES,
+  type ActiveStatus,
+  type AttemptState,
+  type GenerationStatus,
+  type Settlement,
+  type StoredResult,
+} from './generation.types.js';
 import { attemptRow, generationRow, json } from './generations.rows.js';
 
 export interface Admission {
@@ -53,9 +60,7 @@ export class GenerationsRepository {
   private readonly admissions = new GroupCommit<Admission, AdmissionResult>((items) =>
     this.database.transaction((manager) => this.insertAdmissions(manager, items)),
   );
-  private readonly ends = new GroupCommit<End, boolean>((items) =>
-    this.database.transaction((manager) => this.writeEnds(manager, items)),
-  );
+  private readonly ends = new GroupCommit<End, boolean>((items) => this.database.transaction((manager) => this.writeEnds(manager, items)));
 
   constructor(
     private readonly database: Database,
@@ -82,9 +87,20 @@ export class GenerationsRepository {
       results.push(held ? 'admitted' : 'quota_exceeded');
       if (held) admitted.push(item);
     }
-    await insertRows(manager, 'generations', admitted.map(({ generation }) => generationRow(generation)));
-    await insertRows(manager, 'attempts', admitted.flatMap(({ attempt }) => (attempt === undefined ? [] : [attemptRow(attempt)])));
-    await this.assets.insertMany(manager, admitted.flatMap(({ inputs }) => inputs));
+    await insertRows(
+      manager,
+      'generations',
+      admitted.map(({ generation }) => generationRow(generation)),
+    );
+    await insertRows(
+      manager,
+      'attempts',
+      admitted.flatMap(({ attempt }) => (attempt === undefined ? [] : [attemptRow(attempt)])),
+    );
+    await this.assets.insertMany(
+      manager,
+      admitted.flatMap(({ inputs }) => inputs),
+    );
     return results;
   }
 
@@ -176,7 +192,11 @@ export class GenerationsRepository {
   }
 
   /** Hands the generation back, to be looked at again at `nextRunAtMs`. */
-  release(lease: Lease, change: { status: ActiveStatus; nextRunAtMs: number; progress?: number; polled?: boolean }, nowMs: number): Promise<boolean> {
+  release(
+    lease: Lease,
+    change: { status: ActiveStatus; nextRunAtMs: number; progress?: number; polled?: boolean },
+    nowMs: number,
+  ): Promise<boolean> {
     return this.changeUnderLease(
       lease,
       {
@@ -209,7 +229,14 @@ export class GenerationsRepository {
   /** The vendor took the job. */
   acceptAttempt(
     lease: Lease,
-    accepted: { attemptId: string; operation: unknown; vendorJobId?: string; vendorRequestId?: string; warnings: unknown; nextRunAtMs: number },
+    accepted: {
+      attemptId: string;
+      operation: unknown;
+      vendorJobId?: string;
+      vendorRequestId?: string;
+      warnings: unknown;
+      nextRunAtMs: number;
+    },
     nowMs: number,
   ): Promise<boolean> {
     return this.database.transaction(async (manager) => {
@@ -343,4 +370,3 @@ export class GenerationsRepository {
     return updated.length === 1;
   }
 }
-

@@ -64,7 +64,11 @@ export class LeaseKeeper {
         if (deadlineAtMs <= now && !controller.signal.aborted) controller.abort(new DeadlinePassed('The deadline has passed'));
       }
       const entries = [...this.held.values()];
-      const alive = await this.repository.heartbeat(this.owner, entries.map(({ lease }) => lease.id), this.leaseUntilMs());
+      const alive = await this.repository.heartbeat(
+        this.owner,
+        entries.map(({ lease }) => lease.id),
+        this.leaseUntilMs(),
+      );
       for (const entry of entries) {
         // Work that ended while the statement ran is no longer held here, and no longer leased there.
         if (!alive.has(entry.lease.id) && this.held.get(entry.lease.id) === entry) {

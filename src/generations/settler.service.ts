@@ -1,4 +1,12 @@
-import { type CallContext, type CallWarning, type Charged, type Finished, type Output, ProviderError, type VendorUsage } from '@litegen/plugin-sdk';
+import {
+  type CallContext,
+  type CallWarning,
+  type Charged,
+  type Finished,
+  type Output,
+  ProviderError,
+  type VendorUsage,
+} from '@litegen/plugin-sdk';
 import { Injectable, Logger } from '@nestjs/common';
 import { CatalogService } from '../catalog/index.js';
 import { Clock, newId } from '../common/index.js';
@@ -83,7 +91,11 @@ export class Settler {
     }
     this.logger.warn(`A file of ${generation.id} could not be fetched and will be tried again: ${message}`);
     const delay = backoffMs(generation.pollCount + 1, Math.random(), ProviderError.is(thrown) ? thrown.retryAfterMs : undefined);
-    await this.repository.release(lease, { status: 'ingesting', nextRunAtMs: Math.min(nowMs + delay, generation.deadlineAt), polled: true }, nowMs);
+    await this.repository.release(
+      lease,
+      { status: 'ingesting', nextRunAtMs: Math.min(nowMs + delay, generation.deadlineAt), polled: true },
+      nowMs,
+    );
   }
 
   private async deliver(
@@ -159,11 +171,13 @@ export class Settler {
   }
 
   /** An end without any attempt: nobody was ever asked, so nothing is charged. */
-  async endUntried(lease: Lease, generation: GenerationEntity, status: 'failed' | 'cancelled', failure: GenerationFailure | null): Promise<void> {
-    await this.write(
-      { lease, generation },
-      { settlement: { status, ...costOf(generation, 'no'), usage: null, failure }, outputs: [] },
-    );
+  async endUntried(
+    lease: Lease,
+    generation: GenerationEntity,
+    status: 'failed' | 'cancelled',
+    failure: GenerationFailure | null,
+  ): Promise<void> {
+    await this.write({ lease, generation }, { settlement: { status, ...costOf(generation, 'no'), usage: null, failure }, outputs: [] });
   }
 
   private async write(
@@ -212,7 +226,10 @@ export class Settler {
 }
 
 /** `charged: unknown` keeps the hold: the money may be gone, and only the vendor's books can tell (R4). */
-function costOf(generation: GenerationEntity, charged: Charged): { costMicros: number | null; costSource: string | null; holdState: HoldState } {
+function costOf(
+  generation: GenerationEntity,
+  charged: Charged,
+): { costMicros: number | null; costSource: string | null; holdState: HoldState } {
   if (charged === 'unknown') return { costMicros: null, costSource: null, holdState: generation.holdMicros === 0 ? 'released' : 'held' };
   if (charged === 'no') return { costMicros: 0, costSource: 'not_charged', holdState: 'released' };
   return { costMicros: generation.quote.amountMicros, costSource: 'catalog', holdState: 'settled' };
@@ -249,7 +266,9 @@ function withoutBytes(finished: Finished): StoredResult {
   return {
     outputs: finished.outputs.map(({ media, revisedPrompt, seed }) => ({
       ...(media.kind === 'url' ? { url: media.url } : {}),
-      ...(media.kind === 'litegen.stored-media' ? { stored: { sha256: media.sha256, bytes: media.bytes, contentType: media.contentType } } : {}),
+      ...(media.kind === 'litegen.stored-media'
+        ? { stored: { sha256: media.sha256, bytes: media.bytes, contentType: media.contentType } }
+        : {}),
       ...(revisedPrompt === undefined ? {} : { revisedPrompt }),
       ...(seed === undefined ? {} : { seed }),
     })),
@@ -267,9 +286,14 @@ function addWarnings(generation: GenerationEntity, warnings: readonly CallWarnin
     applied: receipt.applied.filter((field) => !warnings.some(({ param }) => param === field)),
     mapped: [
       ...receipt.mapped,
-      ...warnings.filter(({ action }) => action === 'mapped').map(({ param, message }) => ({ param, from: null, to: null, reason: message })),
+      ...warnings
+        .filter(({ action }) => action === 'mapped')
+        .map(({ param, message }) => ({ param, from: null, to: null, reason: message })),
     ],
-    dropped: [...receipt.dropped, ...warnings.filter(({ action }) => action === 'dropped').map(({ param, message }) => ({ param, reason: message }))],
+    dropped: [
+      ...receipt.dropped,
+      ...warnings.filter(({ action }) => action === 'dropped').map(({ param, message }) => ({ param, reason: message })),
+    ],
   };
 }
 

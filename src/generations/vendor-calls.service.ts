@@ -163,12 +163,14 @@ export class VendorCalls {
   }
 
   private image({ provider }: PreparedCall): MediaProvider<ImageRequest> {
-    if (provider.instance.image === undefined) throw new ProviderError('unsupported', `The provider ${provider.providerId} makes no images.`);
+    if (provider.instance.image === undefined)
+      throw new ProviderError('unsupported', `The provider ${provider.providerId} makes no images.`);
     return provider.instance.image;
   }
 
   private video({ provider }: PreparedCall): MediaProvider<VideoRequest> {
-    if (provider.instance.video === undefined) throw new ProviderError('unsupported', `The provider ${provider.providerId} makes no videos.`);
+    if (provider.instance.video === undefined)
+      throw new ProviderError('unsupported', `The provider ${provider.providerId} makes no videos.`);
     return provider.instance.video;
   }
 
@@ -197,7 +199,13 @@ export class VendorCalls {
     });
   }
 
-  private async relay(generation: GenerationEntity, event: CallEvent, provider: LoadedProvider, call: CallContext, signal: AbortSignal): Promise<void> {
+  private async relay(
+    generation: GenerationEntity,
+    event: CallEvent,
+    provider: LoadedProvider,
+    call: CallContext,
+    signal: AbortSignal,
+  ): Promise<void> {
     if (event.type === 'progress') {
       this.signals.send(generation.id, { type: 'progress', progress: event.progress });
       return;
@@ -206,4 +214,3 @@ export class VendorCalls {
     this.signals.send(generation.id, { type: 'partial_image', index: event.index, blob });
   }
 }
-

@@ -91,9 +91,15 @@ export class Watcher {
     );
   }
 
-  private async stillPending(held: Held, reported: number | undefined, wishMs: number | undefined, unrecognized: string | undefined): Promise<void> {
+  private async stillPending(
+    held: Held,
+    reported: number | undefined,
+    wishMs: number | undefined,
+    unrecognized: string | undefined,
+  ): Promise<void> {
     const { generation, lease } = held;
-    if (unrecognized !== undefined) this.logger.warn(`${generation.provider} answered the unknown status "${unrecognized}" for ${generation.id}`);
+    if (unrecognized !== undefined)
+      this.logger.warn(`${generation.provider} answered the unknown status "${unrecognized}" for ${generation.id}`);
     const nowMs = this.clock.nowMs();
     const progress = nextProgress(generation.progress, reported);
     const delay = pollDelayMs(this.calls.pollSchedule(generation), generation.pollCount + 1, Math.random(), wishMs);
@@ -106,13 +112,19 @@ export class Watcher {
   private async lookAgainAfter(held: Held, thrown: unknown, signal: AbortSignal): Promise<void> {
     if (signal.reason instanceof LeaseLost) return;
     const { generation, lease } = held;
-    const error = ProviderError.is(thrown) ? thrown : new ProviderError('internal', 'The provider plugin failed unexpectedly.', { cause: thrown });
+    const error = ProviderError.is(thrown)
+      ? thrown
+      : new ProviderError('internal', 'The provider plugin failed unexpectedly.', { cause: thrown });
     this.metrics.providerError(generation, error.code);
     const nowMs = this.clock.nowMs();
     if (generation.deadlineAt <= nowMs) {
       await this.settler.fail(
         held,
-        { code: 'deadline_exceeded', message: `The vendor could not be asked before the deadline: ${error.message}`, details: { charged: 'unknown' } },
+        {
+          code: 'deadline_exceeded',
+          message: `The vendor could not be asked before the deadline: ${error.message}`,
+          details: { charged: 'unknown' },
+        },
         'unknown',
         'unknown',
       );
@@ -120,7 +132,10 @@ export class Watcher {
     }
     this.logger.warn(`Asking ${generation.provider} about ${generation.id} failed and will be tried again: ${error.message}`);
     const delay = pollDelayMs(this.calls.pollSchedule(generation), generation.pollCount + 1, Math.random(), error.retryAfterMs);
-    await this.repository.release(lease, { status: 'running', nextRunAtMs: Math.min(nowMs + delay, generation.deadlineAt), polled: true }, nowMs);
+    await this.repository.release(
+      lease,
+      { status: 'running', nextRunAtMs: Math.min(nowMs + delay, generation.deadlineAt), polled: true },
+      nowMs,
+    );
   }
 }
-

@@ -37,7 +37,10 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
 
   onApplicationBootstrap(): void {
     if (this.config.role === 'api') return;
-    this.schedule.addInterval(TICK, setInterval(() => void this.tick(), this.config.engine.tick_ms));
+    this.schedule.addInterval(
+      TICK,
+      setInterval(() => void this.tick(), this.config.engine.tick_ms),
+    );
   }
 
   /** Whether this process may call a vendor for a new generation at once. */

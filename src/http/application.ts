@@ -34,7 +34,10 @@ const EXPOSED_HEADERS = [
 ];
 
 /** The whole application, not yet listening. */
-export async function createApplication(config: Config, ground: { secrets: SecretRegistry; logger: LoggerService }): Promise<NestFastifyApplication> {
+export async function createApplication(
+  config: Config,
+  ground: { secrets: SecretRegistry; logger: LoggerService },
+): Promise<NestFastifyApplication> {
   ground.secrets.add(config.master_key, config.secrets_key, config.storage.s3?.secret_access_key, passwordOf(config.database_url));
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config, ground.secrets), createAdapter(config), {
     logger: ground.logger,
@@ -45,7 +48,15 @@ export async function createApplication(config: Config, ground: { secrets: Secre
   app.useGlobalFilters(app.get(ErrorFilter));
   await app.register(helmet, {
     // Swagger UI needs inline styles; the rest of the API serves JSON and files, which a tight policy suits.
-    contentSecurityPolicy: { directives: { defaultSrc: ["'self'"], styleSrc: ["'self'", "'unsafe-inline'"], imgSrc: ["'self'", 'data:', 'blob:'], mediaSrc: ["'self'"], upgradeInsecureRequests: null } },
+    contentSecurityPolicy: {
+      directives: {
+        defaultSrc: ["'self'"],
+        styleSrc: ["'self'", "'unsafe-inline'"],
+        imgSrc: ["'self'", 'data:', 'blob:'],
+        mediaSrc: ["'self'"],
+        upgradeInsecureRequests: null,
+      },
+    },
     crossOriginResourcePolicy: { policy: 'cross-origin' },
     strictTransportSecurity: false,
   });

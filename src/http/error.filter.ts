@@ -26,7 +26,8 @@ export function toApiError(thrown: unknown, request?: FastifyRequest): ApiError 
   const status = thrown instanceof HttpException ? thrown.getStatus() : (thrown as { statusCode?: unknown } | null)?.statusCode;
   const code = typeof status === 'number' ? FRAMEWORK_CODES[status] : undefined;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  if (code === undefined) return new ApiError('internal_error', 'Something went wrong in the gateway. The request id names it in the logs.', { cause: thrown });
+  if (code === undefined)
+    return new ApiError('internal_error', 'Something went wrong in the gateway. The request id names it in the logs.', { cause: thrown });
   if (code === 'unsupported_media_type') {
     return new ApiError(code, `The content type ${request?.headers['content-type'] ?? '(none)'} is not supported here.`, {
       param: 'content-type',
@@ -59,7 +60,11 @@ export class ErrorResponder {
     }
     const body = error.toBody(String(request.id));
     body.error.message = text;
-    void reply.code(error.status).headers(error.toHeaders()).header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body));
+    void reply
+      .code(error.status)
+      .headers(error.toHeaders())
+      .header('content-type', 'application/json; charset=utf-8')
+      .send(JSON.stringify(body));
   }
 }
 

@@ -98,7 +98,10 @@ export class RouteTable {
   private readonly routes: { method: string; pattern: RegExp }[] = [];
 
   add(method: string, url: string): void {
-    const source = url.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/:[^/]+/g, '[^/]+').replace(/\*/g, '.*');
+    const source = url
+      .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+      .replace(/:[^/]+/g, '[^/]+')
+      .replace(/\*/g, '.*');
     this.routes.push({ method, pattern: new RegExp(`^${source}$`) });
   }
 

@@ -14,9 +14,17 @@ export class PinoLoggerService implements LoggerService {
 
   constructor(config: Pick<Config, 'observability'>, secrets: SecretRegistry, destination: LogDestination = process.stdout) {
     this.pino = pino(
-      { level: config.observability.log_level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime, redact: { paths: redactPaths(), censor: REDACTED } },
+      {
+        level: config.observability.log_level,
+        base: undefined,
+        timestamp: pino.stdTimeFunctions.isoTime,
+        redact: { paths: redactPaths(), censor: REDACTED },
+      },
       // The last gate: whatever an object or a stack trace smuggled in is replaced in the finished line.
-      { write: (line: string) => destination.write(config.observability.json_logs ? secrets.redactText(line) : readable(secrets.redactText(line))) },
+      {
+        write: (line: string) =>
+          destination.write(config.observability.json_logs ? secrets.redactText(line) : readable(secrets.redactText(line))),
+      },
     );
   }
 
@@ -48,7 +56,15 @@ export class PinoLoggerService implements LoggerService {
     const fields = { ...(context === undefined ? {} : { context }), ...(stack === undefined ? {} : { stack }) };
     if (typeof message === 'object' && message !== null && !(message instanceof Error)) {
       const { message: text, requestId, durationMs, ...more } = message as Record<string, unknown>;
-      this.pino[level]({ ...fields, ...(requestId === undefined ? {} : { request_id: requestId }), ...(durationMs === undefined ? {} : { duration_ms: durationMs }), ...more }, String(text ?? ''));
+      this.pino[level](
+        {
+          ...fields,
+          ...(requestId === undefined ? {} : { request_id: requestId }),
+          ...(durationMs === undefined ? {} : { duration_ms: durationMs }),
+          ...more,
+        },
+        String(text ?? ''),
+      );
       return;
     }
     this.pino[level](fields, message instanceof Error ? (message.stack ?? message.message) : String(message));

@@ -16,7 +16,11 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 export function validationError(errors: readonly ValidationError[], prefix = ''): ApiError {
   const [first] = errors;
   if (first === undefined) return new ApiError('malformed_request', 'The request is not valid.');
-  const path = Number.isInteger(Number(first.property)) ? `${prefix}[${first.property}]` : prefix === '' ? first.property : `${prefix}.${first.property}`;
+  const path = Number.isInteger(Number(first.property))
+    ? `${prefix}[${first.property}]`
+    : prefix === ''
+      ? first.property
+      : `${prefix}.${first.property}`;
   if (first.constraints === undefined) return validationError(first.children ?? [], path);
   const [constraint = '', message = ''] = Object.entries(first.constraints)[0] ?? [];
   const text = constraint === 'whitelistValidation' ? `There is no field "${path}" here.` : `${message}.`;

@@ -1,5 +1,18 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { ArrayMaxSize, IsArray, IsBoolean, IsInt, IsISO8601, IsNumber, IsOptional, IsString, IsUrl, Length, Max, Min } from 'class-validator';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsBoolean,
+  IsInt,
+  IsISO8601,
+  IsNumber,
+  IsOptional,
+  IsString,
+  IsUrl,
+  Length,
+  Max,
+  Min,
+} from 'class-validator';
 import { SCOPES } from '../principal.js';
 
 const MAX_QUOTA_USD = 1_000_000_000;
@@ -7,7 +20,13 @@ const MAX_RPM = 1_000_000;
 const WEBHOOK = { protocols: ['http', 'https'], require_protocol: true, require_tld: false };
 
 class ApiKeyLimits {
-  @ApiPropertyOptional({ type: Number, nullable: true, minimum: 0, description: 'What the key may spend in all, US dollars. Null: no bound.', example: 25 })
+  @ApiPropertyOptional({
+    type: Number,
+    nullable: true,
+    minimum: 0,
+    description: 'What the key may spend in all, US dollars. Null: no bound.',
+    example: 25,
+  })
   @IsOptional()
   @IsNumber()
   @Min(0)

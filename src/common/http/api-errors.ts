@@ -43,7 +43,11 @@ export class ErrorDetail {
   @ApiPropertyOptional({ description: 'The generation that failed; it can be looked up.' })
   generation_id?: string;
 
-  @ApiPropertyOptional({ description: 'What would be accepted.', type: 'array', items: { anyOf: [{ type: 'string' }, { type: 'number' }] } })
+  @ApiPropertyOptional({
+    description: 'What would be accepted.',
+    type: 'array',
+    items: { anyOf: [{ type: 'string' }, { type: 'number' }] },
+  })
   accepted?: (string | number)[];
 }
 

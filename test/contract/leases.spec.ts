@@ -1,0 +1,190 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { newId } from '../../src/common/index.js';
+import { type Config, configSchema } from '../../src/config/index.js';
+import { ApiKeyEntity } from '../../src/auth/index.js';
+import { KeyBudgetRepository } from '../../src/budgets/index.js';
+import { Database, insertRows, openDataSources, rows } from '../../src/database/index.js';
+import { AttemptEntity } from '../../src/generations/attempt.entity.js';
+import { GenerationEntity } from '../../src/generations/generation.entity.js';
+import { type Admission, GenerationsRepository } from '../../src/generations/generations.repository.js';
+import { AssetEntity, AssetsRepository } from '../../src/storage/index.js';
+import { MIGRATIONS } from '../../migrations/index.js';
+import { databases } from '../support/databases.js';
+
+const NOW = 1_800_000_000_000;
+const TENANT = { orgId: '00000000-0000-0000-0000-000000000001', appId: '00000000-0000-0000-0000-000000000002' };
+const LEASE_MS = 30_000;
+
+function generation(change: Partial<GenerationEntity> = {}): GenerationEntity {
+  return Object.assign(new GenerationEntity(), {
+    ...TENANT,
+    id: newId('litegen-vid'),
+    keyId: null,
+    endUser: null,
+    operation: 'video.generate' as const,
+    mediaType: 'video' as const,
+    model: 'mock/clip',
+    requestedModel: 'mock/clip',
+    provider: 'mock',
+    status: 'queued' as const,
+    progress: 0,
+    request: { prompt: 'x', n: 1, params: {}, extra: {}, inputRoles: [], partialImages: 0, strict: true, dialect: 'openai' as const },
+    receipt: { applied: [], mapped: [], emulated: [], dropped: [], unverified: [], rejected: [] },
+    quote: {} as GenerationEntity['quote'],
+    metadata: null,
+    holdMicros: 0,
+    holdState: 'held' as const,
+    attemptCount: 0,
+    attemptId: null,
+    leaseOwner: null,
+    leaseToken: 0,
+    nextRunAt: NOW,
+    deadlineAt: NOW + 600_000,
+    requestId: null,
+    traceParent: null,
+    createdAt: NOW,
+    startedAt: null,
+    updatedAt: NOW,
+    ...change,
+  });
+}
+
+function admission(row: GenerationEntity): Admission {
+  return { generation: row, inputs: [] };
+}
+
+describe.each(databases())('leases on $name', ({ url }) => {
+  let replicas: GenerationsRepository[];
+  let database: Database;
+
+  beforeAll(async () => {
+    const config: Config = configSchema.parse({ database_url: url });
+    const entities = [GenerationEntity, AttemptEntity, AssetEntity, ApiKeyEntity];
+    // Each has its own connections, as processes do. SQLite has one process only.
+    const sources = await Promise.all(
+      Array.from({ length: url.startsWith('sqlite') ? 1 : 4 }, () => openDataSources(config, entities, MIGRATIONS)),
+    );
+    const opened = sources.map((source) => new Database(source));
+    database = opened[0] as Database;
+    await database.migrate();
+    replicas = opened.map((one) => new GenerationsRepository(one, new KeyBudgetRepository(), new AssetsRepository(one)));
+    return async () => {
+      for (const one of opened) await one.close();
+    };
+  });
+
+  const first = () => replicas[0] as GenerationsRepository;
+
+  it('never gives a generation to two claimers', async () => {
+    const admitted = Array.from({ length: 300 }, () => generation());
+    await Promise.all(admitted.map((row) => first().admit(admission(row))));
+    const claims = await Promise.all(
+      Array.from({ length: 24 }, (_unused, index) =>
+        (replicas[index % replicas.length] as GenerationsRepository).claim(`replica-${index}`, NOW, NOW + LEASE_MS, 20),
+      ),
+    );
+    const ids = claims.flat().map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids).toHaveLength(300);
+    for (const row of claims.flat()) expect(row).toMatchObject({ leaseToken: 1, dueAt: NOW, nextRunAt: NOW + LEASE_MS });
+    expect(await first().claim('late', NOW, NOW + LEASE_MS, 20)).toEqual([]);
+  });
+
+  it('fences off every write of a replica whose lease was taken over', async () => {
+    const row = generation({ nextRunAt: NOW + 1 });
+    await first().admit(admission(row));
+    const [mine] = await first().claim('paused', NOW + 1, NOW + 2, 1);
+    const [taken] = await first().claim('other', NOW + 3, NOW + LEASE_MS, 1);
+    expect([mine?.leaseToken, taken?.leaseToken]).toEqual([1, 2]);
+    const stale = { id: row.id, token: 1 };
+    const attempt = Object.assign(new AttemptEntity(), {
+      ...TENANT,
+      id: newId('attempt'),
+      generationId: row.id,
+      ordinal: 1,
+      provider: 'mock',
+      model: 'mock/clip',
+      state: 'sent' as const,
+      callbackToken: null,
+      createdAt: NOW,
+    });
+    expect(await first().beginAttempt(stale, attempt, NOW)).toBe(false);
+    expect(await first().release(stale, { status: 'running', nextRunAtMs: NOW }, NOW)).toBe(false);
+    expect(await first().settle({ lease: stale, generation: row, nowMs: NOW, outputs: [], settlement: cancelled })).toBe(false);
+    expect((await first().heartbeat('paused', [row.id], NOW + LEASE_MS)).size).toBe(0);
+    expect(await first().findAny(row.id)).toMatchObject({ status: 'queued', leaseOwner: 'other', leaseToken: 2 });
+    expect(await first().settle({ lease: { id: row.id, token: 2 }, generation: row, nowMs: NOW, outputs: [], settlement: cancelled })).toBe(
+      true,
+    );
+  });
+
+  it('writes an end once: terminal states never change', async () => {
+    const row = generation({ nextRunAt: NOW + 5 });
+    await first().admit(admission(row));
+    const [claimed] = await first().claim('one', NOW + 5, NOW + LEASE_MS, 1);
+    const lease = { id: row.id, token: claimed?.leaseToken ?? -1 };
+    const ends = await Promise.all(
+      Array.from({ length: 10 }, () => first().settle({ lease, generation: row, nowMs: NOW, outputs: [], settlement: cancelled })),
+    );
+    expect(ends.filter(Boolean)).toHaveLength(1);
+    expect(await first().requestCancel(TENANT, row.id, NOW)).toBe(false);
+    expect(await first().claimOne(row.id, 'x', NOW, NOW + 1)).toBeNull();
+  });
+
+  it('holds exactly as much as a quota allows, however many ask at once', async () => {
+    const keyId = newId('key');
+    await database.write((manager) =>
+      insertRows(manager, 'api_keys', [
+        {
+          id: keyId,
+          org_id: TENANT.orgId,
+          app_id: TENANT.appId,
+          name: 'k',
+          public_id: keyId,
+          key_hash: keyId,
+          key_prefix: 'sk',
+          scopes: 'generate',
+          token_quota_micros: 1_000_000,
+          is_active: true,
+          created_at: NOW,
+          updated_at: NOW,
+        },
+      ]),
+    );
+    const asked = Array.from({ length: 100 }, () => generation({ keyId, holdMicros: 40_000, nextRunAt: null }));
+    const results = await Promise.all(
+      asked.map((row, index) => (replicas[index % replicas.length] as GenerationsRepository).admit(admission(row))),
+    );
+    expect(results.filter((result) => result === 'admitted')).toHaveLength(25);
+    const balance = () => database.manager.findOneByOrFail(ApiKeyEntity, { id: keyId });
+    expect(await balance()).toMatchObject({ heldMicros: 1_000_000, usedMicros: 0 });
+    const [row] = asked.filter((_row, index) => results[index] === 'admitted');
+    const settlement = { ...cancelled, status: 'completed' as const, costMicros: 30_000, holdState: 'settled' as const };
+    await first().settle({
+      lease: { id: row?.id ?? '', token: 0 },
+      generation: row as GenerationEntity,
+      nowMs: NOW,
+      outputs: [],
+      settlement,
+    });
+    expect(await balance()).toMatchObject({ heldMicros: 960_000, usedMicros: 30_000 });
+    const refused = asked.filter((_row, index) => results[index] === 'quota_exceeded');
+    expect(await rows(database.manager, 'SELECT id FROM generations WHERE id IN (:ids)', { ids: refused.map(({ id }) => id) })).toEqual([]);
+  });
+
+  it('migrates down to nothing and up again', async () => {
+    const source = (await openDataSources(configSchema.parse({ database_url: url }), [], MIGRATIONS)).writer;
+    await source.undoLastMigration();
+    expect((await source.runMigrations()).map(({ name }) => name)).toEqual(['Initial1763683200000']);
+    await source.destroy();
+  });
+});
+
+const cancelled = {
+  status: 'cancelled' as const,
+  costMicros: 0,
+  costSource: 'not_charged',
+  holdState: 'released' as const,
+  usage: null,
+  failure: null,
+};

@@ -1,0 +1,42 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { afterAll } from 'vitest';
+import { type Config, configSchema } from '../../src/config/index.js';
+import { Database } from '../../src/database/index.js';
+import { createApplication } from '../../src/http/application.js';
+import { PinoLoggerService } from '../../src/http/logging.js';
+import { SecretRegistry } from '../../src/security/index.js';
+
+export interface TestApplication {
+  readonly app: NestFastifyApplication;
+  readonly config: Config;
+  /** Every line that was logged. */
+  readonly lines: string[];
+}
+
+export type Settings = { readonly [key: string]: unknown };
+
+/** The whole application in this process, migrated and ready for `app.inject`; closed after the file. */
+export async function testApplication(databaseUrl: string, settings: Settings = {}): Promise<TestApplication> {
+  const directory = mkdtempSync(join(tmpdir(), 'litegen-app-'));
+  const config = configSchema.parse({
+    observability: { log_level: 'debug' },
+    ...settings,
+    database_url: databaseUrl,
+    storage: { path: join(directory, 'blobs'), ...(settings['storage'] as object | undefined) },
+  });
+  const lines: string[] = [];
+  const secrets = new SecretRegistry();
+  const logger = new PinoLoggerService(config, secrets, { write: (line) => lines.push(line) });
+  const app = await createApplication(config, { secrets, logger });
+  await app.get(Database).migrate();
+  await app.init();
+  await app.getHttpAdapter().getInstance().ready();
+  afterAll(async () => {
+    await app.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return { app, config, lines };
+}
