@@ -15,7 +15,7 @@ export type SpooledFile = { readonly sha256: string; readonly bytes: number } & 
 /** Up to this length a file never touches the disk before its name is known. */
 export const SMALL_FILE_BYTES = HEAD_BYTES;
 /** Chunks are gathered to about this length before they are written out. */
-const FLUSH_BYTES = 131_072;
+const FLUSH_BYTES = 262_144;
 
 /**
  * The writer that both stores share: hashes, counts, caps and sniffs a file while it comes in.
@@ -112,11 +112,14 @@ export class BlobSpool implements BlobWriter {
   }
 
   private async flush(): Promise<void> {
-    const data = this.pending.length === 1 ? this.pending[0] : Buffer.concat(this.pending, this.pendingBytes);
+    const parts = this.pending;
+    const length = this.pendingBytes;
     this.pending = [];
     this.pendingBytes = 0;
-    // Unlike `write`, this goes on until every byte is taken.
-    if (data !== undefined) await this.disk?.file.writeFile(data);
+    if (this.disk === undefined || length === 0) return;
+    const { bytesWritten } = await this.disk.file.writev(parts);
+    // A disk that is nearly full takes a part; this goes on until it takes all or says why not.
+    if (bytesWritten < length) await this.disk.file.writeFile(Buffer.concat(parts, length).subarray(bytesWritten));
   }
 
   private async close(): Promise<SpooledFile> {

@@ -52,7 +52,7 @@ export async function sendBlob(
     return;
   }
   const body = await store.read(asset.sha256, range);
-  if (request.raw.destroyed) {
+  if (reply.raw.destroyed) {
     body.destroy();
     return;
   }
