@@ -1,0 +1,2 @@
+export { KeyThrottlerGuard } from './key-throttler.guard.js';
+export * from './limits.module.js';
