@@ -221,14 +221,35 @@ export function makeMovie(options: Mp4Options = {}): Buffer {
   return Buffer.concat(options.moovFirst ? [ftyp, moov, mdat] : [ftyp, mdat, moov]);
 }
 
-/** An AVIF's boxes up to the picture's size. */
-export function makeAvif(width: number, height: number): Buffer {
+/** An AVIF without decodable samples. `chatty`: with an Exif item in the file and an XMP item in `idat`. `locations`: the content of its `iloc` box. */
+export function makeAvif(width: number, height: number, options: { chatty?: boolean; brand?: string; locations?: Buffer } = {}): Buffer {
+  const ftyp = mp4Box('ftyp', ascii(options.brand ?? 'avif'), u32be(0), ascii('avifmif1miaf'));
   const ispe = mp4Box('ispe', u32be(0), u32be(width), u32be(height));
-  return Buffer.concat([
-    mp4Box('ftyp', ascii('avif'), u32be(0), ascii('avifmif1miaf')),
-    mp4Box('meta', u32be(0), mp4Box('hdlr', Buffer.alloc(24)), mp4Box('iprp', mp4Box('ipco', ispe))),
-    mp4Box('mdat', Buffer.alloc(50, 1)),
-  ]);
+  const picture = Buffer.alloc(50, 1);
+  const exif = Buffer.concat([u32be(0), exifTiff(6)]);
+  const xmp = ascii(`<x>${SECRET}</x>`);
+  const item = (id: number, type: string, ...more: Buffer[]) =>
+    mp4Box('infe', u32be(0x0200_0000), u16be(id), u16be(0), ascii(`${type}\0`), ...more);
+  const iinf = mp4Box('iinf', u32be(0), u16be(3), item(1, 'av01'), item(2, 'Exif'), item(3, 'mime', ascii('application/rdf+xml\0')));
+  const location = (id: number, method: number, offset: number, length: number) =>
+    Buffer.concat([u16be(id), u16be(method), u16be(0), u16be(1), u32be(offset), u32be(length)]);
+  const metaOf = (mediaAt: number) => {
+    const iloc = mp4Box(
+      'iloc',
+      u32be(0x0100_0000),
+      u16be(0x4400),
+      u16be(3),
+      location(1, 0, mediaAt, picture.length),
+      location(2, 0, mediaAt + picture.length, exif.length),
+      location(3, 1, 0, xmp.length),
+    );
+    const described = options.chatty
+      ? [iinf, options.locations === undefined ? iloc : mp4Box('iloc', options.locations), mp4Box('idat', xmp)]
+      : [];
+    return mp4Box('meta', u32be(0), mp4Box('hdlr', Buffer.alloc(24)), ...described, mp4Box('iprp', mp4Box('ipco', ispe)));
+  };
+  const meta = metaOf(ftyp.length + metaOf(0).length + 8);
+  return Buffer.concat([ftyp, meta, mp4Box('mdat', picture, ...(options.chatty ? [exif] : []))]);
 }
 
 export function makeBmp(width: number, height: number): Buffer {

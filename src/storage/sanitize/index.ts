@@ -1,6 +1,6 @@
 import { HEAD_BYTES, imageSizeOf } from '../media-probe.js';
+import { sanitizeAvif } from './avif.js';
 import type { ByteReader } from './byte-reader.js';
-import { invalidReference } from './errors.js';
 import { sanitizeGif } from './gif.js';
 import { sanitizeJpeg } from './jpeg.js';
 import { sanitizeMp4 } from './mp4.js';
@@ -21,15 +21,14 @@ export const SANITIZERS: Readonly<Record<string, Sanitizer>> = {
   'image/png': sanitizePng,
   'image/webp': sanitizeWebp,
   'image/gif': sanitizeGif,
-  'image/avif': passStill,
-  'image/bmp': passStill,
+  'image/avif': sanitizeAvif,
+  'image/bmp': passBitmap,
   'video/mp4': sanitizeMp4,
 };
 
-/** A file that is only measured. */
-async function* passStill(reader: ByteReader, guard: PictureGuard): AsyncGenerator<Buffer, void> {
+/** A bitmap has no place for metadata; it is only measured. */
+async function* passBitmap(reader: ByteReader, guard: PictureGuard): AsyncGenerator<Buffer, void> {
   await reader.fill(HEAD_BYTES);
-  if (reader.window.toString('latin1', 4, 12) === 'ftypavis') throw invalidReference('Moving AVIF pictures are not taken.');
   const size = imageSizeOf(reader.window);
   guard.size(size?.width ?? 0, size?.height ?? 0);
   yield* reader.rest();

@@ -63,6 +63,7 @@ describe('what a reference says about its maker', () => {
       { width: 30, height: 20 },
     ],
     ['image/gif', makeGif(2), { width: 10, height: 10 }],
+    ['image/avif', makeAvif(64, 32, { chatty: true }), { width: 64, height: 32 }],
     ['video/mp4', Buffer.concat([makeMovie({ moovFirst: true }), mp4Box('uuid', Buffer.from(SECRET))])],
   ])('does not pass: %s', async (contentType, data, pixels) => {
     expect(data.includes(SECRET)).toBe(true);
@@ -105,6 +106,12 @@ describe('what a reference says about its maker', () => {
   });
 
   it('leaves the samples where they are', async () => {
+    const avif = makeAvif(64, 32, { chatty: true });
+    const still = await sanitize('image/avif', avif);
+    const samples = avif.indexOf('mdat') + 4;
+    expect(still).toHaveLength(avif.length);
+    expect(still.subarray(samples, samples + 50).equals(Buffer.alloc(50, 1))).toBe(true);
+    expect(still.subarray(samples + 54, samples + 54 + 26).equals(orientationTiff(1))).toBe(true);
     const movie = makeMovie({ moovFirst: true });
     const result = await sanitize('video/mp4', movie);
     expect(result).toHaveLength(movie.length);
@@ -187,6 +194,14 @@ describe('a file that would hurt whoever decodes it', () => {
     ['a WebP with a chunk longer than itself', 'image/webp', Buffer.concat([riff([]), Buffer.alloc(20)]).fill(200, 4, 5)],
     ['a WebP with nothing in it', 'image/webp', riff([])],
     ['a GIF with an unknown block', 'image/gif', Buffer.concat([makeGif(1).subarray(0, -1), Buffer.of(0x77)])],
+    ['an AVIF that moves', 'image/avif', makeAvif(8, 8, { brand: 'avis' })],
+    // Version 0, no bytes per field, and 65,535 items of 65,535 parts each: every item takes six bytes, every part none.
+    [
+      'an AVIF that announces billions of parts',
+      'image/avif',
+      makeAvif(8, 8, { chatty: true, locations: Buffer.concat([Buffer.from('000000000000ffff', 'hex'), Buffer.alloc(6 * 65_535, 0xff)]) }),
+    ],
+    ['an AVIF whose parts are not described to the end', 'image/avif', makeAvif(8, 8, { chatty: true, locations: Buffer.alloc(5) })],
     ['an AVIF without a size', 'image/avif', makeAvif(8, 8).subarray(0, 40)],
     ['an MP4 without pictures', 'video/mp4', makeMovie({ width: 0, height: 0 })],
   ])('%s is invalid', async (_name, contentType, data) => {
