@@ -1,0 +1,29 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Plan } from '../catalog/index.js';
+import { CONFIG, type Config } from '../config/index.js';
+import { quoteRequest, settleRequest } from './costs.policy.js';
+import type { Outcome, PricedRequest, Quote, SettledCost } from './costs.types.js';
+
+/** What a request will cost and what a run has cost, with the operator's markup. */
+@Injectable()
+export class CostsService {
+  private readonly markupPercent: number;
+
+  constructor(@Inject(CONFIG) config: Pick<Config, 'cost_markup_percent'>) {
+    this.markupPercent = config.cost_markup_percent;
+  }
+
+  /** @throws ApiError `price_unknown` */
+  quote({ model, operation, n, params, references, extra }: Plan): Quote {
+    const inputRoles = references.map(({ role }) => role);
+    return quoteRequest({ model, operation, n, params, inputRoles, extra }, this.markupPercent);
+  }
+
+  /**
+   * @param quote what was quoted for the request; stands in for a price that is no longer known
+   * @throws ApiError `price_unknown` only without a quote
+   */
+  settlement(request: PricedRequest, outcome: Outcome, quote?: Quote): SettledCost {
+    return settleRequest(request, outcome, this.markupPercent, quote);
+  }
+}

@@ -1,0 +1,68 @@
+import type { JsonObject, Operation, VendorUsage } from '@litegen/plugin-sdk';
+import type { Model, PlanParams, PriceComponent, PriceCondition, PriceUnit } from '../catalog/index.js';
+import type { Micros } from '../common/index.js';
+
+/** What a price depends on. */
+export interface PricedRequest {
+  readonly model: Model;
+  readonly operation: Operation;
+  readonly n: number;
+  readonly params: PlanParams;
+  /** Roles of the references, in any order. */
+  readonly inputRoles: readonly string[];
+  readonly extra: JsonObject;
+}
+
+/** One line of a bill. */
+export interface CostComponent {
+  /** `output` for a flat price or a ceiling per output. */
+  readonly unit: PriceUnit | 'output';
+  /** Decimal string. */
+  readonly quantity: string;
+  /** What the vendor bills for that quantity, after rounding up per output; decimal string. */
+  readonly billableQuantity: string;
+  /** US dollars for `per` units, decimal string. */
+  readonly unitPriceUsd: string;
+  readonly per: number;
+  /** This line's share of the total; the lines add up to it exactly. */
+  readonly totalMicros: Micros;
+  readonly conditions: PriceCondition | null;
+  readonly source: string | null;
+  readonly checked: string | null;
+  readonly confidence: PriceComponent['confidence'];
+}
+
+/** A price before the run. */
+export interface Quote {
+  /** With markup. */
+  readonly amountMicros: Micros;
+  /** False when the price depends on what only the vendor can count. */
+  readonly exact: boolean;
+  readonly currency: 'USD';
+  readonly source: 'catalog';
+  /** Without markup. */
+  readonly components: readonly CostComponent[];
+  readonly markupMicros: Micros;
+  /** What must be held, with markup; never below the amount. */
+  readonly ceilingMicros: Micros;
+}
+
+/** How a run ended. */
+export interface Outcome {
+  readonly usage?: VendorUsage;
+  /** The vendor's own price, US dollars as a decimal string. */
+  readonly costUsd?: string;
+  /** How many outputs were delivered. */
+  readonly outputs: number;
+}
+
+/** What a run cost. */
+export interface SettledCost {
+  /** With markup. */
+  readonly costMicros: Micros;
+  readonly markupMicros: Micros;
+  /** `vendor_reported` the vendor's own price · `usage` the vendor's counts at our prices · `catalog` the request's figures. */
+  readonly source: 'vendor_reported' | 'usage' | 'catalog';
+  /** Without markup; empty when the vendor reported a price. */
+  readonly components: readonly CostComponent[];
+}
