@@ -68,9 +68,11 @@ function metadataExtents(data: Buffer): Extent[] {
   const inside = meta && { start: meta.start + 4, end: meta.end };
   const information = inside && child(data, inside, 'iinf');
   const locations = inside && child(data, inside, 'iloc');
-  if (inside === undefined || information === undefined || locations === undefined) return [];
+  if (inside === undefined || information === undefined) return [];
   const items = metadataItems(data, information);
-  return items.size === 0 ? [] : extentsOf(data, locations, items, child(data, inside, 'idat'));
+  if (items.size === 0) return [];
+  if (locations === undefined) throw invalidReference('The AVIF does not say where its metadata is.');
+  return extentsOf(data.subarray(0, locations.end), locations.start, items, child(data, inside, 'idat'));
 }
 
 function* boxes(data: Buffer, parent: Box): Generator<Box & { type: string }> {
@@ -103,8 +105,8 @@ function metadataItems(data: Buffer, information: Box): Map<number, boolean> {
   return items;
 }
 
-/** ISO/IEC 14496-12, 8.11.3. */
-function extentsOf(data: Buffer, { start }: Box, items: ReadonlyMap<number, boolean>, idat: Box | undefined): Extent[] {
+/** Where the items are (ISO/IEC 14496-12, 8.11.3). @throws RangeError when the table ends too early. */
+function extentsOf(data: Buffer, start: number, items: ReadonlyMap<number, boolean>, idat: Box | undefined): Extent[] {
   let at = start + 4;
   const number = (length: number): number => {
     if (length === 0) return 0;
@@ -120,9 +122,12 @@ function extentsOf(data: Buffer, { start }: Box, items: ReadonlyMap<number, bool
     version === 0 ? 0 : sizes & 15,
   ];
   const found: Extent[] = [];
+  const unseen = new Set(items.keys());
   let seen = 0;
   for (let left = number(version < 2 ? 2 : 4); left > 0; left -= 1) {
-    const isExif = items.get(number(version < 2 ? 2 : 4));
+    const id = number(version < 2 ? 2 : 4);
+    const isExif = items.get(id);
+    unseen.delete(id);
     const method = version === 0 ? IN_FILE : number(2) & 15;
     number(2);
     const base = number(baseBytes);
@@ -138,6 +143,7 @@ function extentsOf(data: Buffer, { start }: Box, items: ReadonlyMap<number, bool
       found.push({ start: offset, end: length === 0 ? Number.POSITIVE_INFINITY : offset + length, isExif });
     }
   }
+  if (unseen.size > 0) throw invalidReference('The AVIF does not say where its metadata is.');
   return found;
 }
 

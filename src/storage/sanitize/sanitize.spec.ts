@@ -202,6 +202,7 @@ describe('a file that would hurt whoever decodes it', () => {
       makeAvif(8, 8, { chatty: true, locations: Buffer.concat([Buffer.from('000000000000ffff', 'hex'), Buffer.alloc(6 * 65_535, 0xff)]) }),
     ],
     ['an AVIF whose parts are not described to the end', 'image/avif', makeAvif(8, 8, { chatty: true, locations: Buffer.alloc(5) })],
+    ['an AVIF that hides where its metadata is', 'image/avif', makeAvif(8, 8, { chatty: true, locations: Buffer.alloc(8) })],
     ['an AVIF without a size', 'image/avif', makeAvif(8, 8).subarray(0, 40)],
     ['an MP4 without pictures', 'video/mp4', makeMovie({ width: 0, height: 0 })],
   ])('%s is invalid', async (_name, contentType, data) => {
