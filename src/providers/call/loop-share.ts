@@ -1,5 +1,5 @@
 /** How long decoding may run within one turn of the event loop before everything else gets its turn. Milliseconds. */
-const SHARE_MS = 4;
+const SHARE_MS = 2;
 
 /**
  * Spreads the work on many bodies over turns of the event loop. A slice costs a fraction of a millisecond, but the chunks

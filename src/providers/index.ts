@@ -1,0 +1,6 @@
+export { createInputMedia, type DownloadOptions, downloadMedia, type HostCall, type InputMediaSource } from './call/index.js';
+export { MediaDownloader } from './media-downloader.js';
+export type { PluginRejection, PluginSource } from './plugin-manifest.js';
+export type { LoadedProvider, ModelDirectory, ProviderCatalogEntry, ProviderField, RejectedPluginEntry } from './provider.types.js';
+export { type ProviderCallInit, ProviderRegistry } from './provider-registry.js';
+export { ProvidersModule } from './providers.module.js';

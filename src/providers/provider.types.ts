@@ -1,0 +1,63 @@
+import type { PluginInstance } from '@litegen/plugin-sdk';
+import type { EgressPolicy } from '../security/index.js';
+import type { PluginPackage, PluginSource } from './plugin-manifest.js';
+
+/** A plugin's instance under the name by which models refer to it. */
+export interface LoadedProvider {
+  readonly providerId: string;
+  readonly pluginId: string;
+  readonly displayName: string;
+  readonly instance: PluginInstance;
+  readonly modalities: readonly ('image' | 'video')[];
+  /** The manifest's entries. */
+  readonly egress: readonly string[];
+  /** The names of the secrets that are set. */
+  readonly secretsConfigured: readonly string[];
+  readonly enabled: boolean;
+  /** Whether it can be used: enabled, and nothing is missing. */
+  readonly configured: boolean;
+  /** Settings that are missing, as they are spelled under `providers.<id>`: `api_key`, `api_base`, `secrets.<name>`. */
+  readonly missing: readonly string[];
+  /** Where its calls and downloads may go. */
+  readonly policy: EgressPolicy;
+  readonly plugin: PluginPackage;
+}
+
+/** A folder with capability YAML of a plugin. */
+export interface ModelDirectory {
+  /** Also the provider id of the plugin's own models. */
+  readonly pluginId: string;
+  readonly directory: string;
+  readonly packageName: string;
+  readonly version: string;
+}
+
+/** A setting of a provider, as LiteGen's provider list describes it. */
+export interface ProviderField {
+  readonly key: string;
+  readonly label: string;
+  readonly secret: boolean;
+  readonly optional: boolean;
+}
+
+/** LiteGen's description of a provider, and ours beside it. */
+export interface ProviderCatalogEntry {
+  readonly name: string;
+  readonly modalities: readonly ('image' | 'video')[];
+  readonly auth_scheme: 'api_key';
+  readonly pool_field: 'api_keys';
+  readonly fields: readonly ProviderField[];
+  readonly display_name: string;
+  readonly plugin: { readonly id: string; readonly package: string; readonly version: string; readonly source: PluginSource };
+  readonly enabled: boolean;
+  readonly configured: boolean;
+  readonly missing: readonly string[];
+  readonly egress: readonly string[];
+}
+
+export interface RejectedPluginEntry {
+  readonly name: string;
+  readonly package?: string;
+  readonly source: PluginSource;
+  readonly reason: string;
+}

@@ -1,0 +1,28 @@
+import { Global, Module } from '@nestjs/common';
+import { Clock } from '../common/index.js';
+import { CONFIG, type Config } from '../config/index.js';
+import { EgressService, SecretRegistry } from '../security/index.js';
+import { BlobStore } from '../storage/index.js';
+import { MediaDownloader } from './media-downloader.js';
+import { gatewayRoot } from './plugin-discovery.js';
+import { loadProviders } from './provider-loader.js';
+import { ProviderRegistry } from './provider-registry.js';
+
+/** The plugin host. */
+@Global()
+@Module({
+  providers: [
+    {
+      provide: ProviderRegistry,
+      inject: [CONFIG, EgressService, BlobStore, Clock, SecretRegistry],
+      useFactory: async (config: Config, egress: EgressService, store: BlobStore, clock: Clock, secrets: SecretRegistry) => {
+        const loaded = await loadProviders({ config, secrets, root: gatewayRoot() });
+        const maxOutputBytes = config.media.max_output_bytes;
+        return new ProviderRegistry(loaded, { egress, store, clock, secrets, config, maxOutputBytes });
+      },
+    },
+    MediaDownloader,
+  ],
+  exports: [ProviderRegistry, MediaDownloader],
+})
+export class ProvidersModule {}
