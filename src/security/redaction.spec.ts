@@ -25,7 +25,8 @@ describe('SecretRegistry', () => {
 
   it('replaces credentials and encoded files that nobody registered', () => {
     const registry = new SecretRegistry();
-    expect(registry.redactText('Authorization: Bearer abcdefghijkl.mno')).toBe('Authorization: Bearer [redacted]');
+    expect(registry.redactText('Authorization: Bearer abcdefghijk1.mno')).toBe('Authorization: Bearer [redacted]');
+    expect(registry.redactText('the key reference_images is unknown')).toBe('the key reference_images is unknown');
     const base64 = Buffer.alloc(600, 7).toString('base64');
     expect(registry.redactText(`body {"b64_json":"${base64}"}`)).toBe('body {"b64_json":"[800 characters of base64]"}');
     expect(registry.redactText(`data:image/png;base64,${base64}!`)).toMatch(/^\[\d+ characters of base64\]!$/);
