@@ -1,0 +1,78 @@
+import { contentLengthOf, encodePieces, jsonPieces, type OpenFile } from './media-json.js';
+
+/** One server-sent event; its data may hold {@link FileText}. */
+export interface OutgoingEvent {
+  readonly event: string;
+  readonly data: unknown;
+}
+
+const HEARTBEAT = Buffer.from(': waiting\n\n');
+/** Up to this length an event is written in one chunk. */
+const SMALL_EVENT_BYTES = 65_536;
+
+/**
+ * A queue of server-sent events (WHATWG HTML, section 9.2) that one client reads at its own pace. Files are read only when their
+ * turn comes, so waiting events cost nothing.
+ */
+export class EventStream {
+  private readonly queue: OutgoingEvent[] = [];
+  private heartbeat = false;
+  private ended = false;
+  private wake: (() => void) | undefined;
+
+  push(event: OutgoingEvent): void {
+    if (this.ended) return;
+    this.queue.push(event);
+    this.wake?.();
+  }
+
+  /** Sends a comment when nothing else waits, so that proxies keep the connection. */
+  beat(): void {
+    if (this.ended || this.queue.length > 0) return;
+    this.heartbeat = true;
+    this.wake?.();
+  }
+
+  /** Nothing more is taken; what waits is still sent. */
+  end(): void {
+    this.ended = true;
+    this.wake?.();
+  }
+
+  /** The client is gone: nothing more is sent. */
+  abandon(): void {
+    this.queue.length = 0;
+    this.end();
+  }
+
+  async *bytes(open: OpenFile): AsyncGenerator<Buffer, void> {
+    for (;;) {
+      const next = this.queue.shift();
+      if (next !== undefined) {
+        yield* encodeEvent(next, open);
+      } else if (this.ended) {
+        return;
+      } else if (this.heartbeat) {
+        this.heartbeat = false;
+        yield HEARTBEAT;
+      } else {
+        await new Promise<void>((resolve) => {
+          this.wake = resolve;
+        });
+        this.wake = undefined;
+      }
+    }
+  }
+}
+
+async function* encodeEvent({ event, data }: OutgoingEvent, open: OpenFile): AsyncGenerator<Buffer, void> {
+  // JSON has no raw line breaks, so the data always fits one `data:` line.
+  const pieces = [`event: ${event}\ndata: `, ...jsonPieces(data), '\n\n'];
+  if (contentLengthOf(pieces) > SMALL_EVENT_BYTES) {
+    yield* encodePieces(pieces, open);
+    return;
+  }
+  const chunks: Buffer[] = [];
+  for await (const chunk of encodePieces(pieces, open)) chunks.push(chunk);
+  yield Buffer.concat(chunks);
+}

@@ -1,0 +1,88 @@
+import { Injectable } from '@nestjs/common';
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import { ApiError } from '../errors/index.js';
+import { coerceFormValue } from './form-values.js';
+import type { JsonSchema, Schemas } from './json-schema.js';
+import { schemaError } from './schema-error.js';
+
+/** An OpenAPI document, as far as bodies need it. */
+export interface SchemaDocument {
+  readonly components?: { readonly schemas?: Readonly<Record<string, unknown>> };
+}
+
+/** A body that holds what its schema says. */
+export interface CheckedBody<T> {
+  readonly fields: T;
+  /** Top-level keys that the schema does not know. */
+  readonly unknown: Readonly<Record<string, unknown>>;
+}
+
+interface CompiledSchema {
+  readonly validate: ValidateFunction;
+  readonly properties: Readonly<Record<string, JsonSchema>>;
+}
+
+const DOCUMENT_ID = 'litegen';
+
+/**
+ * Checks bodies by the schemas of the API's own document, so that what is documented and what is enforced are one thing (the DTO
+ * classes). Compiled once, at the first use.
+ */
+@Injectable()
+export class SchemaValidator {
+  private document: (() => SchemaDocument) | undefined;
+  private readonly compiled = new Map<string, CompiledSchema>();
+  private ajv: Ajv2020 | undefined;
+  private schemas: Schemas = {};
+
+  /** @param document asked once, when the first body comes */
+  useDocument(document: () => SchemaDocument): void {
+    this.document = document;
+    this.ajv = undefined;
+    this.compiled.clear();
+  }
+
+  /**
+   * A top-level `null` counts as an absent field.
+   * @param options.form the body came as a form: its texts are turned into what the schema asks for
+   * @throws ApiError `malformed_request` when it is no object, else for the first field that is wrong: `param_invalid_type`,
+   * `param_enum_mismatch`, `param_out_of_range`, `param_too_long`, `param_unsupported`, `model_required`, `prompt_required`
+   */
+  check<T extends object>(schemaName: string, body: unknown, options: { readonly form?: boolean } = {}): CheckedBody<T> {
+    if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+      throw new ApiError('malformed_request', `The body must be a JSON object${body === undefined ? '; it is empty' : ''}.`);
+    }
+    const { validate, properties } = this.schema(schemaName);
+    const fields: Record<string, unknown> = {};
+    const unknown: Record<string, unknown> = {};
+    for (const [key, value] of Object.entries(body)) {
+      if (value === null || value === undefined) continue;
+      if (Object.hasOwn(properties, key))
+        fields[key] = options.form === true ? coerceFormValue(value, properties[key], this.schemas) : value;
+      else Object.defineProperty(unknown, key, { value, enumerable: true, configurable: true, writable: true });
+    }
+    if (!validate(fields)) throw schemaError((validate.errors ?? []) as ErrorObject[], this.schemas);
+    return { fields: fields as T, unknown };
+  }
+
+  private schema(name: string): CompiledSchema {
+    const known = this.compiled.get(name);
+    if (known !== undefined) return known;
+    const ajv = this.ajv ?? this.prepare();
+    const properties = this.schemas[name]?.properties;
+    if (properties === undefined) throw new Error(`The API's document has no object schema ${name}`);
+    const compiled = { validate: ajv.compile({ $ref: `${DOCUMENT_ID}#/components/schemas/${name}` }), properties };
+    this.compiled.set(name, compiled);
+    return compiled;
+  }
+
+  private prepare(): Ajv2020 {
+    if (this.document === undefined) throw new Error('SchemaValidator.useDocument was not called');
+    const schemas = this.document().components?.schemas ?? {};
+    this.schemas = schemas as Schemas;
+    // `verbose` hands the failing schema to the message. Keywords of OpenAPI (`example`) and formats mean nothing here.
+    this.ajv = new Ajv2020({ strict: false, verbose: true, validateFormats: false });
+    this.ajv.addSchema({ $id: DOCUMENT_ID, components: { schemas } });
+    return this.ajv;
+  }
+}
