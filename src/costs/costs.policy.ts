@@ -1,7 +1,7 @@
 import type { PriceComponent, Pricing } from '../catalog/index.js';
 import { ApiError } from '../common/index.js';
 import { conditionHolds } from './conditions.policy.js';
-import type { CostComponent, Outcome, PricedRequest, Quote, SettledCost } from './costs.types.js';
+import type { CostComponent, Outcome, PricedRequest, Quote, SettledCost, SettledRequest } from './costs.types.js';
 import { Fraction } from './fraction.js';
 import { type Quantity, quantityOf } from './quantities.policy.js';
 
@@ -53,20 +53,20 @@ export function quoteRequest(request: PricedRequest, markupPercent: number): Quo
  * @param quote stands in for a price that is no longer known
  * @throws ApiError `price_unknown` only without a quote
  */
-export function settleRequest(request: PricedRequest, outcome: Outcome, markupPercent: number, quote?: Quote): SettledCost {
+export function settleRequest(request: SettledRequest, outcome: Outcome, markupPercent: number, quote?: Quote): SettledCost {
   const reported = reportedPrice(outcome.costUsd);
   if (reported !== undefined) return settled(reported, 'vendor_reported', [], markupPercent);
-  const { pricing } = request.model;
-  if (isPriced(pricing)) {
-    const bill = billFor(pricing, request, outcome.outputs, outcome.usage);
+  const { model } = request;
+  if (model !== undefined && isPriced(model.pricing)) {
+    const { pricing } = model;
+    const bill = billFor(pricing, { ...request, model }, outcome.outputs, outcome.usage);
     const complete = bill.unknown.length === 0 && bill.lines.length > 0;
     const ceiling = pricing.ceiling_usd === undefined ? [] : [flatLine(pricing.ceiling_usd, outcome.outputs, 'estimated')];
     const lines = complete ? bill.lines : ceiling;
     const source = lines.some(({ basis }) => basis === 'reported') ? 'usage' : 'catalog';
     if (lines.length > 0) return settled(sum(lines), source, lines, markupPercent);
   }
-  if (quote === undefined)
-    throw new ApiError('price_unknown', `The price of ${request.model.id} is not known.`, { model: request.model.id });
+  if (quote === undefined) throw new ApiError('price_unknown', 'The price of a finished run is not known.', { model: model?.id });
   const share = (micros: number) => Math.round((micros * outcome.outputs) / request.n);
   return { costMicros: share(quote.amountMicros), markupMicros: share(quote.markupMicros), source: 'catalog', components: [] };
 }

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Plan } from '../catalog/index.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { quoteRequest, settleRequest } from './costs.policy.js';
-import type { Outcome, PricedRequest, Quote, SettledCost } from './costs.types.js';
+import type { Outcome, Quote, SettledCost, SettledRequest } from './costs.types.js';
 
 /** What a request will cost and what a run has cost, with the operator's markup. */
 @Injectable()
@@ -20,10 +20,10 @@ export class CostsService {
   }
 
   /**
-   * @param quote what was quoted for the request; stands in for a price that is no longer known
+   * @param quote what was quoted for the request; stands in for a price that is no longer known, also for a model that left the catalogue
    * @throws ApiError `price_unknown` only without a quote
    */
-  settlement(request: PricedRequest, outcome: Outcome, quote?: Quote): SettledCost {
+  settlement(request: SettledRequest, outcome: Outcome, quote?: Quote): SettledCost {
     return settleRequest(request, outcome, this.markupPercent, quote);
   }
 }

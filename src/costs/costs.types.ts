@@ -13,6 +13,9 @@ export interface PricedRequest {
   readonly extra: JsonObject;
 }
 
+/** A request that ran; its model may have left the catalogue since. */
+export type SettledRequest = Omit<PricedRequest, 'model'> & { readonly model?: Model };
+
 /** One line of a bill. */
 export interface CostComponent {
   /** `output` for a flat price or a ceiling per output. */

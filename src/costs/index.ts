@@ -1,3 +1,3 @@
 export { CostsModule } from './costs.module.js';
 export { CostsService } from './costs.service.js';
-export type { CostComponent, Outcome, PricedRequest, Quote, SettledCost } from './costs.types.js';
+export type { CostComponent, Outcome, PricedRequest, Quote, SettledCost, SettledRequest } from './costs.types.js';
