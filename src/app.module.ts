@@ -4,14 +4,17 @@ import { ScheduleModule } from '@nestjs/schedule';
 import { OpenTelemetryModule } from 'nestjs-otel';
 import { MIGRATIONS } from '../migrations/index.js';
 import { ApiKeyEntity, AuthModule } from './auth/index.js';
-import { type Config, ConfigModule } from './config/index.js';
+import { CatalogModule, type CatalogSources } from './catalog/index.js';
+import { CONFIG, type Config, ConfigModule } from './config/index.js';
 import { DatabaseModule } from './database/index.js';
 import { AttemptEntity, GenerationEntity, GenerationsModule } from './generations/index.js';
 import { ErrorFilter, ErrorResponder } from './http/error.filter.js';
+import { RouteTable } from './http/route-table.js';
 import { validationError } from './http/validation.js';
 import { MetricsModule } from './metrics/index.js';
+import { ProviderRegistry, ProvidersModule } from './providers/index.js';
 import { type SecretRegistry, SecurityModule } from './security/index.js';
-import { AssetEntity } from './storage/index.js';
+import { AssetEntity, StorageModule } from './storage/index.js';
 
 /** The house: every module in its place. */
 @Module({})
@@ -26,18 +29,42 @@ export class AppModule {
         MetricsModule,
         OpenTelemetryModule.forRoot(),
         ScheduleModule.forRoot(),
+        StorageModule,
+        ProvidersModule,
+        CatalogModule.forRootAsync({ inject: [ProviderRegistry, CONFIG], useFactory: catalogSources }),
         AuthModule,
         GenerationsModule,
       ],
       providers: [
         ErrorFilter,
         ErrorResponder,
+        RouteTable,
         {
           provide: APP_PIPE,
           useFactory: () =>
-            new ValidationPipe({ whitelist: true, forbidNonWhitelisted: true, transform: true, stopAtFirstError: true, exceptionFactory: validationError }),
+            new ValidationPipe({
+              whitelist: true,
+              forbidNonWhitelisted: true,
+              transform: true,
+              stopAtFirstError: true,
+              exceptionFactory: validationError,
+            }),
         },
       ],
     };
   }
+}
+
+/** Every provider's models: a further instance of a plugin offers the plugin's models under its own name. */
+function catalogSources(registry: ProviderRegistry, config: Config): CatalogSources {
+  return {
+    operatorDirectory: config.models_directory,
+    plugins: registry
+      .list()
+      .flatMap(({ providerId, pluginId, plugin }) =>
+        plugin.modelsDirectory === undefined
+          ? []
+          : [{ providerId, directory: plugin.modelsDirectory, ...(providerId === pluginId ? {} : { writtenFor: pluginId }) }],
+      ),
+  };
 }

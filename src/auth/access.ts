@@ -10,6 +10,8 @@ export type Access =
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access;
+    /** The body arrives as its bytes, whatever its type. */
+    rawBody?: boolean;
   }
   interface FastifyRequest {
     /** Set by the authentication hook on every route that is not public. */
@@ -20,6 +22,11 @@ declare module 'fastify' {
 /** The caller's key must carry the scope. */
 export function Scoped(scope: Scope): MethodDecorator {
   return RouteConfig({ access: { kind: 'scope', scope } satisfies Access });
+}
+
+/** No key is asked for, and the body is not parsed. */
+export function PublicRaw(): MethodDecorator {
+  return RouteConfig({ access: { kind: 'public' } satisfies Access, rawBody: true });
 }
 
 /** No key is asked for. */

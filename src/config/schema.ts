@@ -67,7 +67,7 @@ export const configSchema = z.strictObject({
   observability: z
     .strictObject({
       log_level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
-      json_logs: flag.default(true),
+      json_logs: flag.optional().describe('JSON lines, or lines for people. Default: JSON unless the output is a terminal.'),
       trace_sample_ratio: z.coerce.number().min(0).max(1).default(1),
     })
     .prefault({}),

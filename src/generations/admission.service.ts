@@ -85,19 +85,26 @@ export class AdmissionService {
   }
 
   private resolveModel(command: GenerationCommand): Model {
-    const { model } = this.catalog.resolve(command.model, { providers: this.registry.configuredIds() });
+    const { model } = this.catalog.resolve(command.model, { providers: this.configured() });
     if (!mayUseModel(command.principal, model.id)) {
       throw new ApiError('model_not_allowed', `This API key may not use the model ${model.id}.`, { param: 'model', model: model.id });
     }
-    if (!this.registry.configuredIds().has(model.provider)) {
-      const missing = this.registry.missing(model.provider);
+    if (this.registry.get(model.provider) === undefined) {
+      const missing = this.registry
+        .provider(model.provider)
+        ?.missing.map((name) => `providers.${model.provider}.${name}`)
+        .join(', ');
       throw new ApiError(
         'provider_not_configured',
-        `The provider ${model.provider} of the model ${model.id} is not configured${missing === undefined ? '' : `: ${missing}`}.`,
+        `The provider ${model.provider} of the model ${model.id} is not configured${missing === undefined || missing === '' ? '' : `: ${missing} is missing`}.`,
         { param: 'model', model: model.id, provider: model.provider },
       );
     }
     return model;
+  }
+
+  private configured(): ReadonlySet<string> {
+    return new Set(this.registry.list().flatMap(({ providerId, configured }) => (configured ? [providerId] : [])));
   }
 
   /** Fetches and stores the references, each checked before the vendor could see it. @throws ApiError */

@@ -7,7 +7,10 @@ import { AdmissionService } from './admission.service.js';
 import { CallbacksController } from './callbacks.controller.js';
 import { CallbacksService } from './callbacks.service.js';
 import { Dispatcher } from './dispatcher.service.js';
+import { GenerationStatsQueries } from './generation-stats.queries.js';
 import { GenerationSignals } from './generation-signals.js';
+import { GenerationsController } from './generations.controller.js';
+import { GenerationsQueries } from './generations.queries.js';
 import { GenerationsRepository } from './generations.repository.js';
 import { GenerationsService } from './generations.service.js';
 import { LeaseKeeper } from './lease-keeper.service.js';
@@ -20,12 +23,14 @@ import { Worker } from './worker.service.js';
 /** The engine: one state machine for every generation. */
 @Module({
   imports: [BudgetsModule, CostsModule, ProvidersModule, StorageModule],
-  controllers: [CallbacksController],
+  controllers: [CallbacksController, GenerationsController],
   providers: [
     AdmissionService,
     CallbacksService,
     Dispatcher,
     GenerationSignals,
+    GenerationStatsQueries,
+    GenerationsQueries,
     GenerationsRepository,
     GenerationsService,
     LeaseKeeper,
@@ -35,6 +40,6 @@ import { Worker } from './worker.service.js';
     Watcher,
     Worker,
   ],
-  exports: [GenerationsService],
+  exports: [GenerationsQueries, GenerationsService, GenerationStatsQueries],
 })
 export class GenerationsModule {}

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type EntityManager, In, IsNull } from 'typeorm';
+import { type EntityManager, In, IsNull, type Repository } from 'typeorm';
 import type { Tenant } from '../auth/index.js';
 import { KeyBudgetRepository } from '../budgets/index.js';
 import { Database, GroupCommit, insertRows, rows, type SqlValue, skipLocked } from '../database/index.js';
@@ -15,6 +15,8 @@ import {
   type StoredResult,
 } from './generation.types.js';
 import { attemptRow, generationRow, json } from './generations.rows.js';
+
+type AttemptRow = Omit<AttemptEntity, 'operation'> & { operation: never };
 
 export interface Admission {
   readonly generation: GenerationEntity;
@@ -340,16 +342,21 @@ export class GenerationsRepository {
     return this.database.manager.findOneBy(GenerationEntity, { id });
   }
 
+  /** The entity's type holds any JSON, whose conditions TypeScript would unfold without end. */
+  private attempts(): Repository<AttemptRow> {
+    return this.database.manager.getRepository<AttemptRow>(AttemptEntity);
+  }
+
   findAttempt(id: string): Promise<AttemptEntity | null> {
-    return this.database.manager.findOneBy(AttemptEntity, { id });
+    return this.attempts().findOneBy({ id });
   }
 
   findAttemptByCallback(token: string): Promise<AttemptEntity | null> {
-    return this.database.manager.findOneBy(AttemptEntity, { callbackToken: token });
+    return this.attempts().findOneBy({ callbackToken: token });
   }
 
   attemptsOf(generationId: string): Promise<AttemptEntity[]> {
-    return this.database.manager.find(AttemptEntity, { where: { generationId }, order: { ordinal: 'ASC' } });
+    return this.attempts().find({ where: { generationId }, order: { ordinal: 'ASC' } });
   }
 
   /** Which of these have moved on, for callers that wait here for work done elsewhere. */

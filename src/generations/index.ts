@@ -5,3 +5,7 @@ export type { GenerationRecord, GenerationSignal } from './generation-signals.js
 export * from './generation.types.js';
 export * from './generations.module.js';
 export { type Created, type CreateOptions, failureOf, GenerationsService } from './generations.service.js';
+export { PUBLIC_STATUSES, type PublicStatus, publicStatus } from './generation.status.js';
+export * from './generation-stats.queries.js';
+export { type Linker, linkerFor } from './generation-response.js';
+export * from './generations.queries.js';

@@ -12,6 +12,7 @@ import {
   ProviderError,
   type RawDelivery,
   type StartResult,
+  type VideoParams,
   type VideoRequest,
   type WebhookResult,
 } from '@litegen/plugin-sdk';
@@ -86,7 +87,8 @@ export class VendorCalls {
       ...(generation.endUser === null ? {} : { user: generation.endUser }),
     };
     if (generation.operation === 'video.generate') {
-      const request: VideoRequest = { ...base, operation: generation.operation, params: generation.request.params };
+      // The planner answers `auto` for a video's size never, which the shared type cannot say.
+      const request: VideoRequest = { ...base, operation: generation.operation, params: generation.request.params as VideoParams };
       return this.video(prepared).start(request, call);
     }
     const request: ImageRequest = {
@@ -135,11 +137,10 @@ export class VendorCalls {
   pollSchedule(generation: Pick<GenerationEntity, 'model' | 'mediaType'>): PollSchedule {
     const polling = this.catalog.find(generation.model)?.polling;
     const usual = DEFAULT_POLLING[generation.mediaType];
-    if (polling === undefined) return usual;
     return {
-      initialMs: polling.initial_seconds * 1000,
-      intervalMs: polling.interval_seconds * 1000,
-      maxIntervalMs: polling.max_interval_seconds * 1000,
+      initialMs: milliseconds(polling?.initial_seconds) ?? usual.initialMs,
+      intervalMs: milliseconds(polling?.interval_seconds) ?? usual.intervalMs,
+      maxIntervalMs: milliseconds(polling?.max_interval_seconds) ?? usual.maxIntervalMs,
     };
   }
 
@@ -213,4 +214,8 @@ export class VendorCalls {
     const blob = await this.fetchOutput(provider.providerId, event.media, call, signal);
     this.signals.send(generation.id, { type: 'partial_image', index: event.index, blob });
   }
+}
+
+function milliseconds(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : seconds * 1000;
 }

@@ -4,7 +4,9 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { LoggerService } from '@nestjs/common';
 import { AppModule } from '../app.module.js';
+import { CatalogService } from '../catalog/index.js';
 import type { Config } from '../config/index.js';
+import { ProviderRegistry } from '../providers/index.js';
 import type { SecretRegistry } from '../security/index.js';
 import { createAdapter } from './adapter.js';
 import { ErrorFilter } from './error.filter.js';
@@ -41,9 +43,10 @@ export async function createApplication(
   ground.secrets.add(config.master_key, config.secrets_key, config.storage.s3?.secret_access_key, passwordOf(config.database_url));
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config, ground.secrets), createAdapter(config), {
     logger: ground.logger,
-    rawBody: true,
+    bodyParser: false,
     abortOnError: false,
   });
+  reportCatalog(app, ground.logger);
   installHooks(app);
   app.useGlobalFilters(app.get(ErrorFilter));
   await app.register(helmet, {
@@ -66,6 +69,17 @@ export async function createApplication(
   enableCors(app, config);
   serveOpenApi(app);
   return app;
+}
+
+/** A plugin whose YAML does not hold is out, with its reason; doubtful facts are worth a line. */
+function reportCatalog(app: NestFastifyApplication, logger: LoggerService): void {
+  const catalog = app.get(CatalogService);
+  const registry = app.get(ProviderRegistry);
+  for (const { providerId, problems } of catalog.rejections()) {
+    const plugin = registry.provider(providerId)?.pluginId;
+    if (plugin !== undefined) registry.rejectModels(plugin, problems.join('; '));
+  }
+  for (const warning of catalog.warnings()) logger.warn(warning, 'Catalog');
 }
 
 function enableCors(app: NestFastifyApplication, config: Config): void {

@@ -2,6 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Injecta
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError, type ErrorCode } from '../common/index.js';
 import { SecretRegistry } from '../security/index.js';
+import { RouteTable } from './route-table.js';
 
 /** What the framework's own failures are called. */
 const FRAMEWORK_CODES: Readonly<Record<number, ErrorCode>> = {
@@ -45,10 +46,13 @@ export function toApiError(thrown: unknown, request?: FastifyRequest): ApiError 
 export class ErrorResponder {
   private readonly logger = new Logger('Errors');
 
-  constructor(private readonly secrets: SecretRegistry) {}
+  constructor(
+    private readonly secrets: SecretRegistry,
+    private readonly routes: RouteTable,
+  ) {}
 
   respond(reply: FastifyReply, request: FastifyRequest, thrown: unknown): void {
-    const error = toApiError(thrown, request);
+    const error = request.is404 ? this.routes.miss(request.method, request.url) : toApiError(thrown, request);
     const text = this.secrets.redactText(error.message);
     if (error.status >= 500 && error.definition.fault !== 'vendor') {
       const cause = error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : error.stack;

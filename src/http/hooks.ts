@@ -5,16 +5,17 @@ import { type Access, AuthService } from '../auth/index.js';
 import { ApiError } from '../common/index.js';
 import { MetricsService } from '../metrics/index.js';
 import { ErrorResponder } from './error.filter.js';
+import { RouteTable } from './route-table.js';
 
 const MILLISECONDS = 1000;
 
 /** Routes of libraries, which cannot carry our decorators. */
-const LIBRARY_ROUTES = [/^\/docs(\/|$)/, /^\/openapi\.json$/, /^\/metrics$/];
+const LIBRARY_ROUTES = [/^\/docs(\/|$)/, /^\/openapi\.(json|yaml)$/, /^\/metrics$/];
 
 /** Identity, access, metrics and one log line for every request, before and around Nest. */
 export function installHooks(app: NestFastifyApplication): void {
   const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
-  const routes = new RouteTable();
+  const routes = app.get(RouteTable);
   fastify.addHook('onRoute', (route) => {
     for (const method of [route.method].flat()) routes.add(method, route.url);
     const access = route.config?.access;
@@ -25,8 +26,7 @@ export function installHooks(app: NestFastifyApplication): void {
   const errors = app.get(ErrorResponder);
   installAccess(fastify, app.get(AuthService), errors);
   installMeasures(fastify, app.get(MetricsService));
-  acceptEmptyJson(fastify);
-  installNotFound(fastify, routes, errors);
+  installParsers(fastify);
 }
 
 function installAccess(fastify: FastifyInstance, auth: AuthService, errors: ErrorResponder): void {
@@ -68,44 +68,18 @@ function installMeasures(fastify: FastifyInstance, metrics: MetricsService): voi
   });
 }
 
-/** SDKs send `Content-Type: application/json` with every request, also where there is no body. */
-function acceptEmptyJson(fastify: FastifyInstance): void {
+/** SDKs send `Content-Type: application/json` with every request, also where there is no body. Call backs are read raw, for their signatures. */
+function installParsers(fastify: FastifyInstance): void {
   const parse = fastify.getDefaultJsonParser('error', 'error');
-  fastify.removeContentTypeParser('application/json');
-  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined);
-    else void parse(request, body as string, done);
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    if (request.routeOptions.config.rawBody === true) done(null, body);
+    else if (body.length === 0) done(null, undefined);
+    else void parse(request, body.toString(), done);
   });
-}
-
-function installNotFound(fastify: FastifyInstance, routes: RouteTable, errors: ErrorResponder): void {
-  fastify.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?')[0] ?? '/';
-    const allowed = routes.methodsOf(path);
-    const error =
-      allowed.length === 0
-        ? new ApiError('route_not_found', `There is no ${request.method} ${path}. The API is described at /docs.`)
-        : new ApiError('method_not_allowed', `${path} does not answer ${request.method}.`, {
-            accepted: allowed,
-            headers: { allow: allowed.join(', ') },
-          });
-    errors.respond(reply, request, error);
+  fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
+    const { rawBody } = request.routeOptions.config;
+    if (rawBody === true || (body.length === 0 && request.headers['content-type'] === undefined)) done(null, body);
+    else done(Object.assign(new Error('Unsupported media type'), { statusCode: 415 }), undefined);
   });
-}
-
-/** Remembers which paths exist, because the router does not tell a wrong verb from a wrong path. */
-export class RouteTable {
-  private readonly routes: { method: string; pattern: RegExp }[] = [];
-
-  add(method: string, url: string): void {
-    const source = url
-      .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
-      .replace(/:[^/]+/g, '[^/]+')
-      .replace(/\*/g, '.*');
-    this.routes.push({ method, pattern: new RegExp(`^${source}$`) });
-  }
-
-  methodsOf(path: string): string[] {
-    return [...new Set(this.routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))].sort();
-  }
 }

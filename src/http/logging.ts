@@ -8,22 +8,26 @@ export interface LogDestination {
   write(line: string): void;
 }
 
+/** Nest's own account of its start, which nobody asked for. */
+const FRAMEWORK = new Set(['InstanceLoader', 'NestFactory', 'RoutesResolver', 'RouterExplorer', 'NestApplication']);
+
 /** Nest's logger on pino: JSON lines, secrets replaced by path and by value. */
 export class PinoLoggerService implements LoggerService {
   private readonly pino: PinoLogger;
 
   constructor(config: Pick<Config, 'observability'>, secrets: SecretRegistry, destination: LogDestination = process.stdout) {
+    const asJson = config.observability.json_logs ?? !process.stdout.isTTY;
     this.pino = pino(
       {
         level: config.observability.log_level,
         base: undefined,
         timestamp: pino.stdTimeFunctions.isoTime,
+        formatters: { level: (label) => ({ level: label }) },
         redact: { paths: redactPaths(), censor: REDACTED },
       },
       // The last gate: whatever an object or a stack trace smuggled in is replaced in the finished line.
       {
-        write: (line: string) =>
-          destination.write(config.observability.json_logs ? secrets.redactText(line) : readable(secrets.redactText(line))),
+        write: (line: string) => destination.write(asJson ? secrets.redactText(line) : readable(secrets.redactText(line))),
       },
     );
   }
@@ -48,10 +52,11 @@ export class PinoLoggerService implements LoggerService {
   }
 
   /** Nest passes the context last, and a stack before it for errors. */
-  private write(level: 'info' | 'error' | 'warn' | 'debug' | 'trace' | 'fatal', message: unknown, rest: unknown[]): void {
-    if (!this.pino.isLevelEnabled(level)) return;
+  private write(wanted: 'info' | 'error' | 'warn' | 'debug' | 'trace' | 'fatal', message: unknown, rest: unknown[]): void {
     const texts = rest.filter((value): value is string => typeof value === 'string');
     const context = texts.at(-1);
+    const level = wanted === 'info' && context !== undefined && FRAMEWORK.has(context) ? 'debug' : wanted;
+    if (!this.pino.isLevelEnabled(level)) return;
     const stack = texts.length > 1 ? texts[0] : undefined;
     const fields = { ...(context === undefined ? {} : { context }), ...(stack === undefined ? {} : { stack }) };
     if (typeof message === 'object' && message !== null && !(message instanceof Error)) {
@@ -74,7 +79,6 @@ export class PinoLoggerService implements LoggerService {
 /** For people at a terminal. */
 function readable(line: string): string {
   const { time, level, msg, context, stack, ...fields } = JSON.parse(line) as Record<string, unknown>;
-  const name = pino.levels.labels[Number(level)] ?? String(level);
   const more = Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`;
-  return `${String(time)} ${name.toUpperCase().padEnd(5)} ${context === undefined ? '' : `[${String(context)}] `}${String(msg)}${more}${stack === undefined ? '' : `\n${String(stack)}`}\n`;
+  return `${String(time)} ${String(level).toUpperCase().padEnd(5)} ${context === undefined ? '' : `[${String(context)}] `}${String(msg)}${more}${stack === undefined ? '' : `\n${String(stack)}`}\n`;
 }

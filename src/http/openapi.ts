@@ -21,6 +21,7 @@ export function serveOpenApi(app: NestFastifyApplication): void {
   let document: OpenAPIObject | undefined;
   SwaggerModule.setup('docs', app, () => (document ??= buildOpenApi(app)), {
     jsonDocumentUrl: 'openapi.json',
+    yamlDocumentUrl: 'openapi.yaml',
     customSiteTitle: 'LiteGen API',
     swaggerOptions: { persistAuthorization: true, tryItOutEnabled: true },
   });

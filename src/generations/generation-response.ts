@@ -1,0 +1,108 @@
+import { microsToUsd } from '../common/index.js';
+import type { LinkSigner } from '../storage/index.js';
+import type { AttemptEntity } from './attempt.entity.js';
+import type { Generation, GenerationDetail, GenerationFailureDetail, GenerationOutput } from './dto/generation.dto.js';
+import type { GenerationEntity } from './generation.entity.js';
+import { publicStatus } from './generation.status.js';
+import type { GenerationView } from './generations.queries.js';
+import { failureOf } from './generations.service.js';
+
+/** Makes a link to an asset. */
+export type Linker = (asset: { readonly id: string }) => string;
+
+/** Links that lead back to where the caller came from, unless the gateway has a public address. */
+export function linkerFor(links: LinkSigner, request: { readonly protocol: string; readonly host: string }): Linker {
+  return (asset) => links.urlFor(asset, `${request.protocol}://${request.host}`);
+}
+
+export function toGeneration({ generation, outputs, attempts }: GenerationView, link: Linker): Generation {
+  const linked = outputs.map(
+    (output): GenerationOutput => ({
+      id: output.id,
+      url: link(output),
+      content_type: output.contentType,
+      bytes: output.bytes,
+      width: output.width,
+      height: output.height,
+      duration_ms: output.durationMs,
+      revised_prompt: output.revisedPrompt,
+    }),
+  );
+  return {
+    id: generation.id,
+    key_id: generation.keyId,
+    model: generation.model,
+    requested_model: generation.requestedModel,
+    provider: generation.provider,
+    media_type: generation.mediaType,
+    operation: generation.operation,
+    status: publicStatus(generation.status),
+    progress: generation.progress,
+    provider_job_id: attempts.find(({ id }) => id === generation.attemptId)?.vendorJobId ?? null,
+    result_url: linked[0]?.url ?? null,
+    outputs: linked,
+    error_message: generation.errorMessage,
+    error: failureDetail(generation),
+    cost_usd: microsToUsd(generation.costMicros ?? 0),
+    cost_source: generation.costSource,
+    cancel_requested_at: isoOrNull(generation.cancelRequestedAt),
+    created_at: iso(generation.createdAt),
+    started_at: isoOrNull(generation.startedAt),
+    completed_at: isoOrNull(generation.completedAt),
+    metadata: generation.metadata,
+    org_id: generation.orgId,
+    app_id: generation.appId,
+  };
+}
+
+export function toGenerationDetail(view: GenerationView, link: Linker): GenerationDetail {
+  const { generation, attempts } = view;
+  const { prompt, n, params, extra, inputRoles, strict } = generation.request;
+  return {
+    ...toGeneration(view, link),
+    request: { prompt, n, params, extra, reference_roles: inputRoles, strict, user: generation.endUser },
+    receipt: generation.receipt,
+    quote: { amount_usd: microsToUsd(generation.quote.amountMicros), ceiling_usd: microsToUsd(generation.quote.ceilingMicros) },
+    hold: { amount_usd: microsToUsd(generation.holdMicros), state: generation.holdState },
+    usage: generation.usage,
+    attempts: attempts.map(toAttempt),
+  };
+}
+
+function failureDetail(generation: GenerationEntity): GenerationFailureDetail | null {
+  if (generation.status !== 'failed') return null;
+  const { accepted, ...error } = failureOf(generation).toBody().error;
+  const charged = generation.errorDetails?.['charged'];
+  return {
+    ...error,
+    ...(accepted === undefined ? {} : { accepted: [...accepted] }),
+    ...(charged === 'no' || charged === 'yes' || charged === 'unknown' ? { charged } : {}),
+  };
+}
+
+function toAttempt(attempt: AttemptEntity): GenerationDetail['attempts'][number] {
+  return {
+    id: attempt.id,
+    ordinal: attempt.ordinal,
+    provider: attempt.provider,
+    model: attempt.model,
+    state: attempt.state,
+    charged: attempt.charged,
+    provider_job_id: attempt.vendorJobId,
+    provider_request_id: attempt.vendorRequestId,
+    error_code: attempt.errorCode,
+    error_message: attempt.errorMessage,
+    warnings: attempt.warnings ?? [],
+    created_at: iso(attempt.createdAt),
+    accepted_at: isoOrNull(attempt.acceptedAt),
+    finished_at: isoOrNull(attempt.finishedAt),
+  };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function isoOrNull(ms: number | null): string | null {
+  return ms === null ? null : iso(ms);
+}
