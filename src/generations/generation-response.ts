@@ -57,12 +57,13 @@ export function toGeneration({ generation, outputs, attempts }: GenerationView, 
 
 export function toGenerationDetail(view: GenerationView, link: Linker): GenerationDetail {
   const { generation, attempts } = view;
+  const { quote } = generation;
   const { prompt, n, params, extra, inputRoles, strict } = generation.request;
   return {
     ...toGeneration(view, link),
     request: { prompt, n, params, extra, reference_roles: inputRoles, strict, user: generation.endUser },
     receipt: generation.receipt,
-    quote: { amount_usd: microsToUsd(generation.quote.amountMicros), ceiling_usd: microsToUsd(generation.quote.ceilingMicros) },
+    quote: { amount_usd: microsToUsd(quote.amountMicros), ceiling_usd: microsToUsd(quote.ceilingMicros), exact: quote.exact },
     hold: { amount_usd: microsToUsd(generation.holdMicros), state: generation.holdState },
     usage: generation.usage,
     attempts: attempts.map(toAttempt),

@@ -5,7 +5,7 @@ import { Database, rows, type SqlParameters } from '../database/index.js';
 import { type AssetEntity, AssetsRepository } from '../storage/index.js';
 import { AttemptEntity } from './attempt.entity.js';
 import { GenerationEntity } from './generation.entity.js';
-import { STATUSES_BY_PUBLIC, type PublicStatus } from './generation.status.js';
+import { type PublicStatus, STATUSES_BY_PUBLIC } from './generation.status.js';
 import type { MediaType, Operation } from './generation.types.js';
 
 export interface GenerationFilter {

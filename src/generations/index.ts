@@ -1,11 +1,11 @@
 export type { CommandReference, GenerationCommand, Planned } from './admission.service.js';
 export { AttemptEntity } from './attempt.entity.js';
 export { GenerationEntity } from './generation.entity.js';
-export type { GenerationRecord, GenerationSignal } from './generation-signals.js';
-export * from './generation.types.js';
-export * from './generations.module.js';
-export { type Created, type CreateOptions, failureOf, GenerationsService } from './generations.service.js';
 export { PUBLIC_STATUSES, type PublicStatus, publicStatus } from './generation.status.js';
-export * from './generation-stats.queries.js';
+export * from './generation.types.js';
 export { type Linker, linkerFor } from './generation-response.js';
+export type { GenerationRecord, GenerationSignal } from './generation-signals.js';
+export * from './generation-stats.queries.js';
+export * from './generations.module.js';
 export * from './generations.queries.js';
+export { type Created, type CreateOptions, failureOf, GenerationsService } from './generations.service.js';
