@@ -72,7 +72,7 @@ function run(tool, args) {
   if (status !== 0) throw new Error(`${tool} ${args[0]} failed`);
 }
 
-if (realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+if (realpathSync(process.argv[1] ?? ROOT) === fileURLToPath(import.meta.url)) {
   try {
     if (process.argv.includes('--if-stale')) buildIfStale();
     else build();
