@@ -1,0 +1,117 @@
+// Big base64 answers: memory, stalls of the event loop, and what becomes of small requests beside them.
+import { imageOrder, measure, withGateway, withHelpers } from '../lib/bench.mjs';
+import { expectNoErrors } from '../lib/errors.mjs';
+import { compatibleModel, compatibleProvider, startGateway } from '../lib/gateway.mjs';
+import { sideFor } from '../lib/picture.mjs';
+import { rssBytes, watchPeakRss } from '../lib/process-facts.mjs';
+import { megabytes, number, table, verdict, verdictTable } from '../lib/report.mjs';
+
+const IN_FLIGHT = 64;
+const VENDOR_DELAY_MS = 300;
+const SMALL_CONNECTIONS = 4;
+const SIZES = [
+  { name: '200 KB', side: sideFor(200_000), waves: 4 },
+  { name: '1.5 MB', side: sideFor(1_500_000), waves: 3 },
+  { name: '8 MB', side: sideFor(8_000_000), waves: 2 },
+];
+
+export const title = `big-b64: answers of 200 KB, 1.5 MB and 8 MB, ${IN_FLIGHT} in flight, small requests beside them`;
+
+export function run({ databases, isQuick }) {
+  return withHelpers(['vendor', 'load', 'load'], async (vendor, load, smallLoad) => {
+    const vendorUrl = await vendor.call('listen');
+    const rows = [];
+    // A gateway for each, so that memory grown by one does not hide that of the next.
+    for (const size of SIZES) {
+      for (const wants of ['url', 'b64_json']) {
+        const providers = {
+          big: compatibleProvider(`${vendorUrl}/${VENDOR_DELAY_MS}ms/${size.side}px/v1`),
+          small: compatibleProvider(`${vendorUrl}/0ms/1px/v1`),
+        };
+        const models = [compatibleModel('big'), compatibleModel('small')];
+        const starting = startGateway({ databases, settings: { providers }, models, isMonitored: true });
+        rows.push(
+          await withGateway(starting, (gateway) => one({ gateway, load, smallLoad, size, wants, waves: isQuick ? 1 : size.waves })),
+        );
+      }
+    }
+    return report(rows);
+  });
+}
+
+async function one({ gateway, load, smallLoad, size, wants, waves }) {
+  const key = await gateway.createKey();
+  const small = (more) => imageOrder(gateway.url, 'small/image', key, { connections: SMALL_CONNECTIONS, ...more });
+  await measure(smallLoad, 'warm-up', small({ durationMs: 1500, connections: 32 }));
+  const alone = await measure(smallLoad, 'small requests alone', small({ durationMs: 1500 }));
+  const order = imageOrder(gateway.url, 'big/image', key, {
+    requests: IN_FLIGHT * waves,
+    connections: IN_FLIGHT,
+    samples: 2,
+    side: size.side,
+    wants,
+  });
+  order.body = JSON.stringify({ ...JSON.parse(order.body), response_format: wants });
+  const before = rssBytes(gateway.pid);
+  const peakRss = watchPeakRss(gateway.pid);
+  await gateway.ask('start');
+  let isOver = false;
+  const beside = smallUntil(smallLoad, small({ durationMs: 400 }), () => isOver);
+  let big;
+  try {
+    big = expectNoErrors(`${size.name} to ${wants}`, await load.call('run', order));
+  } finally {
+    isOver = true;
+  }
+  const smallP99Ms = await beside;
+  const { longestStallMs, stallP99Ms, longestPauseMs } = await gateway.ask('stop');
+  return {
+    size: size.name,
+    wants,
+    requests: big.requests,
+    bigPerSecond: big.rps,
+    bigP50Ms: big.p50Ms,
+    checked: big.checked,
+    growthBytes: peakRss() - before,
+    beforeBytes: before,
+    longestStallMs,
+    stallP99Ms,
+    longestPauseMs,
+    smallAloneP99Ms: alone.p99Ms,
+    smallP99Ms,
+  };
+}
+
+/** The worst p99 of short runs, one after the other, as long as the big ones last. */
+async function smallUntil(load, order, isOver) {
+  let worst = 0;
+  do worst = Math.max(worst, (await measure(load, 'small requests beside', order)).p99Ms);
+  while (!isOver());
+  return worst;
+}
+
+function report(rows) {
+  const shown = rows.map((row) => ({
+    answer: row.size,
+    to: row.wants,
+    requests: row.requests,
+    'per s': number(row.bigPerSecond, 1),
+    'p50 ms': number(row.bigP50Ms),
+    'RSS before MB': megabytes(row.beforeBytes),
+    'growth MB': megabytes(row.growthBytes),
+    'longest stall ms': number(row.longestStallMs, 1),
+    'stall p99 ms': number(row.stallP99Ms, 1),
+    'longest GC ms': number(row.longestPauseMs, 1),
+    'small alone p99': number(row.smallAloneP99Ms, 1),
+    'small p99 ms': number(row.smallP99Ms, 1),
+    checked: row.checked,
+  }));
+  const worst = (field) => Math.max(...rows.map((row) => row[field]));
+  const eight = Math.max(...rows.filter(({ size }) => size === '8 MB').map(({ growthBytes }) => growthBytes));
+  const verdicts = [
+    verdict(`memory growth at ${IN_FLIGHT} × 8 MB`, eight / 1e6, '≤', 256, 'MB', 0),
+    verdict('longest stall of the event loop', worst('longestStallMs'), '≤', 20, 'ms', 1),
+    verdict('p99 of small requests beside', worst('smallP99Ms'), '≤', 30, 'ms', 1),
+  ];
+  return { text: [table(Object.keys(shown[0]), shown), verdictTable(verdicts)], verdicts, figures: rows };
+}

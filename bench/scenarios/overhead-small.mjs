@@ -1,0 +1,115 @@
+// What the gateway adds to a small answer, beside the vendor itself and a bare proxy, in the same run.
+import { imageOrder, measure, pinAll, withGateway, withHelpers } from '../lib/bench.mjs';
+import { compatibleModel, compatibleProvider, startGateway } from '../lib/gateway.mjs';
+import { coreSplit } from '../lib/process-facts.mjs';
+import { number, table, verdict, verdictTable } from '../lib/report.mjs';
+import { medianOf } from '../lib/statistics.mjs';
+
+const SIDE = 1;
+const DELAYS_MS = [0, 50];
+const CONNECTIONS = [1, 16, 128];
+const OFFERED_PER_SECOND = 1000;
+const TARGETS = ['vendor', 'bare proxy', 'LiteGen'];
+
+export const title = 'overhead-small: a small picture, c = 1, 16, 128, vendor at 0 and 50 ms';
+
+export function run({ databases, isQuick }) {
+  const plan = isQuick ? { rounds: 2, durationMs: 800, warmUpMs: 2000 } : { rounds: 5, durationMs: 2000, warmUpMs: 5000 };
+  return withHelpers(['vendor', 'proxy', 'load'], async (vendor, proxy, load) => {
+    const vendorUrl = await vendor.call('listen');
+    const proxyUrl = await proxy.call('listen', { vendorUrl, connections: Math.max(...CONNECTIONS) });
+    const providers = Object.fromEntries(
+      DELAYS_MS.map((delay) => [`after-${delay}ms`, compatibleProvider(`${vendorUrl}/${delay}ms/${SIDE}px/v1`)]),
+    );
+    const models = Object.keys(providers).map((name) => compatibleModel(name));
+    return withGateway(startGateway({ databases, settings: { providers }, models }), async (gateway) => {
+      const key = await gateway.createKey();
+      const split = coreSplit();
+      const isPinned =
+        split !== undefined && pinAll([gateway.pid, proxy.pid], split.server) && pinAll([vendor.pid, load.pid, process.pid], split.others);
+      try {
+        return await compare({ plan, load, vendorUrl, proxyUrl, gateway, key, proxy, isPinned });
+      } finally {
+        if (isPinned) pinAll([process.pid], `0-${split.others.split('-').at(-1)}`);
+      }
+    });
+  });
+}
+
+async function compare({ plan, load, vendorUrl, proxyUrl, gateway, key, proxy, isPinned }) {
+  const order = (target, delay, connections, more) => {
+    const shared = { connections, ...more };
+    if (target === 'LiteGen') return imageOrder(gateway.url, `after-${delay}ms/image`, key, shared);
+    return {
+      ...imageOrder(target === 'vendor' ? vendorUrl : proxyUrl, 'image', undefined, shared),
+      path: `/${delay}ms/${SIDE}px/v1/images/generations`,
+    };
+  };
+  const pids = { LiteGen: gateway.pid, 'bare proxy': proxy.pid };
+  for (const target of TARGETS)
+    await measure(load, `warm-up of ${target}`, order(target, 0, 16, { durationMs: plan.warmUpMs }), pids[target]);
+  const figures = [];
+  for (const delay of DELAYS_MS) {
+    for (const connections of CONNECTIONS) {
+      const runs = Object.fromEntries(TARGETS.map((target) => [target, []]));
+      for (let round = 0; round < plan.rounds; round += 1) {
+        for (const target of TARGETS) {
+          const more = { durationMs: plan.durationMs, samples: 1, ...(target === 'LiteGen' ? { side: SIDE, wants: 'b64_json' } : {}) };
+          runs[target].push(await measure(load, `${target} at c=${connections}`, order(target, delay, connections, more), pids[target]));
+        }
+      }
+      const medians = Object.fromEntries(TARGETS.map((target) => [target, medianOf(runs[target], ['requests', 'errors'])]));
+      for (const target of TARGETS) figures.push({ delay, connections, target, ...medians[target], ...against(medians, target) });
+    }
+  }
+  const offered = await measure(
+    load,
+    `LiteGen at ${OFFERED_PER_SECOND}/s`,
+    order('LiteGen', 0, 64, { rate: OFFERED_PER_SECOND, durationMs: plan.durationMs * 3 }),
+    gateway.pid,
+  );
+  return report(figures, offered, isPinned);
+}
+
+function against(medians, target) {
+  return {
+    ofBare: medians[target].rps / medians['bare proxy'].rps,
+    addedP50Ms: medians[target].p50Ms - medians.vendor.p50Ms,
+    addedP99Ms: medians[target].p99Ms - medians.vendor.p99Ms,
+  };
+}
+
+function report(figures, offered, isPinned) {
+  const rows = figures.map((figure) => ({
+    'vendor ms': figure.delay,
+    c: figure.connections,
+    through: figure.target,
+    rps: number(figure.rps),
+    '× bare': number(figure.ofBare, 2),
+    'p50 ms': number(figure.p50Ms, 2),
+    'p99 ms': number(figure.p99Ms, 2),
+    '+p50': number(figure.addedP50Ms, 2),
+    '+p99': number(figure.addedP99Ms, 2),
+    'CPU ms': number(figure.cpuMsPerRequest, 3),
+  }));
+  const of = (delay, connections) =>
+    figures.find((figure) => figure.target === 'LiteGen' && figure.delay === delay && figure.connections === connections);
+  const verdicts = [
+    verdict('requests/s against the bare proxy, c=16, vendor 0 ms', of(0, 16).ofBare, '≥', 0.6, '×'),
+    verdict('requests/s against the bare proxy, c=128, vendor 0 ms', of(0, 128).ofBare, '≥', 0.6, '×'),
+    verdict('added p50, c=1, vendor 0 ms', of(0, 1).addedP50Ms, '≤', 0.5, 'ms'),
+    verdict('added p50, c=16, vendor 50 ms', of(50, 16).addedP50Ms, '≤', 0.5, 'ms'),
+    verdict('added p99, c=128, vendor 50 ms', of(50, 128).addedP99Ms, '≤', 25, 'ms'),
+    verdict('CPU per request, c=16, vendor 0 ms', of(0, 16).cpuMsPerRequest, '≤', 0.12, 'ms', 3),
+    verdict(`p50 at ${OFFERED_PER_SECOND} requests/s offered`, offered.p50Ms, '≤', 3, 'ms'),
+    verdict(`p99 at ${OFFERED_PER_SECOND} requests/s offered`, offered.p99Ms, '≤', 15, 'ms'),
+  ];
+  const note = isPinned
+    ? 'Gateway and proxy on the first core, everything else on the others.'
+    : 'Nothing was bound to a core: no taskset, or one core only.';
+  return {
+    text: [table(Object.keys(rows[0]), rows), note, verdictTable(verdicts)],
+    verdicts,
+    figures: { runs: figures, offered, isPinned },
+  };
+}
