@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Optional } from '@nestjs/common';
 import { type EntityManager, In, IsNull, type Repository } from 'typeorm';
 import type { Tenant } from '../auth/index.js';
 import { KeyBudgetRepository } from '../budgets/index.js';
@@ -14,7 +14,8 @@ import {
   type Settlement,
   type StoredResult,
 } from './generation.types.js';
-import { attemptRow, generationRow, json } from './generations.rows.js';
+import { GenerationEvents } from './generation-events.port.js';
+import { attemptRow, endedRow, generationRow, json } from './generations.rows.js';
 
 type AttemptRow = Omit<AttemptEntity, 'operation'> & { operation: never };
 
@@ -68,6 +69,7 @@ export class GenerationsRepository {
     private readonly database: Database,
     private readonly budgets: KeyBudgetRepository,
     private readonly assets: AssetsRepository,
+    @Optional() private readonly events?: GenerationEvents,
   ) {}
 
   /** Row, hold, inputs and first attempt in one transaction, before any vendor byte (R1). */
@@ -109,6 +111,11 @@ export class GenerationsRepository {
   private async writeEnds(manager: EntityManager, items: readonly End[]): Promise<boolean[]> {
     const results: boolean[] = [];
     for (const item of items) results.push(await this.writeEnd(manager, item));
+    const written = items.filter((_item, index) => results[index] === true);
+    await this.events?.ended(
+      manager,
+      written.map(({ generation, settlement, outputs, nowMs }) => ({ generation: endedRow(generation, settlement, nowMs), outputs })),
+    );
     return results;
   }
 

@@ -15,10 +15,11 @@ import { MetricsService } from '../metrics/index.js';
 import { type AssetEntity, MediaProbe, type StoredBlob } from '../storage/index.js';
 import type { AttemptEntity } from './attempt.entity.js';
 import type { GenerationEntity } from './generation.entity.js';
-import { GenerationSignals } from './generation-signals.js';
 import type { AttemptState, GenerationFailure, HoldState, Settlement, StoredResult } from './generation.types.js';
+import { GenerationSignals } from './generation-signals.js';
 import { backoffMs } from './generations.machine.js';
 import { type AttemptEnd, GenerationsRepository, type Lease } from './generations.repository.js';
+import { endedRow } from './generations.rows.js';
 import { LeaseLost } from './lease-keeper.service.js';
 import { VendorCalls } from './vendor-calls.service.js';
 
@@ -193,8 +194,8 @@ export class Settler {
       return false;
     }
     this.metrics.generationEnded(generation, end.settlement.status, nowMs - generation.createdAt);
-    applyEnd(generation, end.settlement, nowMs);
-    this.signals.send(generation.id, { type: 'ended', record: { generation, outputs: end.outputs } });
+    const record = { generation: endedRow(generation, end.settlement, nowMs), outputs: end.outputs };
+    this.signals.send(generation.id, { type: 'ended', record });
     return true;
   }
 
@@ -234,25 +235,6 @@ function costOf(
   if (charged === 'unknown') return { costMicros: null, costSource: null, holdState: generation.holdMicros === 0 ? 'released' : 'held' };
   if (charged === 'no') return { costMicros: 0, costSource: 'not_charged', holdState: 'released' };
   return { costMicros: generation.quote.amountMicros, costSource: 'catalog', holdState: 'settled' };
-}
-
-/** Brings the row in memory up to what was just committed. */
-function applyEnd(generation: GenerationEntity, settlement: Settlement, nowMs: number): void {
-  Object.assign(generation, {
-    status: settlement.status,
-    progress: settlement.status === 'completed' ? 100 : generation.progress,
-    costMicros: settlement.costMicros,
-    costSource: settlement.costSource,
-    holdState: settlement.holdState,
-    usage: settlement.usage,
-    errorCode: settlement.failure?.code ?? null,
-    errorMessage: settlement.failure?.message ?? null,
-    errorDetails: settlement.failure?.details ?? null,
-    leaseOwner: null,
-    nextRunAt: null,
-    completedAt: nowMs,
-    updatedAt: nowMs,
-  });
 }
 
 function noOutputs(): GenerationFailure {

@@ -23,8 +23,8 @@ import { CONFIG, type Config } from '../config/index.js';
 import { createInputMedia, type LoadedProvider, MediaDownloader, ProviderRegistry } from '../providers/index.js';
 import { type AssetEntity, AssetsRepository, BlobStore, LinkSigner, type StoredBlob } from '../storage/index.js';
 import type { GenerationEntity } from './generation.entity.js';
-import { GenerationSignals } from './generation-signals.js';
 import type { StoredResult } from './generation.types.js';
+import { GenerationSignals } from './generation-signals.js';
 import type { PollSchedule } from './generations.machine.js';
 import type { Held } from './settler.service.js';
 

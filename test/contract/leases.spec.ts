@@ -1,14 +1,14 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { newId } from '../../src/common/index.js';
-import { type Config, configSchema } from '../../src/config/index.js';
+import { MIGRATIONS } from '../../migrations/index.js';
 import { ApiKeyEntity } from '../../src/auth/index.js';
 import { KeyBudgetRepository } from '../../src/budgets/index.js';
+import { newId } from '../../src/common/index.js';
+import { type Config, configSchema } from '../../src/config/index.js';
 import { Database, insertRows, openDataSources, rows } from '../../src/database/index.js';
 import { AttemptEntity } from '../../src/generations/attempt.entity.js';
 import { GenerationEntity } from '../../src/generations/generation.entity.js';
 import { type Admission, GenerationsRepository } from '../../src/generations/generations.repository.js';
 import { AssetEntity, AssetsRepository } from '../../src/storage/index.js';
-import { MIGRATIONS } from '../../migrations/index.js';
 import { databases } from '../support/databases.js';
 
 const NOW = 1_800_000_000_000;

@@ -1,0 +1,204 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { ApiKeyEntity, DEFAULT_TENANT, type Principal, SCOPES } from '../../src/auth/index.js';
+import { ApiError } from '../../src/common/index.js';
+import { Database, insertRows } from '../../src/database/index.js';
+import { GenerationsRepository } from '../../src/generations/generations.repository.js';
+import { failureOf, type GenerationCommand, type GenerationRecord, GenerationsService, isTerminal } from '../../src/generations/index.js';
+import { BlobStore } from '../../src/storage/index.js';
+import { testApplication } from '../support/application.js';
+import { databases } from '../support/databases.js';
+
+const PATIENCE_MS = 20_000;
+const KEY_ID = 'key-engine';
+
+describe.each(databases())('the engine on $name', ({ url }) => {
+  let app: NestFastifyApplication;
+  let engine: GenerationsService;
+  let repository: GenerationsRepository;
+
+  beforeAll(async () => {
+    ({ app } = await testApplication(url, { engine: { tick_ms: 50 } }));
+    engine = app.get(GenerationsService);
+    repository = app.get(GenerationsRepository);
+    await app.get(Database).write((manager) =>
+      insertRows(manager, 'api_keys', [
+        {
+          id: KEY_ID,
+          org_id: DEFAULT_TENANT.orgId,
+          app_id: DEFAULT_TENANT.appId,
+          name: 'k',
+          public_id: KEY_ID,
+          key_hash: KEY_ID,
+          key_prefix: 'sk',
+          scopes: 'generate',
+          token_quota_micros: 12_000_000,
+          is_active: true,
+          created_at: 1,
+          updated_at: 1,
+        },
+      ]),
+    );
+  });
+
+  const principal: Principal = { kind: 'key', ...DEFAULT_TENANT, keyId: KEY_ID, label: 'k', scopes: new Set(SCOPES), hasQuota: true };
+
+  function command(change: Partial<GenerationCommand> = {}): GenerationCommand {
+    return {
+      principal,
+      requestId: 'req_test',
+      operation: 'image.generate',
+      model: 'mock/paint',
+      prompt: 'a red fox',
+      n: 1,
+      params: {},
+      references: [],
+      unknown: {},
+      gateway: [],
+      strict: true,
+      partialImages: 0,
+      dialect: 'openai',
+      ...change,
+    };
+  }
+
+  function video(prompt: string, change: Partial<GenerationCommand> = {}): GenerationCommand {
+    return command({ operation: 'video.generate', model: 'mock/clip', prompt, params: { duration_seconds: 1 }, ...change });
+  }
+
+  async function run(wanted: GenerationCommand): Promise<GenerationRecord> {
+    const created = await engine.create(wanted, { wait: { until: 'ended', timeoutMs: PATIENCE_MS } });
+    expect(isTerminal(created.generation.status)).toBe(true);
+    return engine.get(DEFAULT_TENANT, created.generation.id);
+  }
+
+  const balance = () => app.get(Database).manager.findOneByOrFail(ApiKeyEntity, { id: KEY_ID });
+
+  it('makes a picture, stores it, and finds it again by its id', async () => {
+    const { generation, outputs } = await run(command({ n: 2 }));
+    expect(generation).toMatchObject({
+      status: 'completed',
+      progress: 100,
+      holdState: 'settled',
+      costMicros: 0,
+      leaseOwner: null,
+      nextRunAt: null,
+    });
+    expect(outputs.map(({ position, contentType }) => [position, contentType])).toEqual([
+      [0, 'image/png'],
+      [1, 'image/png'],
+    ]);
+    expect((await app.get(BlobStore).readAll(outputs[0]?.sha256 ?? '')).subarray(1, 4).toString()).toBe('PNG');
+    expect(await repository.attemptsOf(generation.id)).toMatchObject([{ state: 'succeeded', ordinal: 1 }]);
+  });
+
+  it('makes a video as an operation that is polled', async () => {
+    const { generation, outputs } = await run(video('a blue square [mock latency=600ms]'));
+    expect(generation).toMatchObject({ status: 'completed', operation: 'video.generate' });
+    expect(generation.pollCount).toBeGreaterThan(0);
+    expect(outputs).toMatchObject([{ contentType: 'video/mp4', durationMs: 1000 }]);
+  });
+
+  it('hands over progress and partial pictures while it works', async () => {
+    const heard: string[] = [];
+    await engine.create(command({ partialImages: 2, prompt: 'x [mock latency=200ms progress]' }), {
+      wait: { until: 'ended', timeoutMs: PATIENCE_MS },
+      onSignal: ({ type }) => heard.push(type),
+    });
+    expect(heard.filter((type) => type === 'partial_image')).toHaveLength(2);
+    expect(heard.at(-1)).toBe('ended');
+  });
+
+  it('tries again what surely cost nothing, as attempts of one generation', async () => {
+    const { generation } = await run(command({ prompt: 'x [mock fail=unavailable charged=no times=2]' }));
+    expect(generation).toMatchObject({ status: 'completed', attemptCount: 3 });
+    const states = (await repository.attemptsOf(generation.id)).map(({ state }) => state);
+    expect(states.slice(0, 2).every((state) => state === 'not_sent' || state === 'rejected')).toBe(true);
+    expect(states[2]).toBe('succeeded');
+  });
+
+  it('charges what the catalogue says, gives the rest of the hold back, and nothing for a refusal', async () => {
+    const before = await balance();
+    const paid = await run(command({ model: 'mock/expensive-image' }));
+    expect(paid.generation).toMatchObject({ status: 'completed', holdMicros: 5_000_000, costMicros: 5_000_000, costSource: 'usage' });
+    const refused = await run(command({ model: 'mock/expensive-image', prompt: 'x [mock fail=content_rejected charged=no]' }));
+    expect(refused.generation).toMatchObject({
+      status: 'failed',
+      errorCode: 'content_policy_violation',
+      costMicros: 0,
+      holdState: 'released',
+    });
+    expect(failureOf(refused.generation)).toMatchObject({ status: 400, code: 'content_policy_violation' });
+    const after = await balance();
+    expect(after.usedMicros - before.usedMicros).toBe(5_000_000);
+    expect(after.heldMicros).toBe(before.heldMicros);
+  });
+
+  it('keeps the hold when nobody knows whether the vendor charged, and does not send it again', async () => {
+    const before = await balance();
+    const { generation } = await run(command({ model: 'mock/expensive-image', prompt: 'x [mock fail=invalid_response charged=unknown]' }));
+    expect(generation).toMatchObject({
+      status: 'failed',
+      errorCode: 'outcome_unknown',
+      costMicros: null,
+      holdState: 'held',
+      attemptCount: 1,
+    });
+    expect((await balance()).heldMicros - before.heldMicros).toBe(5_000_000);
+  });
+
+  it('refuses what the quota does not cover, before anybody is asked', async () => {
+    await expect(run(command({ model: 'mock/expensive-image' }))).rejects.toMatchObject({ code: 'quota_exceeded' });
+  });
+
+  it('cancels what is queued or running when the vendor confirms, and says so when it does not', async () => {
+    const started = await engine.create(video('x [mock latency=60s]'), { wait: { until: 'accepted', timeoutMs: PATIENCE_MS } });
+    expect((await engine.cancel(DEFAULT_TENANT, started.generation.id)).generation).toMatchObject({
+      status: 'cancelled',
+      holdState: 'released',
+    });
+    const stubborn = await engine.create(video('x [mock latency=3s cancel=too_late]'), {
+      wait: { until: 'accepted', timeoutMs: PATIENCE_MS },
+    });
+    const asked = await engine.cancel(DEFAULT_TENANT, stubborn.generation.id);
+    expect(asked.generation.status).toBe('running');
+    expect(asked.generation.cancelRequestedAt).not.toBeNull();
+    const end = await engine.waitFor(DEFAULT_TENANT, stubborn.generation.id, PATIENCE_MS);
+    expect(end.generation.status).toBe('completed');
+    await expect(engine.cancel(DEFAULT_TENANT, stubborn.generation.id)).rejects.toMatchObject({ code: 'conflict' });
+  });
+
+  it('keeps waiting through a status word that it does not know', async () => {
+    const { generation } = await engine.create(video('x [mock status=brewing latency=700ms]'), {
+      wait: { until: 'accepted', timeoutMs: PATIENCE_MS },
+    });
+    const later = await engine.waitFor(DEFAULT_TENANT, generation.id, 1_500);
+    expect(['running', 'completed']).toContain(later.generation.status);
+    await engine.cancel(DEFAULT_TENANT, generation.id).catch(() => undefined);
+  });
+
+  it('counts a success without media as a failure', async () => {
+    const { generation } = await run(command({ prompt: 'x [mock outputs=0]' }));
+    expect(generation).toMatchObject({ status: 'failed', errorCode: 'provider_invalid_response' });
+  });
+
+  it('delivers k of n and says how many', async () => {
+    const { generation, outputs } = await run(command({ n: 3, prompt: 'x [mock outputs=2]' }));
+    expect(generation.status).toBe('completed');
+    expect(outputs).toHaveLength(2);
+  });
+
+  it('shows nothing to another tenant', async () => {
+    const { generation } = await run(command());
+    const stranger = { orgId: 'another', appId: 'tenant' };
+    await expect(engine.get(stranger, generation.id)).rejects.toBeInstanceOf(ApiError);
+    await expect(engine.cancel(stranger, generation.id)).rejects.toMatchObject({ code: 'not_found' });
+    await expect(engine.remove(stranger, generation.id)).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  it('hides what its owner deleted', async () => {
+    const { generation } = await run(command());
+    await engine.remove(DEFAULT_TENANT, generation.id);
+    await expect(engine.get(DEFAULT_TENANT, generation.id)).rejects.toMatchObject({ code: 'not_found' });
+  });
+});
