@@ -5,3 +5,7 @@ export * from './http/pagination.js';
 export * from './http/prefer.js';
 export * from './ids.js';
 export * from './money.js';
+export * from './http/event-stream.js';
+export * from './http/form-values.js';
+export * from './http/media-json.js';
+export * from './http/schema-validator.js';

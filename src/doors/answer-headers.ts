@@ -1,0 +1,28 @@
+import { lifecycleHeaders } from '../catalog/index.js';
+import { appliedPreferences, formatUsd, type Preferences } from '../common/index.js';
+import type { GenerationRecord, Planned } from '../generations/index.js';
+
+/** Headers that tell about a generation, for clients that drop fields which they do not know. */
+export function generationHeaders({ generation }: Pick<GenerationRecord, 'generation'>): Record<string, string> {
+  return {
+    'x-litegen-generation-id': generation.id,
+    'x-litegen-cost': formatUsd(generation.costMicros ?? generation.quote.amountMicros),
+    'x-litegen-model': headerText(generation.model),
+    'x-litegen-provider': generation.provider,
+  };
+}
+
+/** Headers of the answer to a request: what was dropped, which preference was heeded, and when the model ends. */
+export function planHeaders({ model, plan }: Planned, now: Date, preferences?: Preferences): Record<string, string> {
+  const applied = preferences === undefined ? undefined : appliedPreferences(preferences);
+  return {
+    ...lifecycleHeaders(model, now),
+    ...(plan.droppedParams.length === 0 ? {} : { 'x-litegen-dropped-params': plan.droppedParams.join(',') }),
+    ...(applied === undefined ? {} : { 'preference-applied': applied }),
+  };
+}
+
+/** Operators may name models as they like; a header may not hold everything. */
+function headerText(text: string): string {
+  return /^[\x20-\x7e]*$/.test(text) ? text : encodeURIComponent(text);
+}

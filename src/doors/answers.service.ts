@@ -1,0 +1,48 @@
+import { Readable } from 'node:stream';
+import { Injectable } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { contentLengthOf, EventStream, encodePieces, jsonPieces, type OpenFile } from '../common/index.js';
+import { BlobStore } from '../storage/index.js';
+import { Heartbeats } from './heartbeats.service.js';
+
+/** Up to this length a body is built in one go. */
+const SMALL_BODY_BYTES = 262_144;
+
+/** Writes JSON and event streams that hold stored files. */
+@Injectable()
+export class Answers {
+  private readonly open: OpenFile;
+
+  constructor(
+    blobs: BlobStore,
+    private readonly heartbeats: Heartbeats,
+  ) {
+    this.open = (sha256) => blobs.read(sha256);
+  }
+
+  /** Sends JSON in which {@link FileText} may stand; memory does not grow with the files. */
+  async json(reply: FastifyReply, status: number, value: unknown): Promise<void> {
+    const pieces = jsonPieces(value);
+    const length = contentLengthOf(pieces);
+    reply.code(status).header('content-type', 'application/json; charset=utf-8').header('content-length', length);
+    if (length > SMALL_BODY_BYTES) {
+      await reply.send(Readable.from(encodePieces(pieces, this.open)));
+      return;
+    }
+    const chunks: Buffer[] = [];
+    for await (const chunk of encodePieces(pieces, this.open)) chunks.push(chunk);
+    await reply.send(Buffer.concat(chunks));
+  }
+
+  /** Sends server-sent events until `stream` ends or the client goes away, whichever comes first. */
+  async events(reply: FastifyReply, stream: EventStream): Promise<void> {
+    const stop = this.heartbeats.keep(stream);
+    reply.raw.once('close', () => {
+      stop();
+      stream.abandon();
+    });
+    // Proxies that gather an answer before they pass it on would take the point out of it.
+    reply.code(200).header('content-type', 'text/event-stream; charset=utf-8').header('cache-control', 'no-cache, no-transform').header('x-accel-buffering', 'no');
+    await reply.send(Readable.from(stream.bytes(this.open)));
+  }
+}

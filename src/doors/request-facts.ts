@@ -1,0 +1,40 @@
+import type { FastifyRequest } from 'fastify';
+import { ApiError } from '../common/index.js';
+
+/** How much of a refused upload is still read, so that the client gets to see why. */
+const MAX_DISCARDED_BYTES = 256 * 1024 * 1024;
+
+/** What a caller's link should begin with. Proxies' headers count only where `server.trust_proxy` says so. */
+export function originOf(request: FastifyRequest): string {
+  return `${request.protocol}://${request.host}`;
+}
+
+/** `?dryRun=true`: only the price is asked for. */
+export function isDryRun(request: FastifyRequest): boolean {
+  const { dryRun, dry_run } = request.query as Readonly<Record<string, unknown>>;
+  const value = dryRun ?? dry_run;
+  if (value === undefined || value === 'false' || value === '0') return false;
+  if (value === 'true' || value === '1' || value === '') return true;
+  throw new ApiError('invalid_query', 'dryRun is true or false.', { param: 'dryRun', accepted: ['true', 'false'] });
+}
+
+/** The header `X-Litegen-Strict`, for requests that do not say it themselves. Default true. */
+export function strictByHeader(request: FastifyRequest): boolean {
+  const value = [request.headers['x-litegen-strict'] ?? 'true'].flat()[0]?.trim().toLowerCase();
+  if (value === 'true' || value === '1' || value === 'strict') return true;
+  if (value === 'false' || value === '0' || value === 'lax') return false;
+  throw new ApiError('invalid_query', 'X-Litegen-Strict is true or false.', { param: 'x-litegen-strict', accepted: ['true', 'false'] });
+}
+
+/** Reads and forgets what the client still sends: one that writes without reading would otherwise never see the answer. */
+export function discardBody(request: FastifyRequest): void {
+  const { raw } = request;
+  if (raw.readableEnded || raw.destroyed) return;
+  let bytes = 0;
+  raw.unpipe();
+  raw.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > MAX_DISCARDED_BYTES) raw.destroy();
+  });
+  raw.resume();
+}

@@ -1,0 +1,42 @@
+import { microsToTokens, microsToUsd } from '../common/index.js';
+import type { GenerationEntity } from '../generations/index.js';
+import type { CostSource, UsageInfo } from './dto/generation-answer.dto.js';
+
+/** What it cost, or, until that is known, what it is expected to cost. Token counts are complete: some clients refuse partial ones. */
+export function toUsage({ usage, costMicros, costSource, quote }: Pick<GenerationEntity, 'usage' | 'costMicros' | 'costSource' | 'quote'>): UsageInfo {
+  const micros = costMicros ?? quote.amountMicros;
+  const input = {
+    text_tokens: (usage?.input_text_tokens ?? 0) + (usage?.cached_input_text_tokens ?? 0),
+    image_tokens: (usage?.input_image_tokens ?? 0) + (usage?.cached_input_image_tokens ?? 0),
+  };
+  const output = { text_tokens: usage?.output_text_tokens ?? 0, image_tokens: usage?.output_image_tokens ?? 0 };
+  const inputTokens = input.text_tokens + input.image_tokens;
+  const outputTokens = output.text_tokens + output.image_tokens;
+  return {
+    cost_usd: microsToUsd(micros),
+    tokens: microsToTokens(micros),
+    cost_source: publicCostSource(costSource),
+    input_tokens: inputTokens,
+    output_tokens: outputTokens,
+    total_tokens: inputTokens + outputTokens,
+    input_tokens_details: input,
+    output_tokens_details: output,
+  };
+}
+
+/** LiteGen knows two: what the vendor said, and what the price list says. */
+function publicCostSource(source: string | null): CostSource {
+  return source === null || source === 'catalog' ? 'estimated' : 'dynamic';
+}
+
+/** The usage of one output when the whole was already told with another: the sum over all stays right. */
+export const NO_USAGE: UsageInfo = {
+  cost_usd: 0,
+  tokens: 0,
+  cost_source: 'dynamic',
+  input_tokens: 0,
+  output_tokens: 0,
+  total_tokens: 0,
+  input_tokens_details: { text_tokens: 0, image_tokens: 0 },
+  output_tokens_details: { text_tokens: 0, image_tokens: 0 },
+};
