@@ -1,10 +1,13 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
-import { Interval } from '@nestjs/schedule';
+import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { SchedulerRegistry } from '@nestjs/schedule';
 import { Clock, newId } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { GenerationsRepository, type Lease } from './generations.repository.js';
 
-const HEARTBEAT_MS = 5_000;
+const HEARTBEAT = 'generations.heartbeat';
+const LONGEST_HEARTBEAT_MS = 5_000;
+/** A beat may be missed without losing the lease. */
+const BEATS_PER_LEASE = 3;
 
 interface HeldLease {
   readonly lease: Lease;
@@ -18,15 +21,17 @@ export class LeaseLost extends Error {}
 
 /** Keeps the leases of the work that runs in this process alive, and gives up what passed its deadline or was taken over. */
 @Injectable()
-export class LeaseKeeper {
+export class LeaseKeeper implements OnApplicationBootstrap {
   /** Names this process in `lease_owner`. */
   readonly owner = newId('replica');
   private readonly held = new Map<string, HeldLease>();
   private readonly logger = new Logger(LeaseKeeper.name);
-  private beating = false;
+  private beating: Promise<void> | undefined;
+  private lastBeatMs = 0;
 
   constructor(
     private readonly clock: Clock,
+    private readonly schedule: SchedulerRegistry,
     private readonly repository: GenerationsRepository,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
@@ -54,31 +59,49 @@ export class LeaseKeeper {
     }
   }
 
-  @Interval('generations.heartbeat', HEARTBEAT_MS)
-  async beat(): Promise<void> {
-    if (this.held.size === 0 || this.beating) return;
-    this.beating = true;
+  onApplicationBootstrap(): void {
+    this.schedule.addInterval(
+      HEARTBEAT,
+      setInterval(() => void this.beat(), this.heartbeatMs),
+    );
+  }
+
+  private get heartbeatMs(): number {
+    return Math.min(LONGEST_HEARTBEAT_MS, (this.config.engine.lease_seconds * 1000) / BEATS_PER_LEASE);
+  }
+
+  /** A process that stood still for a while must renew what it holds before it takes what is due: that may be its own work. */
+  async catchUp(): Promise<void> {
+    if (this.clock.nowMs() - this.lastBeatMs >= 2 * this.heartbeatMs) await this.beat();
+  }
+
+  beat(): Promise<void> {
+    this.beating ??= this.renew().finally(() => {
+      this.beating = undefined;
+    });
+    return this.beating;
+  }
+
+  private async renew(): Promise<void> {
+    const now = this.clock.nowMs();
     try {
-      const now = this.clock.nowMs();
       for (const { deadlineAtMs, controller } of this.held.values()) {
         if (deadlineAtMs <= now && !controller.signal.aborted) controller.abort(new DeadlinePassed('The deadline has passed'));
       }
       const entries = [...this.held.values()];
-      const alive = await this.repository.heartbeat(
-        this.owner,
-        entries.map(({ lease }) => lease.id),
-        this.leaseUntilMs(),
-      );
-      for (const entry of entries) {
-        // Work that ended while the statement ran is no longer held here, and no longer leased there.
-        if (!alive.has(entry.lease.id) && this.held.get(entry.lease.id) === entry) {
-          entry.controller.abort(new LeaseLost('Another replica took over'));
+      if (entries.length > 0) {
+        const ids = entries.map(({ lease }) => lease.id);
+        const alive = await this.repository.heartbeat(this.owner, ids, this.leaseUntilMs());
+        for (const entry of entries) {
+          // Work that ended while the statement ran is no longer held here, and no longer leased there.
+          if (!alive.has(entry.lease.id) && this.held.get(entry.lease.id) === entry) {
+            entry.controller.abort(new LeaseLost('Another replica took over'));
+          }
         }
       }
+      this.lastBeatMs = now;
     } catch (error) {
       this.logger.warn(`Leases could not be renewed: ${String(error)}`);
-    } finally {
-      this.beating = false;
     }
   }
 }

@@ -68,6 +68,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     if (this.claiming || this.draining || room <= 0) return;
     this.claiming = true;
     try {
+      await this.leases.catchUp();
       const now = this.clock.nowMs();
       const claimed = await this.repository.claim(this.leases.owner, now, this.leases.leaseUntilMs(), Math.min(room, CLAIM_AT_ONCE));
       for (const generation of claimed) {
