@@ -41,7 +41,7 @@ export function acceptedSizes(spec: SizeSpec): string[] {
   return [
     `width ${min_width} to ${max_width}`,
     `height ${min_height} to ${max_height}`,
-    ...(multiple_of === undefined ? [] : [`multiples of ${multiple_of}`]),
+    ...(multiple_of === undefined || multiple_of === 1 ? [] : [`multiples of ${multiple_of}`]),
     ...(max_ratio === undefined ? [] : [`sides up to ${max_ratio}:1`]),
     ...(min_pixels === undefined ? [] : [`at least ${min_pixels} pixels`]),
     ...(max_pixels === undefined ? [] : [`at most ${max_pixels} pixels`]),

@@ -1,0 +1,146 @@
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { CatalogService, type Plan, planRequest } from '../catalog/index.js';
+import { CostsService } from './costs.service.js';
+
+let catalog: CatalogService;
+
+beforeAll(async () => {
+  catalog = await CatalogService.load({ plugins: [], operatorDirectory: fileURLToPath(new URL('testdata', import.meta.url)) });
+});
+
+function plan(id: string, n: number, params: Readonly<Record<string, unknown>> = {}): Plan {
+  const model = catalog.get(id);
+  const operation = model.operations[0] ?? 'image.generate';
+  return planRequest(model, { operation, prompt: 'a red boat', n, params, references: [], unknown: {}, gateway: [] }, { strict: true });
+}
+
+const costs = (percent: number) => new CostsService({ cost_markup_percent: percent });
+
+describe('a quote', () => {
+  it('is a bill with the facts behind it', () => {
+    expect(costs(0).quote(plan('acme/by-quality', 2, { quality: 'high' }))).toEqual({
+      amountMicros: 334_000,
+      exact: true,
+      currency: 'USD',
+      source: 'catalog',
+      components: [
+        {
+          unit: 'image',
+          quantity: '2',
+          billableQuantity: '2',
+          unitPriceUsd: '0.167',
+          per: 1,
+          totalMicros: 334_000,
+          conditions: { quality: 'high', size: ['1024x1024', 'auto'] },
+          source: 'https://acme.test/prices',
+          checked: '2026-11-20',
+          confidence: 'published',
+        },
+      ],
+      markupMicros: 0,
+      ceilingMicros: 334_000,
+    });
+  });
+
+  it('shows what is billed beside what is used', () => {
+    const { components } = costs(0).quote(plan('acme/by-megapixel', 2, { size: '1024x1024' }));
+    expect(components[1]).toMatchObject({ unit: 'megapixel', quantity: '2.097152', billableQuantity: '4', totalMicros: 60_000 });
+  });
+
+  it.each([
+    [0, 40_000, 0],
+    [10, 44_000, 4_000],
+    [12.5, 45_000, 5_000],
+    [0.001, 40_000, 0],
+    [0.01, 40_004, 4],
+  ])('with %d percent of markup', (percent, amountMicros, markupMicros) => {
+    expect(costs(percent).quote(plan('acme/flat', 1))).toMatchObject({ amountMicros, markupMicros, ceilingMicros: amountMicros });
+  });
+
+  it('marks the held ceiling up as well', () => {
+    expect(costs(10).quote(plan('acme/by-token', 1, { quality: 'high' }))).toMatchObject({ exact: false, ceilingMicros: 550_000 });
+  });
+
+  it('says what to send when a quantity is missing', () => {
+    expect(() => costs(0).quote(plan('acme/clip-without-default', 1))).toThrow('send duration_seconds');
+    expect(() => costs(0).quote(plan('acme/by-megapixel', 1))).toThrow('send size');
+  });
+
+  const ids = fc.constantFrom(
+    'acme/flat',
+    'acme/by-quality',
+    'acme/by-megapixel',
+    'acme/by-exact-megapixel',
+    'acme/by-token',
+    'acme/by-credit',
+  );
+  const percent = fc.integer({ min: 0, max: 100_000 }).map((basisPoints) => basisPoints / 100);
+  const side = fc.integer({ min: 64, max: 4096 });
+
+  function anyPlan(id: string, n: number, width: number, height: number): Plan {
+    if (id.endsWith('megapixel')) return plan(id, n, { size: `${width}x${height}` });
+    return plan(id, n, id === 'acme/by-token' ? { quality: 'high' } : {});
+  }
+
+  it('adds up, is held in full, and never shrinks with n', () => {
+    fc.assert(
+      fc.property(ids, percent, fc.integer({ min: 1, max: 9 }), side, side, (id, markup, n, width, height) => {
+        const service = costs(markup);
+        const quote = service.quote(anyPlan(id, n, width, height));
+        const sum = quote.components.reduce((total, { totalMicros }) => total + totalMicros, 0);
+        expect(sum + quote.markupMicros).toBe(quote.amountMicros);
+        expect(quote.markupMicros).toBeGreaterThanOrEqual(0);
+        expect(quote.ceilingMicros).toBeGreaterThanOrEqual(quote.amountMicros);
+        expect(Number.isSafeInteger(quote.amountMicros)).toBe(true);
+        expect(service.quote(anyPlan(id, n + 1, width, height)).amountMicros).toBeGreaterThanOrEqual(quote.amountMicros);
+      }),
+    );
+  });
+
+  it('of exact megapixels is the integer that BigInt computes', () => {
+    fc.assert(
+      fc.property(side, side, fc.integer({ min: 1, max: 10 }), (width, height, n) => {
+        // 0.003 USD per million pixels are three micro-dollars per thousand pixels.
+        const thousandths = BigInt(width) * BigInt(height) * BigInt(n) * 3n;
+        const expected = Number((thousandths * 2n + 1000n) / 2000n);
+        expect(costs(0).quote(anyPlan('acme/by-exact-megapixel', n, width, height)).amountMicros).toBe(expected);
+      }),
+    );
+  });
+});
+
+describe('a settlement', () => {
+  const request = (id: string, n: number) => ({ ...plan(id, n), inputRoles: [] });
+
+  it('marks the vendor’s price up', () => {
+    expect(costs(10).settlement(request('acme/flat', 1), { outputs: 1, costUsd: '0.05' })).toEqual({
+      costMicros: 55_000,
+      markupMicros: 5_000,
+      source: 'vendor_reported',
+      components: [],
+    });
+  });
+
+  it('of everything delivered is what was quoted', () => {
+    fc.assert(
+      fc.property(fc.constantFrom('acme/flat', 'acme/by-quality', 'acme/by-exact-megapixel'), fc.integer({ min: 1, max: 10 }), (id, n) => {
+        const quote = costs(7).quote(plan(id, n));
+        expect(costs(7).settlement(request(id, n), { outputs: n }).costMicros).toBe(quote.amountMicros);
+      }),
+    );
+  });
+
+  it('falls back on the quote when the model has left the catalogue', () => {
+    const { model: _model, ...gone } = request('acme/flat', 4);
+    const quote = costs(10).quote(plan('acme/flat', 4));
+    expect(costs(10).settlement(gone, { outputs: 3 }, quote)).toEqual({
+      costMicros: 132_000,
+      markupMicros: 12_000,
+      source: 'catalog',
+      components: [],
+    });
+    expect(() => costs(10).settlement(gone, { outputs: 3 })).toThrow(expect.objectContaining({ code: 'price_unknown' }) as Error);
+  });
+});
