@@ -10,9 +10,7 @@ import { isTerminal } from './generation.types.js';
 import { type GenerationRecord, GenerationSignals, type SignalListener } from './generation-signals.js';
 import { GenerationsRepository } from './generations.repository.js';
 import { LeaseKeeper } from './lease-keeper.service.js';
-import { Settler } from './settler.service.js';
 import { Waiters, type WaitResult, type WaitUntil } from './waiters.service.js';
-import { Watcher } from './watcher.service.js';
 import { Worker } from './worker.service.js';
 
 export interface CreateOptions {
@@ -35,8 +33,6 @@ export class GenerationsService {
     private readonly repository: GenerationsRepository,
     private readonly assets: AssetsRepository,
     private readonly dispatcher: Dispatcher,
-    private readonly watcher: Watcher,
-    private readonly settler: Settler,
     private readonly worker: Worker,
     private readonly leases: LeaseKeeper,
     private readonly waiters: Waiters,

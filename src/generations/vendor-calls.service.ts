@@ -18,7 +18,7 @@ import {
 } from '@litegen/plugin-sdk';
 import { Inject, Injectable } from '@nestjs/common';
 import { CatalogService, type Model } from '../catalog/index.js';
-import { Clock, newId } from '../common/index.js';
+import { newId } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { createInputMedia, type LoadedProvider, MediaDownloader, ProviderRegistry } from '../providers/index.js';
 import { type AssetEntity, AssetsRepository, BlobStore, LinkSigner, type StoredBlob } from '../storage/index.js';
@@ -52,7 +52,6 @@ export class VendorCalls {
     private readonly downloader: MediaDownloader,
     private readonly links: LinkSigner,
     private readonly signals: GenerationSignals,
-    private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
