@@ -10,6 +10,7 @@ import { type AssetEntity, type IngestedReference, ReferenceIngestion, type Refe
 import { currentTraceParent } from '../tracing/index.js';
 import { GenerationEntity } from './generation.entity.js';
 import type { Dialect, MediaType } from './generation.types.js';
+import { planPartialImages } from './partial-images.policy.js';
 
 /** A request for media in the engine's terms, as every door makes one. */
 export interface GenerationCommand {
@@ -34,6 +35,8 @@ export interface GenerationCommand {
   readonly user?: string;
   readonly metadata?: JsonObject;
   readonly partialImages: number;
+  /** Whether the caller listens to a stream, which alone can show partial images. */
+  readonly stream?: boolean;
   readonly dialect: Dialect;
 }
 
@@ -49,6 +52,7 @@ export interface Planned {
   readonly model: Model;
   readonly plan: Plan;
   readonly quote: Quote;
+  readonly partialImages: number;
 }
 
 /** Turns a command into a validated, priced row that can be committed. Calls no vendor. */
@@ -66,7 +70,7 @@ export class AdmissionService {
   /** The same judgement serves a request and a quote. @throws ApiError for everything that is wrong with the request */
   plan(command: GenerationCommand): Planned {
     const model = this.resolveModel(command);
-    const plan = planRequest(
+    const checked = planRequest(
       model,
       {
         operation: command.operation,
@@ -81,7 +85,9 @@ export class AdmissionService {
       },
       { strict: command.strict },
     );
-    return { model, plan, quote: this.costs.quote(plan) };
+    const { strict, stream = false, partialImages: wanted } = command;
+    const { plan, partialImages } = planPartialImages(model, checked, { wanted, stream, strict });
+    return { model, plan, quote: this.costs.quote(plan), partialImages };
   }
 
   private resolveModel(command: GenerationCommand): Model {
@@ -108,7 +114,10 @@ export class AdmissionService {
   }
 
   /** Fetches and stores the references, each checked before the vendor could see it. @throws ApiError */
-  async row(command: GenerationCommand, { model, plan, quote }: Planned): Promise<{ generation: GenerationEntity; inputs: AssetEntity[] }> {
+  async row(
+    command: GenerationCommand,
+    { model, plan, quote, partialImages }: Planned,
+  ): Promise<{ generation: GenerationEntity; inputs: AssetEntity[] }> {
     const nowMs = this.clock.nowMs();
     const mediaType: MediaType = command.operation === 'video.generate' ? 'video' : 'image';
     const kept = plan.references;
@@ -136,7 +145,7 @@ export class AdmissionService {
         params: plan.params,
         extra: plan.extra,
         inputRoles: kept.map(({ role }) => role),
-        partialImages: command.partialImages,
+        partialImages,
         strict: command.strict,
         dialect: command.dialect,
       },

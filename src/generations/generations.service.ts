@@ -18,6 +18,8 @@ export interface CreateOptions {
   readonly wait?: { readonly until: WaitUntil; readonly timeoutMs: number };
   /** Hears what happens from the first moment on. Only work of this process is heard. */
   readonly onSignal?: SignalListener;
+  /** Called when the row is committed, before anything is sent. */
+  readonly onAdmitted?: (created: Created) => void;
 }
 
 export interface Created extends GenerationRecord {
@@ -71,6 +73,7 @@ export class GenerationsService {
     if ((await this.repository.admit({ generation, attempt, inputs })) === 'quota_exceeded') {
       throw new ApiError('quota_exceeded', 'This API key has used up its quota: the price of this request does not fit into what is left.');
     }
+    options.onAdmitted?.({ generation, outputs: [], planned });
     const stop = options.onSignal === undefined ? undefined : this.signals.listen(generation.id, options.onSignal);
     const waiting = options.wait === undefined ? undefined : this.waiters.wait(generation.id, options.wait.until, options.wait.timeoutMs);
     if (attempt !== undefined) {

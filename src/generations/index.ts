@@ -1,10 +1,11 @@
 export type { CommandReference, GenerationCommand, Planned } from './admission.service.js';
 export { AttemptEntity } from './attempt.entity.js';
+export { GenerationDetail } from './dto/generation.dto.js';
 export { GenerationEntity } from './generation.entity.js';
 export { PUBLIC_STATUSES, type PublicStatus, publicStatus } from './generation.status.js';
 export * from './generation.types.js';
 export { type GenerationEnd, GenerationEvents } from './generation-events.port.js';
-export { type Linker, linkerFor } from './generation-response.js';
+export { type Linker, linkerFor, toGeneration, toGenerationDetail } from './generation-response.js';
 export type { GenerationRecord, GenerationSignal } from './generation-signals.js';
 export * from './generation-stats.queries.js';
 export * from './generations.module.js';
