@@ -8,12 +8,16 @@ import { CatalogModule, type CatalogSources } from './catalog/index.js';
 import { CONFIG, type Config, ConfigModule } from './config/index.js';
 import { DatabaseModule } from './database/index.js';
 import { AttemptEntity, GenerationEntity, GenerationsModule } from './generations/index.js';
+import { HealthModule } from './health/index.js';
 import { ErrorFilter, ErrorResponder } from './http/error.filter.js';
 import { RouteTable } from './http/route-table.js';
 import { validationError } from './http/validation.js';
+import { LimitsModule } from './limits/index.js';
 import { MetricsModule } from './metrics/index.js';
+import { ModelsModule } from './models/index.js';
 import { ProviderRegistry, ProvidersModule } from './providers/index.js';
 import { type SecretRegistry, SecurityModule } from './security/index.js';
+import { StatsModule } from './stats/index.js';
 import { AssetEntity, StorageModule } from './storage/index.js';
 
 /** The house: every module in its place. */
@@ -33,7 +37,11 @@ export class AppModule {
         ProvidersModule,
         CatalogModule.forRootAsync({ inject: [ProviderRegistry, CONFIG], useFactory: catalogSources }),
         AuthModule,
+        LimitsModule,
         GenerationsModule,
+        ModelsModule,
+        StatsModule,
+        HealthModule,
       ],
       providers: [
         ErrorFilter,

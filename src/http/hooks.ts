@@ -3,6 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Access, AuthService } from '../auth/index.js';
 import { ApiError } from '../common/index.js';
+import { KeyThrottlerGuard } from '../limits/index.js';
 import { MetricsService } from '../metrics/index.js';
 import { ErrorResponder } from './error.filter.js';
 import { RouteTable } from './route-table.js';
@@ -24,12 +25,13 @@ export function installHooks(app: NestFastifyApplication): void {
     }
   });
   const errors = app.get(ErrorResponder);
-  installAccess(fastify, app.get(AuthService), errors);
+  // First, so that a refused request is counted as begun and as ended.
   installMeasures(fastify, app.get(MetricsService));
+  installAccess(fastify, app.get(AuthService), app.get(KeyThrottlerGuard), errors);
   installParsers(fastify);
 }
 
-function installAccess(fastify: FastifyInstance, auth: AuthService, errors: ErrorResponder): void {
+function installAccess(fastify: FastifyInstance, auth: AuthService, throttler: KeyThrottlerGuard, errors: ErrorResponder): void {
   fastify.decorateRequest('principal', undefined);
   fastify.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
     reply.header('x-request-id', request.id);
@@ -38,10 +40,11 @@ function installAccess(fastify: FastifyInstance, auth: AuthService, errors: Erro
     if (access === undefined || access.kind === 'public') return;
     try {
       const principal = await auth.authenticate(request.headers.authorization);
+      request.principal = principal;
+      await throttler.take(request, reply);
       if (!principal.scopes.has(access.scope)) {
         throw new ApiError('forbidden_scope', `This API key has no "${access.scope}" scope.`, { accepted: [access.scope] });
       }
-      request.principal = principal;
     } catch (error) {
       errors.respond(reply, request, error);
       return reply;

@@ -1,0 +1,7 @@
+import { Module } from '@nestjs/common';
+import { GenerationsModule } from '../generations/index.js';
+import { HealthController } from './health.controller.js';
+import { HealthService } from './health.service.js';
+
+@Module({ imports: [GenerationsModule], controllers: [HealthController], providers: [HealthService] })
+export class HealthModule {}

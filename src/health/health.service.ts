@@ -1,0 +1,89 @@
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import type { Tenant } from '../auth/index.js';
+import { Clock, ERRORS, type ErrorCode } from '../common/index.js';
+import { Database } from '../database/index.js';
+import { GenerationsQueries, type ProviderOutcome } from '../generations/index.js';
+import { ProviderRegistry } from '../providers/index.js';
+import type { HealthResponse, ReadinessResponse } from './dto/health.dto.js';
+
+/** Older outcomes say nothing about now. */
+const RECENT_MS = 15 * 60_000;
+const DATABASE_TIMEOUT_MS = 2000;
+
+/** Whether this process should get requests, and how its vendors have been. Never calls a vendor. */
+@Injectable()
+export class HealthService implements OnModuleDestroy {
+  private readonly logger = new Logger(HealthService.name);
+  private draining = false;
+
+  constructor(
+    private readonly database: Database,
+    private readonly registry: ProviderRegistry,
+    private readonly queries: GenerationsQueries,
+    private readonly clock: Clock,
+  ) {}
+
+  /** The first thing of a shutdown, long before the port closes, so that a balancer looks elsewhere in time (R17). */
+  onModuleDestroy(): void {
+    this.draining = true;
+  }
+
+  async readiness(): Promise<ReadinessResponse> {
+    const db = await this.databaseAnswers();
+    const providers = this.configured();
+    const ready = db && providers.length > 0 && !this.draining;
+    return { status: ready ? 'ready' : 'not_ready', checks: { db, providers, draining: this.draining } };
+  }
+
+  /** From what the caller's own recent generations met. */
+  async health(tenant: Tenant): Promise<HealthResponse> {
+    const outcomes = await this.queries.lastOutcomes(tenant, this.clock.nowMs() - RECENT_MS);
+    const providers = this.configured().map((provider) =>
+      providerHealth(
+        provider,
+        outcomes.find((outcome) => outcome.provider === provider),
+      ),
+    );
+    return {
+      status: providers.every(({ healthy }) => healthy) ? 'healthy' : 'degraded',
+      providers,
+      cache: { enabled: false, entries: 0 },
+    };
+  }
+
+  private configured(): string[] {
+    return this.registry.list().flatMap(({ providerId, configured }) => (configured ? [providerId] : []));
+  }
+
+  private async databaseAnswers(): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${DATABASE_TIMEOUT_MS} ms`)), DATABASE_TIMEOUT_MS);
+    });
+    try {
+      await Promise.race([this.database.check(), late]);
+      return true;
+    } catch (error) {
+      this.logger.warn(`The database cannot be used: ${String(error)}`);
+      return false;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function providerHealth(provider: string, outcome: ProviderOutcome | undefined): HealthResponse['providers'][number] {
+  if (outcome === undefined) return { provider, healthy: true, message: null, latency_ms: null, last_checked: null };
+  const healthy = outcome.errorCode === null || isCallersFault(outcome.errorCode);
+  return {
+    provider,
+    healthy,
+    message: healthy ? null : outcome.errorMessage,
+    latency_ms: outcome.latencyMs,
+    last_checked: new Date(outcome.finishedAt).toISOString(),
+  };
+}
+
+function isCallersFault(code: string): boolean {
+  return Object.hasOwn(ERRORS, code) && ERRORS[code as ErrorCode].fault === 'caller';
+}

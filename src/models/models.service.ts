@@ -1,0 +1,95 @@
+import { Injectable } from '@nestjs/common';
+import { mayUseModel, type Principal } from '../auth/index.js';
+import { CatalogService, isSunset, lifecycleHeaders, type Model, toModelInfo, toModelSchema } from '../catalog/index.js';
+import { Clock } from '../common/index.js';
+import { ProviderRegistry } from '../providers/index.js';
+import type { ListModelsQuery, ModelInfo, ModelSchema } from './dto/model.dto.js';
+import type { ProviderCatalogEntry, ProviderStatus } from './dto/provider.dto.js';
+
+export interface DescribedModel {
+  readonly schema: ModelSchema;
+  /** `Deprecation`, `Sunset` and `Link`, for a model that has an end. */
+  readonly headers: Record<string, string>;
+}
+
+/** What models and providers there are, for one caller. */
+@Injectable()
+export class ModelsService {
+  constructor(
+    private readonly catalog: CatalogService,
+    private readonly registry: ProviderRegistry,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Only what the caller could call right now (R33), by id. */
+  list(caller: Principal, filter: ListModelsQuery): ModelInfo[] {
+    const now = this.clock.now();
+    return this.catalog
+      .models()
+      .filter((model) => this.isAvailable(caller, model, now) && matches(model, filter))
+      .map((model) => toModelInfo(model, { available: true, now }));
+  }
+
+  /**
+   * Any model of the catalogue, also one whose provider is not configured, or that was switched off.
+   * @param name an id or an alias
+   * @throws ApiError `model_not_found`, `model_ambiguous`
+   */
+  describe(caller: Principal, name: string): DescribedModel {
+    const now = this.clock.now();
+    const providers = new Set(this.registry.list().flatMap(({ providerId, configured }) => (configured ? [providerId] : [])));
+    const model = this.catalog.find(name) ?? this.catalog.resolve(name, { providers }).model;
+    const { object, created, owned_by, is_available } = toModelInfo(model, { available: this.isAvailable(caller, model, now), now });
+    return {
+      schema: { ...(toModelSchema(model) as unknown as ModelSchema), object, created, owned_by, is_available },
+      headers: lifecycleHeaders(model, now),
+    };
+  }
+
+  /** By name. Plugins that could not be used stand among the providers, with the reason. */
+  providers(): ProviderCatalogEntry[] {
+    const { providers, rejected } = this.registry.catalogEntries();
+    const models = new Map<string, number>();
+    for (const { provider } of this.catalog.models()) models.set(provider, (models.get(provider) ?? 0) + 1);
+    const entries = providers.map((entry): ProviderCatalogEntry => ({ ...entry, ...standing(entry), models: models.get(entry.name) ?? 0 }));
+    const refused = rejected.map(
+      ({ name, package: packageName, source, reason }): ProviderCatalogEntry => ({
+        name,
+        modalities: [],
+        auth_scheme: 'api_key',
+        pool_field: 'api_keys',
+        fields: [],
+        display_name: name,
+        status: 'rejected',
+        reason,
+        enabled: false,
+        configured: false,
+        missing: [],
+        egress: [],
+        models: 0,
+        plugin: { id: name, package: packageName ?? null, version: null, source },
+      }),
+    );
+    return [...entries, ...refused].sort((left, right) => (left.name < right.name ? -1 : left.name > right.name ? 1 : 0));
+  }
+
+  private isAvailable(caller: Principal, model: Model, now: Date): boolean {
+    return this.registry.get(model.provider) !== undefined && mayUseModel(caller, model.id) && !isSunset(model, now);
+  }
+}
+
+function matches(model: Model, { media_type: mediaType, provider, operation }: ListModelsQuery): boolean {
+  return (
+    (mediaType === undefined || model.media_type === mediaType) &&
+    (provider === undefined || model.provider === provider) &&
+    (operation === undefined || model.operations.includes(operation))
+  );
+}
+
+type Entry = ReturnType<ProviderRegistry['catalogEntries']>['providers'][number];
+
+function standing({ name, enabled, configured, missing }: Entry): { status: ProviderStatus; reason: string | null } {
+  if (configured) return { status: 'ready', reason: null };
+  if (!enabled) return { status: 'disabled', reason: `providers.${name}.enabled is false` };
+  return { status: 'not_configured', reason: `not set: ${missing.map((setting) => `providers.${name}.${setting}`).join(', ')}` };
+}
