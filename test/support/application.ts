@@ -14,9 +14,17 @@ export interface TestApplication {
   readonly config: Config;
   /** Every line that was logged. */
   readonly lines: string[];
+  /** Before the end of the file, where its database goes earlier. */
+  close(): Promise<void>;
 }
 
 export type Settings = { readonly [key: string]: unknown };
+
+const open = new Set<() => Promise<void>>();
+// Registered while the file loads: a hook that is registered while another hook runs is never called.
+afterAll(async () => {
+  for (const close of open) await close();
+});
 
 /** The whole application in this process, migrated and ready for `app.inject`; closed after the file. */
 export async function testApplication(databaseUrl: string, settings: Settings = {}): Promise<TestApplication> {
@@ -34,9 +42,11 @@ export async function testApplication(databaseUrl: string, settings: Settings = 
   await app.get(Database).migrate();
   await app.init();
   await app.getHttpAdapter().getInstance().ready();
-  afterAll(async () => {
+  const close = async (): Promise<void> => {
+    if (!open.delete(close)) return;
     await app.close();
     rmSync(directory, { recursive: true, force: true });
-  });
-  return { app, config, lines };
+  };
+  open.add(close);
+  return { app, config, lines, close };
 }
