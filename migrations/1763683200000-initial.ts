@@ -33,12 +33,18 @@ const UP: readonly string[] = [
     error_code TEXT, error_message TEXT, error_details TEXT,
     attempt_count INTEGER NOT NULL DEFAULT 0, attempt_id TEXT, lease_owner TEXT, lease_token BIGINT NOT NULL DEFAULT 0,
     next_run_at BIGINT, due_at BIGINT, poll_count INTEGER NOT NULL DEFAULT 0, deadline_at BIGINT NOT NULL,
-    cancel_requested_at BIGINT, request_id TEXT, trace_parent TEXT,
+    cancel_requested_at BIGINT, fingerprint TEXT, client_gone_at BIGINT, request_id TEXT, trace_parent TEXT,
     created_at BIGINT NOT NULL, started_at BIGINT, completed_at BIGINT, updated_at BIGINT NOT NULL, deleted_at BIGINT)`,
   'CREATE INDEX generations_by_tenant ON generations (org_id, app_id, created_at, id)',
   'CREATE INDEX generations_by_key ON generations (key_id, created_at)',
   'CREATE INDEX generations_due ON generations (next_run_at) WHERE next_run_at IS NOT NULL',
+  'CREATE INDEX generations_by_fingerprint ON generations (org_id, app_id, fingerprint, created_at)',
   'CREATE INDEX generations_by_model ON generations (org_id, app_id, model, created_at)',
+
+  `CREATE TABLE idempotency_keys (
+    org_id TEXT NOT NULL, app_id TEXT NOT NULL, idempotency_key TEXT NOT NULL, fingerprint TEXT NOT NULL,
+    generation_id TEXT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, PRIMARY KEY (org_id, app_id, idempotency_key))`,
+  'CREATE INDEX idempotency_keys_by_expiry ON idempotency_keys (expires_at)',
 
   `CREATE TABLE attempts (
     id TEXT PRIMARY KEY, generation_id TEXT NOT NULL REFERENCES generations(id), org_id TEXT NOT NULL, app_id TEXT NOT NULL,
@@ -55,7 +61,7 @@ const UP: readonly string[] = [
   'CREATE INDEX assets_by_hash ON assets (sha256)',
 ];
 
-const TABLES = ['assets', 'attempts', 'generations', 'api_keys', 'applications', 'organizations', 'instance_secrets'];
+const TABLES = ['assets', 'attempts', 'idempotency_keys', 'generations', 'api_keys', 'applications', 'organizations', 'instance_secrets'];
 
 export class Initial1763683200000 implements MigrationInterface {
   readonly name = 'Initial1763683200000';

@@ -98,6 +98,15 @@ export const configSchema = z.strictObject({
       video_deadline_seconds: seconds.default(3600),
     })
     .prefault({}),
+  idempotency: z
+    .strictObject({
+      retention_hours: z.coerce.number().min(72).max(8760).default(72),
+      duplicate_guard_seconds: z.coerce.number().min(0).max(600).default(30),
+    })
+    .prefault({})
+    .describe(
+      'How long an Idempotency-Key is remembered, and for how long a repetition after a broken connection is not bought again (0: never).',
+    ),
   egress: z
     .strictObject({ allow: csv.default([]), allowed_ports: z.array(z.coerce.number().int()).default([80, 443, 8080, 8443]) })
     .prefault({})

@@ -10,6 +10,7 @@ import { type AssetEntity, type IngestedReference, ReferenceIngestion, type Refe
 import { currentTraceParent } from '../tracing/index.js';
 import { GenerationEntity } from './generation.entity.js';
 import type { Dialect, MediaType } from './generation.types.js';
+import type { Idempotency } from './idempotency.policy.js';
 import { planPartialImages } from './partial-images.policy.js';
 
 /** A request for media in the engine's terms, as every door makes one. */
@@ -38,6 +39,9 @@ export interface GenerationCommand {
   /** Whether the caller listens to a stream, which alone can show partial images. */
   readonly stream?: boolean;
   readonly dialect: Dialect;
+  /** How the answer is to be delivered, such as `response_format`; part of what makes two requests the same. */
+  readonly delivery?: string;
+  readonly idempotency?: Idempotency;
 }
 
 export interface CommandReference {

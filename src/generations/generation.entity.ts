@@ -112,6 +112,14 @@ export class GenerationEntity {
   @Column('bigint', { name: 'cancel_requested_at', nullable: true })
   cancelRequestedAt!: number | null;
 
+  /** Of the request, to recognise its repetition. */
+  @Column('text', { nullable: true })
+  fingerprint!: string | null;
+
+  /** When the caller's connection broke before the answer. */
+  @Column('bigint', { name: 'client_gone_at', nullable: true })
+  clientGoneAt!: number | null;
+
   @Column('text', { name: 'request_id', nullable: true })
   requestId!: string | null;
 

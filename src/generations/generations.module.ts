@@ -13,6 +13,8 @@ import { GenerationsController } from './generations.controller.js';
 import { GenerationsQueries } from './generations.queries.js';
 import { GenerationsRepository } from './generations.repository.js';
 import { GenerationsService } from './generations.service.js';
+import { IdempotencyRepository } from './idempotency.repository.js';
+import { IdempotencyService } from './idempotency.service.js';
 import { LeaseKeeper } from './lease-keeper.service.js';
 import { Settler } from './settler.service.js';
 import { VendorCalls } from './vendor-calls.service.js';
@@ -33,6 +35,8 @@ import { Worker } from './worker.service.js';
     GenerationsQueries,
     GenerationsRepository,
     GenerationsService,
+    IdempotencyRepository,
+    IdempotencyService,
     LeaseKeeper,
     Settler,
     VendorCalls,

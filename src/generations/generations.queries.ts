@@ -60,6 +60,24 @@ export class GenerationsQueries {
     return { total, generations };
   }
 
+  /** At most `limit` generations that come behind `after`, which is an id of the tenant's own; in the order of their creation, or against it. */
+  async from(
+    tenant: Tenant,
+    filter: GenerationFilter,
+    { after, limit, order }: { readonly after?: string; readonly limit: number; readonly order: 'asc' | 'desc' },
+  ): Promise<GenerationEntity[]> {
+    const direction = order === 'asc' ? 'ASC' : 'DESC';
+    const query = this.filtered(tenant, filter).orderBy('generation.createdAt', direction).addOrderBy('generation.id', direction).take(limit);
+    if (after !== undefined) {
+      const { createdAt } = await this.database.manager.findOneOrFail(GenerationEntity, { where: { id: after }, select: { createdAt: true } });
+      query.andWhere(`(generation.createdAt, generation.id) ${order === 'asc' ? '>' : '<'} (:afterCreatedAt, :after)`, {
+        afterCreatedAt: createdAt,
+        after,
+      });
+    }
+    return query.getMany();
+  }
+
   /** At most `limit` generations, newest first, a batch in memory at a time. What is made meanwhile is not among them. */
   async *stream(tenant: Tenant, filter: GenerationFilter, limit: number): AsyncGenerator<readonly GenerationEntity[]> {
     let last: GenerationEntity | undefined;

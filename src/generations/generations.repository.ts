@@ -1,5 +1,5 @@
 import { Injectable, Optional } from '@nestjs/common';
-import { type EntityManager, In, IsNull, type Repository } from 'typeorm';
+import { type EntityManager, In, IsNull, MoreThanOrEqual, type Repository } from 'typeorm';
 import type { Tenant } from '../auth/index.js';
 import { KeyBudgetRepository } from '../budgets/index.js';
 import { Database, GroupCommit, insertRows, rows, type SqlValue, skipLocked } from '../database/index.js';
@@ -16,6 +16,8 @@ import {
 } from './generation.types.js';
 import { GenerationEvents } from './generation-events.port.js';
 import { attemptRow, endedRow, generationRow, json } from './generations.rows.js';
+import type { IdempotentAdmission } from './idempotency.policy.js';
+import { IdempotencyRepository } from './idempotency.repository.js';
 
 type AttemptRow = Omit<AttemptEntity, 'operation'> & { operation: never };
 
@@ -24,9 +26,11 @@ export interface Admission {
   /** Present when this process calls the vendor at once. */
   readonly attempt?: AttemptEntity;
   readonly inputs: readonly AssetEntity[];
+  readonly idempotency?: IdempotentAdmission;
 }
 
-export type AdmissionResult = 'admitted' | 'quota_exceeded';
+/** `duplicate`: another request with the same `Idempotency-Key` was first. */
+export type AdmissionResult = 'admitted' | 'quota_exceeded' | 'duplicate';
 
 /** Proof of a lease: no write of a replica that lost it can land (R12). */
 export interface Lease {
@@ -69,6 +73,7 @@ export class GenerationsRepository {
     private readonly database: Database,
     private readonly budgets: KeyBudgetRepository,
     private readonly assets: AssetsRepository,
+    private readonly idempotency: IdempotencyRepository,
     @Optional() private readonly events?: GenerationEvents,
   ) {}
 
@@ -86,10 +91,9 @@ export class GenerationsRepository {
     const results: AdmissionResult[] = [];
     const admitted: Admission[] = [];
     for (const item of items) {
-      const { keyId, holdMicros } = item.generation;
-      const held = keyId === null || holdMicros === 0 || (await this.budgets.hold(manager, keyId, holdMicros));
-      results.push(held ? 'admitted' : 'quota_exceeded');
-      if (held) admitted.push(item);
+      const result = await this.admitOne(manager, item);
+      results.push(result);
+      if (result === 'admitted') admitted.push(item);
     }
     await insertRows(
       manager,
@@ -106,6 +110,19 @@ export class GenerationsRepository {
       admitted.flatMap(({ inputs }) => inputs),
     );
     return results;
+  }
+
+  /** A request that is refused for its price leaves its idempotency key unused. */
+  private async admitOne(manager: EntityManager, { generation, idempotency }: Admission): Promise<AdmissionResult> {
+    const { keyId, holdMicros, orgId, appId, id, createdAt } = generation;
+    if (idempotency?.key !== undefined) {
+      const { key, fingerprint, expiresAtMs } = idempotency;
+      const claim = { orgId, appId, key, fingerprint, generationId: id, nowMs: createdAt, expiresAtMs };
+      if (!(await this.idempotency.claim(manager, claim))) return 'duplicate';
+    }
+    if (keyId === null || holdMicros === 0 || (await this.budgets.hold(manager, keyId, holdMicros))) return 'admitted';
+    if (idempotency?.key !== undefined) await this.idempotency.forget(manager, { orgId, appId }, idempotency.key);
+    return 'quota_exceeded';
   }
 
   private async writeEnds(manager: EntityManager, items: readonly End[]): Promise<boolean[]> {
@@ -338,6 +355,26 @@ export class GenerationsRepository {
       ),
     );
     return hidden.length === 1;
+  }
+
+  /** The caller's latest generation for the same request. */
+  findLatestByFingerprint(
+    { orgId, appId }: Tenant,
+    keyId: string | null,
+    fingerprint: string,
+    sinceMs: number,
+  ): Promise<GenerationEntity | null> {
+    return this.database.manager.findOne(GenerationEntity, {
+      where: { orgId, appId, keyId: keyId ?? IsNull(), fingerprint, createdAt: MoreThanOrEqual(sinceMs), deletedAt: IsNull() },
+      order: { createdAt: 'DESC' },
+    });
+  }
+
+  /** The connection of the caller who waits for this broke. */
+  async noteClientGone(id: string, nowMs: number): Promise<void> {
+    await this.database.write((manager) =>
+      rows(manager, 'UPDATE generations SET client_gone_at = :nowMs WHERE id = :id RETURNING id', { id, nowMs }),
+    );
   }
 
   find(tenant: Tenant, id: string): Promise<GenerationEntity | null> {

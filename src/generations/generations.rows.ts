@@ -34,6 +34,7 @@ export function generationRow(row: GenerationEntity): Record<string, SqlValue> {
     lease_token: row.leaseToken,
     next_run_at: row.nextRunAt,
     deadline_at: row.deadlineAt,
+    fingerprint: row.fingerprint ?? null,
     request_id: row.requestId,
     trace_parent: row.traceParent,
     created_at: row.createdAt,

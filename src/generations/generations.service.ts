@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { Span } from 'nestjs-otel';
 import type { Tenant } from '../auth/index.js';
 import { ApiError, Clock, type ErrorCode } from '../common/index.js';
@@ -9,6 +9,7 @@ import type { GenerationEntity } from './generation.entity.js';
 import { isTerminal } from './generation.types.js';
 import { type GenerationRecord, GenerationSignals, type SignalListener } from './generation-signals.js';
 import { GenerationsRepository } from './generations.repository.js';
+import { IdempotencyService } from './idempotency.service.js';
 import { LeaseKeeper } from './lease-keeper.service.js';
 import { Waiters, type WaitResult, type WaitUntil } from './waiters.service.js';
 import { Worker } from './worker.service.js';
@@ -20,18 +21,25 @@ export interface CreateOptions {
   readonly onSignal?: SignalListener;
   /** Called when the row is committed, before anything is sent. */
   readonly onAdmitted?: (created: Created) => void;
+  /** Aborted when the caller's connection breaks; the generation goes on. */
+  readonly connection?: AbortSignal;
 }
 
 export interface Created extends GenerationRecord {
   readonly planned: Planned;
+  /** The request repeats an earlier one, whose generation this is. */
+  readonly isReplayed: boolean;
 }
 
 /** The engine as doors see it. A caller that goes away changes nothing: the generation goes on and is found by its id. */
 @Injectable()
 export class GenerationsService {
+  private readonly logger = new Logger(GenerationsService.name);
+
   constructor(
     private readonly clock: Clock,
     private readonly admission: AdmissionService,
+    private readonly idempotency: IdempotencyService,
     private readonly repository: GenerationsRepository,
     private readonly assets: AssetsRepository,
     private readonly dispatcher: Dispatcher,
@@ -56,7 +64,11 @@ export class GenerationsService {
       throw new ApiError('shutting_down', 'This process is shutting down; send the request again.', { retryAfterSeconds: 1 });
     }
     const planned = this.admission.plan(command);
+    const idempotency = this.idempotency.describe(command);
+    const earlier = await this.idempotency.earlier(command, idempotency);
+    if (earlier !== null) return this.attach(earlier, planned, options);
     const { generation, inputs } = await this.admission.row(command, planned);
+    generation.fingerprint = idempotency.fingerprint;
     const here = this.worker.hasRoom();
     const attempt = here ? this.dispatcher.newAttempt(generation) : undefined;
     if (attempt !== undefined) {
@@ -70,10 +82,19 @@ export class GenerationsService {
         startedAt: generation.createdAt,
       });
     }
-    if ((await this.repository.admit({ generation, attempt, inputs })) === 'quota_exceeded') {
+    const admission = await this.repository.admit({ generation, attempt, inputs, idempotency });
+    if (admission === 'duplicate') {
+      const first = await this.idempotency.earlier(command, idempotency);
+      if (first !== null) return this.attach(first, planned, options);
+      throw new ApiError('conflict', 'Another request with this Idempotency-Key is just being refused; send this one again.', {
+        shouldRetry: true,
+      });
+    }
+    if (admission === 'quota_exceeded') {
       throw new ApiError('quota_exceeded', 'This API key has used up its quota: the price of this request does not fit into what is left.');
     }
-    options.onAdmitted?.({ generation, outputs: [], planned });
+    options.onAdmitted?.({ generation, outputs: [], planned, isReplayed: false });
+    this.watchConnection(generation.id, options.connection);
     const stop = options.onSignal === undefined ? undefined : this.signals.listen(generation.id, options.onSignal);
     const waiting = options.wait === undefined ? undefined : this.waiters.wait(generation.id, options.wait.until, options.wait.timeoutMs);
     if (attempt !== undefined) {
@@ -82,7 +103,33 @@ export class GenerationsService {
     }
     const result = await waiting;
     stop?.();
-    return { ...(await this.recordAfter(generation, result)), planned };
+    return { ...(await this.recordAfter(generation, result)), planned, isReplayed: false };
+  }
+
+  /** Answers with a generation that runs or ran already. */
+  private async attach(earlier: GenerationEntity, planned: Planned, options: CreateOptions): Promise<Created> {
+    options.onAdmitted?.({ generation: earlier, outputs: [], planned, isReplayed: true });
+    this.watchConnection(earlier.id, options.connection);
+    const { wait } = options;
+    const reached = wait === undefined || isTerminal(earlier.status) || (wait.until === 'accepted' && earlier.status === 'running');
+    const waiting = reached ? undefined : this.waiters.wait(earlier.id, wait.until, wait.timeoutMs);
+    const before = await this.repository.findAny(earlier.id);
+    // It may have ended between the look-up and the moment from which the wait hears of it.
+    const result = before !== null && isTerminal(before.status) ? undefined : await waiting;
+    const record = result?.record ?? (await this.withOutputs((await this.repository.findAny(earlier.id)) ?? earlier));
+    return { ...record, planned, isReplayed: true };
+  }
+
+  private watchConnection(id: string, connection: AbortSignal | undefined): void {
+    connection?.addEventListener(
+      'abort',
+      () => {
+        this.repository
+          .noteClientGone(id, this.clock.nowMs())
+          .catch((error: unknown) => this.logger.warn(`The broken connection of ${id} could not be noted: ${String(error)}`));
+      },
+      { once: true },
+    );
   }
 
   private async recordAfter(generation: GenerationEntity, result: WaitResult | undefined): Promise<GenerationRecord> {

@@ -101,7 +101,7 @@ describe.each(databases())('the engine on $name', ({ url }) => {
 
   it('hands over progress and partial pictures while it works', async () => {
     const heard: string[] = [];
-    await engine.create(command({ partialImages: 2, prompt: 'x [mock latency=200ms progress]' }), {
+    await engine.create(command({ partialImages: 2, stream: true, prompt: 'x [mock latency=200ms progress]' }), {
       wait: { until: 'ended', timeoutMs: PATIENCE_MS },
       onSignal: ({ type }) => heard.push(type),
     });
@@ -186,6 +186,66 @@ describe.each(databases())('the engine on $name', ({ url }) => {
     const { generation, outputs } = await run(command({ n: 3, prompt: 'x [mock outputs=2]' }));
     expect(generation.status).toBe('completed');
     expect(outputs).toHaveLength(2);
+  });
+
+  describe('repetitions', () => {
+    const withKey = (key: string, change: Partial<GenerationCommand> = {}) =>
+      command({ ...change, idempotency: { key, isRetry: false, guard: false } });
+
+    it('with one Idempotency-Key are one generation, whether they come at once or later', async () => {
+      const key = `key-${Math.random()}`;
+      const wanted = withKey(key, { prompt: 'x [mock latency=150ms]' });
+      const wait = { until: 'ended' as const, timeoutMs: PATIENCE_MS };
+      const answers = await Promise.all(Array.from({ length: 40 }, () => engine.create(wanted, { wait })));
+      const later = await engine.create(wanted, { wait });
+      const ids = new Set([...answers, later].map(({ generation }) => generation.id));
+      expect(ids.size).toBe(1);
+      expect(answers.filter(({ isReplayed }) => !isReplayed)).toHaveLength(1);
+      expect(later).toMatchObject({ isReplayed: true, generation: { status: 'completed' }, outputs: [{ position: 0 }] });
+      expect(answers.every(({ outputs }) => outputs.length === 1)).toBe(true);
+    });
+
+    it('of a key with another body are refused, and another tenant may use the same key', async () => {
+      const key = `key-${Math.random()}`;
+      const first = await engine.create(withKey(key));
+      await expect(engine.create(withKey(key, { prompt: 'another' }))).rejects.toMatchObject({
+        code: 'idempotency_key_reused',
+        details: { generationId: first.generation.id },
+      });
+      const stranger = { ...principal, orgId: 'org-2', appId: 'app-2', keyId: undefined, kind: 'master' as const };
+      expect((await engine.create(withKey(key, { principal: stranger, prompt: 'another' }))).isReplayed).toBe(false);
+      await expect(engine.create(withKey('two words'))).rejects.toMatchObject({ code: 'idempotency_key_invalid' });
+    });
+
+    it('leave the key free when the price did not fit', async () => {
+      const key = `key-${Math.random()}`;
+      await expect(engine.create(withKey(key, { model: 'mock/expensive-image' }))).rejects.toMatchObject({ code: 'quota_exceeded' });
+      expect((await engine.create(withKey(key))).isReplayed).toBe(false);
+    });
+
+    it('without a key are new wishes, unless the client says retry or its connection broke', async () => {
+      const prompt = `wish ${Math.random()}`;
+      const guarded = command({ prompt, idempotency: { isRetry: false, guard: true } });
+      const first = await engine.create(guarded);
+      const second = await engine.create(guarded);
+      expect(second.generation.id).not.toBe(first.generation.id);
+      const retried = await engine.create(command({ prompt, idempotency: { isRetry: true, guard: true } }));
+      expect(retried).toMatchObject({ isReplayed: true, generation: { id: second.generation.id } });
+
+      const broken = new AbortController();
+      const third = await engine.create(guarded, { connection: broken.signal });
+      broken.abort();
+      await expect.poll(() => repository.findAny(third.generation.id)).toMatchObject({ clientGoneAt: expect.any(Number) });
+      expect((await engine.create(guarded)).generation.id).toBe(third.generation.id);
+      expect((await engine.create(command({ prompt }))).generation.id).not.toBe(third.generation.id);
+    });
+
+    it('of a failure that cost nothing are tried anew', async () => {
+      const prompt = `x ${Math.random()} [mock fail=content_rejected charged=no]`;
+      const first = await run(command({ prompt }));
+      const retried = await run(command({ prompt, idempotency: { isRetry: true, guard: true } }));
+      expect(retried.generation.id).not.toBe(first.generation.id);
+    });
   });
 
   it('shows nothing to another tenant', async () => {

@@ -8,6 +8,7 @@ import { Database, insertRows, openDataSources, rows } from '../../src/database/
 import { AttemptEntity } from '../../src/generations/attempt.entity.js';
 import { GenerationEntity } from '../../src/generations/generation.entity.js';
 import { type Admission, GenerationsRepository } from '../../src/generations/generations.repository.js';
+import { IdempotencyRepository } from '../../src/generations/idempotency.repository.js';
 import { AssetEntity, AssetsRepository } from '../../src/storage/index.js';
 import { databases } from '../support/databases.js';
 
@@ -67,7 +68,9 @@ describe.each(databases())('leases on $name', ({ url }) => {
     const opened = sources.map((source) => new Database(source));
     database = opened[0] as Database;
     await database.migrate();
-    replicas = opened.map((one) => new GenerationsRepository(one, new KeyBudgetRepository(), new AssetsRepository(one)));
+    replicas = opened.map(
+      (one) => new GenerationsRepository(one, new KeyBudgetRepository(), new AssetsRepository(one), new IdempotencyRepository(one)),
+    );
     return async () => {
       for (const one of opened) await one.close();
     };

@@ -29,6 +29,8 @@ export const ERRORS = {
   method_not_allowed: { status: 405, type: 'invalid_request_error', fault: 'caller', retry: false },
   request_timeout: { status: 408, type: 'invalid_request_error', fault: 'caller', retry: true },
   not_found: notFound,
+  idempotency_key_invalid: badRequest,
+  idempotency_key_reused: { status: 422, type: 'invalid_request_error', fault: 'caller', retry: false },
   conflict: { status: 409, type: 'invalid_request_error', fault: 'caller', retry: false },
 
   // Validation against the model (contract 2.7)
