@@ -12,6 +12,7 @@ import { HealthModule } from './health/index.js';
 import { ErrorFilter, ErrorResponder } from './http/error.filter.js';
 import { RouteTable } from './http/route-table.js';
 import { validationError } from './http/validation.js';
+import { ImagesModule } from './images/index.js';
 import { LimitsModule } from './limits/index.js';
 import { MetricsModule } from './metrics/index.js';
 import { ModelsModule } from './models/index.js';
@@ -19,6 +20,7 @@ import { ProviderRegistry, ProvidersModule } from './providers/index.js';
 import { type SecretRegistry, SecurityModule } from './security/index.js';
 import { StatsModule } from './stats/index.js';
 import { AssetEntity, StorageModule } from './storage/index.js';
+import { VideosModule } from './videos/index.js';
 
 /** The house: every module in its place. */
 @Module({})
@@ -39,6 +41,8 @@ export class AppModule {
         AuthModule,
         LimitsModule,
         GenerationsModule,
+        ImagesModule,
+        VideosModule,
         ModelsModule,
         StatsModule,
         HealthModule,

@@ -42,7 +42,11 @@ export class Answers {
       stream.abandon();
     });
     // Proxies that gather an answer before they pass it on would take the point out of it.
-    reply.code(200).header('content-type', 'text/event-stream; charset=utf-8').header('cache-control', 'no-cache, no-transform').header('x-accel-buffering', 'no');
+    reply
+      .code(200)
+      .header('content-type', 'text/event-stream; charset=utf-8')
+      .header('cache-control', 'no-cache, no-transform')
+      .header('x-accel-buffering', 'no');
     await reply.send(Readable.from(stream.bytes(this.open)));
   }
 }

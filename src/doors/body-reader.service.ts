@@ -7,8 +7,8 @@ import { CONFIG, type Config } from '../config/index.js';
 import { ReferenceIngestion } from '../storage/index.js';
 import { MAX_REFERENCES } from './dto/generation-request.dto.js';
 import { formError } from './form-error.js';
-import { discardBody } from './request-facts.js';
 import type { IntakeFile } from './references.policy.js';
+import { discardBody } from './request-facts.js';
 
 /** The part that holds the whole request as JSON, in LiteGen's multipart form. */
 const DOCUMENT_PART = 'request';
@@ -69,7 +69,8 @@ export class BodyReader {
       }
       const text = textOf(part);
       textBytes += text.length;
-      if (part.valueTruncated || textBytes > textLimit) throw new ApiError('body_too_large', `The form’s text is larger than ${textLimit} bytes.`);
+      if (part.valueTruncated || textBytes > textLimit)
+        throw new ApiError('body_too_large', `The form’s text is larger than ${textLimit} bytes.`);
       if (part.fieldname === DOCUMENT_PART) form.document = text;
       else form.fields.add(part.fieldname, text);
     }
@@ -113,7 +114,9 @@ function parseDocument(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw new ApiError('malformed_request', `The part "${DOCUMENT_PART}" is not valid JSON: ${(error as Error).message}`, { param: DOCUMENT_PART });
+    throw new ApiError('malformed_request', `The part "${DOCUMENT_PART}" is not valid JSON: ${(error as Error).message}`, {
+      param: DOCUMENT_PART,
+    });
   }
 }
 
@@ -149,4 +152,3 @@ async function readText(file: Readable, limit: number): Promise<Buffer> {
   }
   return Buffer.concat(chunks);
 }
-

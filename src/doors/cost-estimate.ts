@@ -1,5 +1,5 @@
-import type { Planned } from '../generations/index.js';
 import { formatUsd, microsToTokens, microsToUsd } from '../common/index.js';
+import type { Planned } from '../generations/index.js';
 import type { CostEstimate } from './dto/cost-estimate.dto.js';
 
 /** The answer of a dry run. */

@@ -1,11 +1,13 @@
 export { generationHeaders, planHeaders } from './answer-headers.js';
 export { Answers } from './answers.service.js';
 export { BodyReader, type Intake } from './body-reader.service.js';
+export { pick, SHARED_PARAMS, toCommand } from './command.js';
 export { toCostEstimate } from './cost-estimate.js';
 export { DoorsModule } from './doors.module.js';
 export * from './dto/cost-estimate.dto.js';
 export * from './dto/generation-answer.dto.js';
 export * from './dto/generation-request.dto.js';
+export { ApiGenerationHeaders, documentForm, formSchema, type RequestBody } from './openapi.js';
 export { collectReferences, type ImageInput, type IntakeFile } from './references.policy.js';
 export { References } from './references.service.js';
 export { isDryRun, originOf, strictByHeader } from './request-facts.js';

@@ -32,7 +32,11 @@ export interface NamedReference {
 export interface ReferenceFields {
   readonly reference_images?: readonly ReferenceImage[] | null;
   /** Field names and their pictures, in the order in which they count. */
-  readonly inputs: readonly { readonly field: string; readonly role?: string; readonly value: ImageInput | readonly ImageInput[] | null | undefined }[];
+  readonly inputs: readonly {
+    readonly field: string;
+    readonly role?: string;
+    readonly value: ImageInput | readonly ImageInput[] | null | undefined;
+  }[];
 }
 
 /**
@@ -68,7 +72,11 @@ function inOrder(files: readonly IntakeFile[]): IntakeFile[] {
   );
 }
 
-function namedInputs(field: string, role: string | undefined, value: ImageInput | readonly ImageInput[] | null | undefined): NamedReference[] {
+function namedInputs(
+  field: string,
+  role: string | undefined,
+  value: ImageInput | readonly ImageInput[] | null | undefined,
+): NamedReference[] {
   if (value === null || value === undefined) return [];
   const list = Array.isArray(value);
   return ([value].flat() as ImageInput[]).map((input, index) => {
@@ -80,7 +88,8 @@ function namedInputs(field: string, role: string | undefined, value: ImageInput 
 function sourceOf(input: ImageInput, param: string): NamedSource {
   if (typeof input === 'string') return textSource(input);
   const { image_url: url, file_id: id } = input;
-  if ((url ?? '') !== '' && (id ?? '') !== '') throw new ApiError('param_invalid_type', `${param} has either image_url or file_id.`, { param });
+  if ((url ?? '') !== '' && (id ?? '') !== '')
+    throw new ApiError('param_invalid_type', `${param} has either image_url or file_id.`, { param });
   if (url) return { kind: 'url', url };
   if (id) return { kind: 'file', id };
   throw new ApiError('param_invalid_type', `${param} needs image_url or file_id.`, { param });

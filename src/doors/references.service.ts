@@ -14,7 +14,10 @@ export class References {
   resolve(tenant: Tenant, named: readonly NamedReference[]): Promise<CommandReference[]> | CommandReference[] {
     if (named.length === 0) return [];
     return Promise.all(
-      named.map(async ({ source, ...reference }) => ({ ...reference, source: source.kind === 'file' ? await this.file(tenant, source.id, reference.param) : source })),
+      named.map(async ({ source, ...reference }) => ({
+        ...reference,
+        source: source.kind === 'file' ? await this.file(tenant, source.id, reference.param) : source,
+      })),
     );
   }
 

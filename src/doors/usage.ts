@@ -3,7 +3,12 @@ import type { GenerationEntity } from '../generations/index.js';
 import type { CostSource, UsageInfo } from './dto/generation-answer.dto.js';
 
 /** What it cost, or, until that is known, what it is expected to cost. Token counts are complete: some clients refuse partial ones. */
-export function toUsage({ usage, costMicros, costSource, quote }: Pick<GenerationEntity, 'usage' | 'costMicros' | 'costSource' | 'quote'>): UsageInfo {
+export function toUsage({
+  usage,
+  costMicros,
+  costSource,
+  quote,
+}: Pick<GenerationEntity, 'usage' | 'costMicros' | 'costSource' | 'quote'>): UsageInfo {
   const micros = costMicros ?? quote.amountMicros;
   const input = {
     text_tokens: (usage?.input_text_tokens ?? 0) + (usage?.cached_input_text_tokens ?? 0),

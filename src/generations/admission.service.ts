@@ -21,7 +21,8 @@ export interface GenerationCommand {
   /** As the caller wrote it: an id, an alias or a bare name. */
   readonly model: string;
   readonly prompt: string;
-  readonly n: number;
+  /** Absent: one, because the caller did not ask. */
+  readonly n?: number;
   /** YAML parameter name → value; sizes as `WxH` or `auto`. */
   readonly params: Readonly<Record<string, unknown>>;
   readonly references: readonly CommandReference[];

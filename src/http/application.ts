@@ -1,10 +1,11 @@
 import helmet from '@fastify/helmet';
 import multipart from '@fastify/multipart';
+import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { LoggerService } from '@nestjs/common';
 import { AppModule } from '../app.module.js';
 import { CatalogService } from '../catalog/index.js';
+import { SchemaValidator } from '../common/index.js';
 import type { Config } from '../config/index.js';
 import { ProviderRegistry } from '../providers/index.js';
 import type { SecretRegistry } from '../security/index.js';
@@ -67,7 +68,8 @@ export async function createApplication(
     limits: { fileSize: config.server.upload_limit_bytes, parts: MAX_PARTS, fieldSize: MAX_FIELD_BYTES, fieldNameSize: 256 },
   });
   enableCors(app, config);
-  serveOpenApi(app);
+  // What the document says about bodies is what the doors enforce.
+  app.get(SchemaValidator, { strict: false }).useDocument(serveOpenApi(app));
   return app;
 }
 

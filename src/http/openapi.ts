@@ -17,12 +17,18 @@ export function buildOpenApi(app: NestFastifyApplication): OpenAPIObject {
   return SwaggerModule.createDocument(app, config, { operationIdFactory: (_controller, method) => method });
 }
 
-export function serveOpenApi(app: NestFastifyApplication): void {
-  let document: OpenAPIObject | undefined;
-  SwaggerModule.setup('docs', app, () => (document ??= buildOpenApi(app)), {
+/** @returns the document that is served; it is built when it is first asked for */
+export function serveOpenApi(app: NestFastifyApplication): () => OpenAPIObject {
+  let built: OpenAPIObject | undefined;
+  const document = (): OpenAPIObject => {
+    built ??= buildOpenApi(app);
+    return built;
+  };
+  SwaggerModule.setup('docs', app, document, {
     jsonDocumentUrl: 'openapi.json',
     yamlDocumentUrl: 'openapi.yaml',
     customSiteTitle: 'LiteGen API',
     swaggerOptions: { persistAuthorization: true, tryItOutEnabled: true },
   });
+  return document;
 }

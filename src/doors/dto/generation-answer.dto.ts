@@ -19,7 +19,11 @@ export class UsageInfo {
   @ApiProperty({ type: 'integer', description: 'The cost in thousandths of a dollar, rounded up.', example: 40 })
   tokens!: number;
 
-  @ApiProperty({ enum: COST_SOURCES, enumName: 'CostSource', description: '`dynamic`: from what the vendor reported; `estimated`: from the price list.' })
+  @ApiProperty({
+    enum: COST_SOURCES,
+    enumName: 'CostSource',
+    description: '`dynamic`: from what the vendor reported; `estimated`: from the price list.',
+  })
   cost_source!: CostSource;
 
   @ApiProperty({ type: 'integer' })

@@ -13,10 +13,19 @@ export class ReferenceImage {
   })
   type!: (typeof REFERENCE_KINDS)[number];
 
-  @ApiProperty({ type: String, description: 'An http(s) or `data:` URL, base64 text, or a part’s name.', example: 'https://example.com/fox.png' })
+  @ApiProperty({
+    type: String,
+    description: 'An http(s) or `data:` URL, base64 text, or a part’s name.',
+    example: 'https://example.com/fox.png',
+  })
   value!: string;
 
-  @ApiPropertyOptional({ type: String, nullable: true, description: 'A role of the model’s `ref_inputs`. Default: its `default_role`.', example: 'init' })
+  @ApiPropertyOptional({
+    type: String,
+    nullable: true,
+    description: 'A role of the model’s `ref_inputs`. Default: its `default_role`.',
+    example: 'init',
+  })
   role?: string | null;
 }
 
@@ -25,7 +34,11 @@ export class ImageReference {
   @ApiPropertyOptional({ type: String, nullable: true, description: 'An http(s) or `data:` URL.', example: 'https://example.com/fox.png' })
   image_url?: string | null;
 
-  @ApiPropertyOptional({ type: String, nullable: true, description: 'A file of an earlier generation of yours: the `asset-…` in its link.' })
+  @ApiPropertyOptional({
+    type: String,
+    nullable: true,
+    description: 'A file of an earlier generation of yours: the `asset-…` in its link.',
+  })
   file_id?: string | null;
 }
 
@@ -34,7 +47,12 @@ export class BaseGenerationRequest {
   @ApiProperty({ type: String, description: 'A catalogue id, an alias, or a bare name that leads to one model.', example: 'mock/paint' })
   model!: string;
 
-  @ApiPropertyOptional({ type: String, nullable: true, description: 'What to make. Whether it may be absent is the model’s affair.', example: 'a red fox under a teal sky' })
+  @ApiPropertyOptional({
+    type: String,
+    nullable: true,
+    description: 'What to make. Whether it may be absent is the model’s affair.',
+    example: 'a red fox under a teal sky',
+  })
   prompt?: string | null;
 
   @ApiPropertyOptional({ type: 'integer', nullable: true, default: 1, description: 'How many; up to the model’s own limit.', example: 1 })
@@ -46,7 +64,12 @@ export class BaseGenerationRequest {
   @ApiPropertyOptional({ type: 'integer', nullable: true })
   seed?: number | null;
 
-  @ApiPropertyOptional({ type: String, nullable: true, description: '`WIDTHxHEIGHT` in pixels, or `auto` where the model allows it.', example: '1024x1024' })
+  @ApiPropertyOptional({
+    type: String,
+    nullable: true,
+    description: '`WIDTHxHEIGHT` in pixels, or `auto` where the model allows it.',
+    example: '1024x1024',
+  })
   size?: string | null;
 
   @ApiPropertyOptional({ type: String, nullable: true, example: '16:9' })
@@ -70,7 +93,12 @@ export class BaseGenerationRequest {
   @ApiPropertyOptional({ type: Number, nullable: true, description: 'How far the result may leave the reference.' })
   strength?: number | null;
 
-  @ApiPropertyOptional({ type: [ReferenceImage], nullable: true, maxItems: MAX_REFERENCES, description: 'Pictures to work from, in order.' })
+  @ApiPropertyOptional({
+    type: [ReferenceImage],
+    nullable: true,
+    maxItems: MAX_REFERENCES,
+    description: 'Pictures to work from, in order.',
+  })
   reference_images?: ReferenceImage[] | null;
 
   @ApiPropertyOptional({
@@ -91,10 +119,20 @@ export class BaseGenerationRequest {
   })
   extra?: Record<string, unknown> | null;
 
-  @ApiPropertyOptional({ type: 'object', nullable: true, additionalProperties: true, description: 'Kept with the generation and given back.' })
+  @ApiPropertyOptional({
+    type: 'object',
+    nullable: true,
+    additionalProperties: true,
+    description: 'Kept with the generation and given back.',
+  })
   metadata?: Record<string, unknown> | null;
 
-  @ApiPropertyOptional({ type: String, nullable: true, maxLength: 512, description: 'Your end user, for the vendor’s abuse checks and your own books.' })
+  @ApiPropertyOptional({
+    type: String,
+    nullable: true,
+    maxLength: 512,
+    description: 'Your end user, for the vendor’s abuse checks and your own books.',
+  })
   user?: string | null;
 
   @ApiPropertyOptional({ type: String, nullable: true, maxLength: 512, description: 'OpenAI’s newer name of `user`; it wins.' })

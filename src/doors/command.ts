@@ -1,0 +1,57 @@
+import type { JsonObject, Operation } from '@litegen/plugin-sdk';
+import type { Principal } from '../auth/index.js';
+import type { CommandReference, Dialect, GenerationCommand } from '../generations/index.js';
+import type { BaseGenerationRequest } from './dto/generation-request.dto.js';
+
+/** Parameters of the capability YAML that requests for images and videos alike may name. */
+export const SHARED_PARAMS = [
+  'negative_prompt',
+  'seed',
+  'size',
+  'aspect_ratio',
+  'resolution',
+  'quality',
+  'style',
+  'steps',
+  'guidance_scale',
+  'strength',
+] as const satisfies readonly (keyof BaseGenerationRequest)[];
+
+/** Fields that the gateway itself sees to. */
+const GATEWAY_FIELDS = ['strict', 'metadata', 'user', 'safety_identifier', 'response_format', 'stream'] as const;
+
+export interface CommandFacts {
+  readonly principal: Principal;
+  readonly requestId: string;
+  readonly operation: Operation;
+  readonly dialect: Dialect;
+  readonly references: readonly CommandReference[];
+  readonly unknown: Readonly<Record<string, unknown>>;
+  readonly params: Readonly<Record<string, unknown>>;
+  /** For requests that do not say it themselves. */
+  readonly strictByDefault: boolean;
+  readonly partialImages: number;
+  readonly stream?: boolean;
+}
+
+/** A checked request in the engine's terms. */
+export function toCommand(fields: BaseGenerationRequest, facts: CommandFacts): GenerationCommand {
+  const { strictByDefault, ...rest } = facts;
+  const user = fields.safety_identifier ?? fields.user;
+  return {
+    ...rest,
+    model: fields.model,
+    prompt: fields.prompt ?? '',
+    ...(typeof fields.n === 'number' ? { n: fields.n } : {}),
+    gateway: GATEWAY_FIELDS.filter((name) => (fields as unknown as Record<string, unknown>)[name] !== undefined),
+    strict: fields.strict ?? strictByDefault,
+    ...(fields.extra ? { extra: fields.extra as JsonObject } : {}),
+    ...(fields.metadata ? { metadata: fields.metadata as JsonObject } : {}),
+    ...(user ? { user } : {}),
+  };
+}
+
+/** The named fields that were sent. */
+export function pick(fields: object, names: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => names.includes(name)));
+}

@@ -1,0 +1,83 @@
+import { Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { principalOf } from '../auth/index.js';
+import { BodyReader, collectReferences, pick, References, SHARED_PARAMS, strictByHeader, toCommand } from '../doors/index.js';
+import type { GenerationCommand } from '../generations/index.js';
+import type { ImageEditRequest, ImageGenerationRequest, ResponseFormat } from './dto/image-request.dto.js';
+
+const IMAGE_PARAMS: readonly string[] = [
+  ...SHARED_PARAMS,
+  'background',
+  'output_format',
+  'output_compression',
+  'moderation',
+  'input_fidelity',
+];
+
+/** A request for images, read and checked. */
+export interface ImageJob {
+  readonly command: GenerationCommand;
+  readonly stream: boolean;
+  /** Absent: both forms. */
+  readonly responseFormat?: ResponseFormat;
+}
+
+/** Reads the requests of the images door. */
+@Injectable()
+export class ImageCommands {
+  constructor(
+    private readonly bodies: BodyReader,
+    private readonly references: References,
+  ) {}
+
+  /**
+   * On this route references make an image-to-image request; on a model that only edits, the planner makes it an edit.
+   * @throws ApiError
+   */
+  generation(request: FastifyRequest): Promise<ImageJob> {
+    return this.read<ImageGenerationRequest>(request, 'ImageGenerationRequest', 'image.generate');
+  }
+
+  /** @throws ApiError */
+  edit(request: FastifyRequest): Promise<ImageJob> {
+    return this.read<ImageEditRequest>(request, 'ImageEditRequest', 'image.edit');
+  }
+
+  private async read<T extends ImageEditRequest>(
+    request: FastifyRequest,
+    schema: string,
+    operation: 'image.generate' | 'image.edit',
+  ): Promise<ImageJob> {
+    const principal = principalOf(request);
+    const { fields, unknown, files } = await this.bodies.read<T>(request, schema, { allowVideo: false });
+    const named = collectReferences(
+      files,
+      {
+        reference_images: fields.reference_images,
+        inputs: [
+          { field: 'image', value: fields.image },
+          { field: 'images', value: fields.images },
+          { field: 'mask', role: 'mask', value: fields.mask },
+        ],
+      },
+      ['image', 'images'],
+    );
+    const stream = fields.stream ?? false;
+    return {
+      command: toCommand(fields, {
+        principal,
+        requestId: String(request.id),
+        operation,
+        dialect: 'litegen',
+        references: await this.references.resolve(principal, named),
+        unknown,
+        params: pick(fields, IMAGE_PARAMS),
+        strictByDefault: strictByHeader(request),
+        partialImages: fields.partial_images ?? 0,
+        stream,
+      }),
+      stream,
+      ...(fields.response_format ? { responseFormat: fields.response_format } : {}),
+    };
+  }
+}

@@ -1,0 +1,61 @@
+import { Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { principalOf } from '../auth/index.js';
+import { CatalogService } from '../catalog/index.js';
+import { ApiError, Clock, type Preferences, parsePrefer } from '../common/index.js';
+import { Answers, generationHeaders, isDryRun, planHeaders, toCostEstimate } from '../doors/index.js';
+import { type Created, GenerationsQueries, GenerationsService, isTerminal, linkerFor, toGenerationDetail } from '../generations/index.js';
+import { LinkSigner } from '../storage/index.js';
+import { toImageAnswer } from './image-answer.js';
+import type { ImageJob } from './image-command.service.js';
+import { ImageStreams, throwUnlessCompleted } from './image-stream.service.js';
+
+/** The engine ends every generation by its deadline; this only bounds the wait. */
+const WAIT_MS = 24 * 3_600_000;
+
+/** Runs a request of the images door and writes its answer. */
+@Injectable()
+export class ImagesService {
+  constructor(
+    private readonly generations: GenerationsService,
+    private readonly queries: GenerationsQueries,
+    private readonly catalog: CatalogService,
+    private readonly streams: ImageStreams,
+    private readonly answers: Answers,
+    private readonly links: LinkSigner,
+    private readonly clock: Clock,
+  ) {}
+
+  /** @throws ApiError */
+  async run(job: ImageJob, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    if (isDryRun(request)) return this.estimate(job, reply);
+    if (job.stream) return this.streams.run(job, request, reply);
+    const preferences = parsePrefer(request.headers.prefer);
+    const created = await this.generations.create(job.command, waitOf(preferences));
+    reply.headers({ ...generationHeaders(created), ...planHeaders(created.planned, this.clock.now(), preferences) });
+    if (!isTerminal(created.generation.status)) return this.pending(created, request, reply);
+    throwUnlessCompleted(created);
+    const model = this.catalog.find(created.generation.model);
+    await this.answers.json(reply, 200, toImageAnswer(created, model, linkerFor(this.links, request), job.responseFormat));
+  }
+
+  /** What the request would cost; nothing is generated. @throws ApiError */
+  async estimate(job: ImageJob, reply: FastifyReply): Promise<void> {
+    const planned = this.generations.quote(job.command);
+    reply.headers(planHeaders(planned, this.clock.now()));
+    await this.answers.json(reply, 200, toCostEstimate(planned));
+  }
+
+  private async pending({ generation }: Created, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const view = await this.queries.find(principalOf(request), generation.id);
+    reply.header('location', `/v1/generations/${generation.id}`);
+    if (view === null)
+      throw new ApiError('not_found', `There is no generation ${generation.id} any more.`, { generationId: generation.id });
+    await this.answers.json(reply, 202, toGenerationDetail(view, linkerFor(this.links, request)));
+  }
+}
+
+function waitOf({ respondAsync, waitSeconds }: Preferences): Parameters<GenerationsService['create']>[1] {
+  if (waitSeconds !== undefined) return { wait: { until: 'ended', timeoutMs: waitSeconds * 1000 } };
+  return respondAsync ? {} : { wait: { until: 'ended', timeoutMs: WAIT_MS } };
+}

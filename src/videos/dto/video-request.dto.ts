@@ -1,0 +1,60 @@
+import { ApiExtraModels, ApiPropertyOptional, getSchemaPath } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import { IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { BaseGenerationRequest, type ImageInput, ImageReference, MAX_REFERENCES } from '../../doors/index.js';
+
+const MAX_LIST = 100;
+const DEFAULT_LIST = 20;
+
+/** OpenAI’s video request and LiteGen’s in one. */
+@ApiExtraModels(ImageReference)
+export class VideoGenerationRequest extends BaseGenerationRequest {
+  @ApiPropertyOptional({ type: Number, nullable: true, minimum: 0, description: 'Length of the clip.', example: 2 })
+  duration_seconds?: number | null;
+
+  @ApiPropertyOptional({
+    nullable: true,
+    oneOf: [{ type: 'string' }, { type: 'number' }],
+    description: 'OpenAI’s name of `duration_seconds`, as text or as a number.',
+  })
+  seconds?: string | number | null;
+
+  @ApiPropertyOptional({ type: Number, nullable: true, minimum: 0 })
+  fps?: number | null;
+
+  @ApiPropertyOptional({ type: Boolean, nullable: true, description: 'Whether sound is wanted.' })
+  audio?: boolean | null;
+
+  @ApiPropertyOptional({
+    nullable: true,
+    oneOf: [
+      { type: 'string' },
+      { $ref: getSchemaPath(ImageReference) },
+      { type: 'array', maxItems: MAX_REFERENCES, items: { oneOf: [{ type: 'string' }, { $ref: getSchemaPath(ImageReference) }] } },
+    ],
+    description: 'OpenAI’s reference picture, with the model’s default role. In a form: files `input_reference`, `input_reference[]`.',
+  })
+  input_reference?: ImageInput | ImageInput[] | null;
+}
+
+/** Where in the list, by the last id that was seen. */
+export class ListVideosQuery {
+  @ApiPropertyOptional({ type: String, description: 'The last id of the page before.' })
+  @IsOptional()
+  @IsString()
+  @MaxLength(200)
+  after?: string;
+
+  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: MAX_LIST, default: DEFAULT_LIST })
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(MAX_LIST)
+  limit: number = DEFAULT_LIST;
+
+  @ApiPropertyOptional({ enum: ['asc', 'desc'], default: 'desc', description: 'By the time of creation.' })
+  @IsOptional()
+  @IsIn(['asc', 'desc'])
+  order: 'asc' | 'desc' = 'desc';
+}

@@ -1,0 +1,1 @@
+export { VideosModule } from './videos.module.js';
