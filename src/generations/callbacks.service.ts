@@ -31,20 +31,32 @@ export class CallbacksService {
       this.logger.log(`A late or repeated report on ${generation.id} changed nothing`);
       return;
     }
+    if (attempt.state !== 'accepted') throw busy();
     const claimed = await this.repository.claimOne(generation.id, this.leases.owner, this.clock.nowMs(), this.leases.leaseUntilMs());
     // Somebody is at it right now, perhaps still storing the vendor's acceptance.
-    if (claimed === null) throw new ApiError('not_ready', 'The generation is being worked on; report again.', { retryAfterSeconds: 5 });
+    if (claimed === null) throw busy();
+    const { status } = claimed;
+    if (!acceptsSignal(status)) throw busy();
     const lease = { id: claimed.id, token: claimed.leaseToken };
-    let verified = false;
+    let failure: ApiError | undefined;
     await this.worker.run(lease, claimed, async (signal) => {
       const held = { lease, generation: claimed, attempt };
-      const prepared = await this.calls.prepare(held, signal);
-      const result = await this.calls.readCallback(held, delivery, prepared);
-      verified = result !== null;
-      if (result !== null) await this.watcher.apply(held, result.status, prepared, signal);
-      else
-        await this.repository.release(lease, { status: 'running', nextRunAtMs: claimed.dueAt ?? this.clock.nowMs() }, this.clock.nowMs());
+      try {
+        const prepared = await this.calls.prepare(held, signal);
+        const result = await this.calls.readCallback(held, delivery, prepared);
+        if (result !== null) return await this.watcher.apply(held, result.status, prepared, signal);
+        failure = new ApiError('forbidden', 'The signature of this report does not hold.');
+      } catch (error) {
+        this.logger.warn(`A report on ${claimed.id} could not be read: ${String(error)}`);
+        failure = new ApiError('not_ready', 'The report could not be verified; report again.', { retryAfterSeconds: 5, cause: error });
+      }
+      // As if nothing had been heard: neither a forger nor a mistake changes when the vendor is asked.
+      await this.repository.release(lease, { status, nextRunAtMs: claimed.dueAt ?? this.clock.nowMs() }, this.clock.nowMs());
     });
-    if (!verified) throw new ApiError('forbidden', 'The signature of this report does not hold.');
+    if (failure !== undefined) throw failure;
   }
+}
+
+function busy(): ApiError {
+  return new ApiError('not_ready', 'The generation is being worked on; report again.', { retryAfterSeconds: 5 });
 }

@@ -109,8 +109,13 @@ export class Dispatcher {
   async recover(held: Held, signal: AbortSignal): Promise<void> {
     const next = afterAbandonedSubmission(this.situation(held));
     this.logger.warn(`${held.generation.id} was being sent when its process stopped: ${next.kind}`);
-    if (next.kind === 'resubmit') await this.dispatch(held, signal);
-    else await this.follow(held, next, undefined, []);
+    if (next.kind === 'resubmit') {
+      // Counted before it is sent, so that a request which takes its process down does not go round for ever.
+      if (await this.repository.countResubmission(held.lease, this.clock.nowMs())) {
+        held.generation.pollCount += 1;
+        await this.dispatch(held, signal);
+      }
+    } else await this.follow(held, next, undefined, []);
   }
 
   private async follow(held: Held, next: AfterFailure, error: ProviderError | undefined, warnings: readonly CallWarning[]): Promise<void> {
@@ -147,7 +152,8 @@ export class Dispatcher {
 
   private situation({ generation, attempt }: Held): FailureSituation {
     return {
-      attempts: attempt.ordinal,
+      // Until the vendor accepts, the count is that of further submissions of one attempt.
+      attempts: attempt.ordinal + generation.pollCount,
       maxAttempts: this.config.engine.max_attempts,
       vendorIsIdempotent: this.calls.vendorIsIdempotent(generation.model),
       nowMs: this.clock.nowMs(),

@@ -1,6 +1,6 @@
 import type { Charged, OperationStatus, ProviderError, ProviderErrorCode, VendorFailure } from '@litegen/plugin-sdk';
 import type { ErrorCode } from '../common/index.js';
-import type { AttemptState, GenerationFailure, GenerationStatus } from './generation.types.js';
+import type { ActiveStatus, AttemptState, GenerationFailure, GenerationStatus } from './generation.types.js';
 import { isTerminal } from './generation.types.js';
 
 /** What a caller is told for each thing that can go wrong at a vendor. */
@@ -36,7 +36,7 @@ export type AfterFailure =
   | { readonly kind: 'fail'; readonly failure: GenerationFailure; readonly attemptState: AttemptState; readonly charged: Charged };
 
 export interface FailureSituation {
-  /** Attempts so far, this one included. */
+  /** Submissions so far, this one included. */
   readonly attempts: number;
   readonly maxAttempts: number;
   /** Whether the model's vendor honours idempotency keys on submit. */
@@ -148,7 +148,7 @@ export function pollDelayMs(schedule: PollSchedule, polls: number, random: numbe
 }
 
 /** Whether a signal from the vendor may still change anything (R11). */
-export function acceptsSignal(status: GenerationStatus): boolean {
+export function acceptsSignal(status: GenerationStatus): status is ActiveStatus {
   return !isTerminal(status);
 }
 

@@ -252,6 +252,11 @@ export class GenerationsRepository {
     });
   }
 
+  /** One more submission of the same attempt. */
+  countResubmission(lease: Lease, nowMs: number): Promise<boolean> {
+    return this.changeUnderLease(lease, { updated_at: nowMs }, ', poll_count = poll_count + 1');
+  }
+
   /** The vendor took the job. */
   acceptAttempt(
     lease: Lease,
@@ -337,7 +342,7 @@ export class GenerationsRepository {
     const claimed = await this.database.write((manager) =>
       rows(
         manager,
-        `UPDATE generations SET lease_owner = :owner, lease_token = lease_token + 1, next_run_at = :until, updated_at = :now
+        `UPDATE generations SET lease_owner = :owner, lease_token = lease_token + 1, due_at = next_run_at, next_run_at = :until, updated_at = :now
          WHERE id = :id AND status IN (${ACTIVE}) AND (lease_owner IS NULL OR next_run_at <= :now) RETURNING id`,
         { id, owner, until: leaseUntilMs, now: nowMs },
       ),
