@@ -1,6 +1,6 @@
 export type { CommandReference, GenerationCommand, Planned } from './admission.service.js';
 export { AttemptEntity } from './attempt.entity.js';
-export { GenerationDetail } from './dto/generation.dto.js';
+export { Generation, GenerationDetail } from './dto/generation.dto.js';
 export { GenerationEntity } from './generation.entity.js';
 export { PUBLIC_STATUSES, type PublicStatus, publicStatus } from './generation.status.js';
 export * from './generation.types.js';
