@@ -1,6 +1,6 @@
 import { lifecycleHeaders } from '../catalog/index.js';
 import { appliedPreferences, formatUsd, type Preferences } from '../common/index.js';
-import type { GenerationRecord, Planned } from '../generations/index.js';
+import type { Created, GenerationRecord, Planned } from '../generations/index.js';
 
 /** Headers that tell about a generation, for clients that drop fields which they do not know. */
 export function generationHeaders({ generation }: Pick<GenerationRecord, 'generation'>): Record<string, string> {
@@ -9,6 +9,15 @@ export function generationHeaders({ generation }: Pick<GenerationRecord, 'genera
     'x-litegen-cost': formatUsd(generation.costMicros ?? generation.quote.amountMicros),
     'x-litegen-model': headerText(generation.model),
     'x-litegen-provider': generation.provider,
+  };
+}
+
+/** Headers of the answer that creates a generation, or finds the one that it repeats. */
+export function createdHeaders(created: Created, now: Date, preferences?: Preferences): Record<string, string> {
+  return {
+    ...generationHeaders(created),
+    ...planHeaders(created.planned, now, preferences),
+    ...(created.isReplayed ? { 'idempotent-replayed': 'true' } : {}),
   };
 }
 

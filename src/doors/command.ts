@@ -1,6 +1,6 @@
 import type { JsonObject, Operation } from '@litegen/plugin-sdk';
 import type { Principal } from '../auth/index.js';
-import type { CommandReference, Dialect, GenerationCommand } from '../generations/index.js';
+import type { CommandReference, Dialect, GenerationCommand, Idempotency } from '../generations/index.js';
 import type { BaseGenerationRequest } from './dto/generation-request.dto.js';
 
 /** Parameters of the capability YAML that requests for images and videos alike may name. */
@@ -32,6 +32,8 @@ export interface CommandFacts {
   readonly strictByDefault: boolean;
   readonly partialImages: number;
   readonly stream?: boolean;
+  readonly delivery: string;
+  readonly idempotency: Idempotency;
 }
 
 /** A checked request in the engine's terms. */

@@ -1,4 +1,4 @@
-export { generationHeaders, planHeaders } from './answer-headers.js';
+export { createdHeaders, generationHeaders, planHeaders } from './answer-headers.js';
 export { Answers } from './answers.service.js';
 export { BodyReader, type Intake } from './body-reader.service.js';
 export { pick, SHARED_PARAMS, toCommand } from './command.js';
@@ -10,5 +10,5 @@ export * from './dto/generation-request.dto.js';
 export { ApiGenerationHeaders, documentForm, formSchema, type RequestBody } from './openapi.js';
 export { collectReferences, type ImageInput, type IntakeFile } from './references.policy.js';
 export { References } from './references.service.js';
-export { isDryRun, originOf, strictByHeader } from './request-facts.js';
+export { connectionOf, idempotencyOf, isDryRun, strictByHeader } from './request-facts.js';
 export { NO_USAGE, toUsage } from './usage.js';

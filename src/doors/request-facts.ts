@@ -1,13 +1,9 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../common/index.js';
+import type { Idempotency } from '../generations/index.js';
 
 /** How much of a refused upload is still read, so that the client gets to see why. */
 const MAX_DISCARDED_BYTES = 256 * 1024 * 1024;
-
-/** What a caller's link should begin with. Proxies' headers count only where `server.trust_proxy` says so. */
-export function originOf(request: FastifyRequest): string {
-  return `${request.protocol}://${request.host}`;
-}
 
 /** `?dryRun=true`: only the price is asked for. */
 export function isDryRun(request: FastifyRequest): boolean {
@@ -24,6 +20,21 @@ export function strictByHeader(request: FastifyRequest): boolean {
   if (value === 'true' || value === '1' || value === 'strict') return true;
   if (value === 'false' || value === '0' || value === 'lax') return false;
   throw new ApiError('invalid_query', 'X-Litegen-Strict is true or false.', { param: 'x-litegen-strict', accepted: ['true', 'false'] });
+}
+
+/** By which the engine tells a repetition from a new wish. OpenAI's SDKs count their retries and send no key. */
+export function idempotencyOf({ headers }: FastifyRequest): Idempotency {
+  const key = [headers['idempotency-key'] ?? []].flat()[0];
+  return { ...(key === undefined ? {} : { key }), isRetry: Number(headers['x-stainless-retry-count'] ?? 0) > 0, guard: true };
+}
+
+/** Aborted when the client goes away before it has its answer. */
+export function connectionOf(reply: FastifyReply): AbortSignal {
+  const connection = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) connection.abort();
+  });
+  return connection.signal;
 }
 
 /** Reads and forgets what the client still sends: one that writes without reading would otherwise never see the answer. */

@@ -82,7 +82,7 @@ export class AdmissionService {
         prompt: command.prompt,
         n: command.n,
         params: command.params,
-        references: command.references.map(({ role }) => ({ role })),
+        references: command.references.map(({ role, param }) => ({ role, param })),
         extra: command.extra,
         unknown: command.unknown,
         gateway: command.gateway,

@@ -1,7 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { principalOf } from '../auth/index.js';
-import { BodyReader, collectReferences, pick, References, SHARED_PARAMS, strictByHeader, toCommand } from '../doors/index.js';
+import {
+  BodyReader,
+  collectReferences,
+  idempotencyOf,
+  pick,
+  References,
+  SHARED_PARAMS,
+  strictByHeader,
+  toCommand,
+} from '../doors/index.js';
 import type { GenerationCommand } from '../generations/index.js';
 import type { ImageEditRequest, ImageGenerationRequest, ResponseFormat } from './dto/image-request.dto.js';
 
@@ -75,6 +84,8 @@ export class ImageCommands {
         strictByDefault: strictByHeader(request),
         partialImages: fields.partial_images ?? 0,
         stream,
+        delivery: fields.response_format ?? 'both',
+        idempotency: idempotencyOf(request),
       }),
       stream,
       ...(fields.response_format ? { responseFormat: fields.response_format } : {}),

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CatalogService } from '../catalog/index.js';
 import { ApiError, Clock, EventStream, FileText } from '../common/index.js';
-import { Answers, generationHeaders, NO_USAGE, planHeaders, toUsage } from '../doors/index.js';
+import { Answers, connectionOf, createdHeaders, NO_USAGE, toUsage } from '../doors/index.js';
 import {
   type Created,
   failureOf,
@@ -45,6 +45,7 @@ export class ImageStreams {
     const ended = this.generations.create(job.command, {
       wait: { until: 'ended', timeoutMs: WAIT_MS },
       onSignal,
+      connection: connectionOf(reply),
       onAdmitted: (created) => {
         admitted = created;
       },
@@ -62,7 +63,7 @@ export class ImageStreams {
       );
     }
     const headers = early ?? admitted;
-    if (headers !== undefined) reply.headers({ ...generationHeaders(headers), ...planHeaders(headers.planned, this.clock.now()) });
+    if (headers !== undefined) reply.headers(createdHeaders(headers, this.clock.now()));
     await this.answers.events(reply, stream);
   }
 

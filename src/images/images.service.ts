@@ -3,8 +3,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { principalOf } from '../auth/index.js';
 import { CatalogService } from '../catalog/index.js';
 import { ApiError, Clock, type Preferences, parsePrefer } from '../common/index.js';
-import { Answers, generationHeaders, isDryRun, planHeaders, toCostEstimate } from '../doors/index.js';
-import { type Created, GenerationsQueries, GenerationsService, isTerminal, linkerFor, toGenerationDetail } from '../generations/index.js';
+import { Answers, connectionOf, createdHeaders, isDryRun, planHeaders, toCostEstimate } from '../doors/index.js';
+import {
+  type Created,
+  type CreateOptions,
+  GenerationsQueries,
+  GenerationsService,
+  isTerminal,
+  linkerFor,
+  toGenerationDetail,
+} from '../generations/index.js';
 import { LinkSigner } from '../storage/index.js';
 import { toImageAnswer } from './image-answer.js';
 import type { ImageJob } from './image-command.service.js';
@@ -31,8 +39,8 @@ export class ImagesService {
     if (isDryRun(request)) return this.estimate(job, reply);
     if (job.stream) return this.streams.run(job, request, reply);
     const preferences = parsePrefer(request.headers.prefer);
-    const created = await this.generations.create(job.command, waitOf(preferences));
-    reply.headers({ ...generationHeaders(created), ...planHeaders(created.planned, this.clock.now(), preferences) });
+    const created = await this.generations.create(job.command, { ...waitOf(preferences), connection: connectionOf(reply) });
+    reply.headers(createdHeaders(created, this.clock.now(), preferences));
     if (!isTerminal(created.generation.status)) return this.pending(created, request, reply);
     throwUnlessCompleted(created);
     const model = this.catalog.find(created.generation.model);
@@ -55,7 +63,7 @@ export class ImagesService {
   }
 }
 
-function waitOf({ respondAsync, waitSeconds }: Preferences): Parameters<GenerationsService['create']>[1] {
+function waitOf({ respondAsync, waitSeconds }: Preferences): CreateOptions {
   if (waitSeconds !== undefined) return { wait: { until: 'ended', timeoutMs: waitSeconds * 1000 } };
   return respondAsync ? {} : { wait: { until: 'ended', timeoutMs: WAIT_MS } };
 }

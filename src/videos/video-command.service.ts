@@ -2,7 +2,16 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { principalOf } from '../auth/index.js';
 import { ApiError } from '../common/index.js';
-import { BodyReader, collectReferences, pick, References, SHARED_PARAMS, strictByHeader, toCommand } from '../doors/index.js';
+import {
+  BodyReader,
+  collectReferences,
+  idempotencyOf,
+  pick,
+  References,
+  SHARED_PARAMS,
+  strictByHeader,
+  toCommand,
+} from '../doors/index.js';
 import type { Dialect, GenerationCommand } from '../generations/index.js';
 import type { VideoGenerationRequest } from './dto/video-request.dto.js';
 
@@ -38,6 +47,8 @@ export class VideoCommands {
       params: { ...pick(fields, VIDEO_PARAMS), ...(duration === undefined ? {} : { duration_seconds: duration }) },
       strictByDefault: strictByHeader(request),
       partialImages: 0,
+      delivery: dialect,
+      idempotency: idempotencyOf(request),
     });
   }
 }

@@ -21,6 +21,7 @@ export function toVideo(
 ): VideoGenerationResponse {
   const status = publicStatus(generation.status);
   const [first] = outputs;
+  const error = errorOf(generation);
   return {
     id: generation.id,
     object: 'video',
@@ -36,7 +37,8 @@ export function toVideo(
     size: sizeOf(generation, model, first),
     prompt: generation.request.prompt,
     remixed_from_video_id: null,
-    error: errorOf(generation),
+    error: dialect === 'openai' || error === null ? error : error.message,
+    error_code: error?.code ?? null,
     ...(first === undefined ? {} : { video_url: link(first) }),
     outputs: outputs.map((output, index) => ({
       url: link(output),

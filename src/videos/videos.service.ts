@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { principalOf, type Tenant } from '../auth/index.js';
 import { CatalogService } from '../catalog/index.js';
 import { ApiError, Clock, type Preferences, parsePrefer } from '../common/index.js';
-import { Answers, generationHeaders, isDryRun, planHeaders, toCostEstimate } from '../doors/index.js';
+import { Answers, connectionOf, createdHeaders, generationHeaders, isDryRun, planHeaders, toCostEstimate } from '../doors/index.js';
 import {
   type CreateOptions,
   type Dialect,
@@ -41,9 +41,9 @@ export class VideosService {
   async run(command: GenerationCommand, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (isDryRun(request)) return this.estimate(command, reply);
     const preferences = parsePrefer(request.headers.prefer);
-    const created = await this.generations.create(command, waitOf(preferences));
+    const created = await this.generations.create(command, { ...waitOf(preferences), connection: connectionOf(reply) });
     const { generation } = created;
-    reply.headers({ ...generationHeaders(created), ...planHeaders(created.planned, this.clock.now(), preferences) });
+    reply.headers(createdHeaders(created, this.clock.now(), preferences));
     if (generation.status === 'failed') throw failureOf(generation);
     const pending = !isTerminal(generation.status);
     if (pending) {

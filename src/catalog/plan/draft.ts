@@ -54,11 +54,16 @@ export class Draft {
     this.receipt.dropped.push({ param, ...(isShort(value) ? { value: value as Json } : {}), reason });
   }
 
+  /** The field of a reference as the caller wrote it. */
+  referenceName(index: number): string {
+    return this.input.references[index]?.param ?? `reference_images[${index}]`;
+  }
+
   /** @param name LiteGen's name in the dropped list */
   dropReference(index: number, name: string, reason: string): void {
     this.droppedReferences.push(index);
     this.droppedParams.push(headerSafe(name));
-    this.receipt.dropped.push({ param: `reference_images[${index}]`, reason });
+    this.receipt.dropped.push({ param: this.referenceName(index), reason });
   }
 
   /** Whether the caller asked for a parameter. */

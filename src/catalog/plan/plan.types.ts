@@ -10,7 +10,11 @@ export interface PlanInput {
   /** By the YAML's names; `size` as text (`1024x1024`, `auto`). Null and undefined mean that the caller did not ask. */
   readonly params: Readonly<Record<string, unknown>>;
   /** In the caller's order. */
-  readonly references: readonly { readonly role?: string | null }[];
+  readonly references: readonly {
+    readonly role?: string | null;
+    /** The field's path as the caller wrote it. Default: `reference_images[<position>]`. */
+    readonly param?: string;
+  }[];
   readonly extra?: unknown;
   /** Top-level keys that the door does not know. */
   readonly unknown: Readonly<Record<string, unknown>>;

@@ -33,7 +33,7 @@ export function planReferences(draft: Draft): void {
     } else {
       counts.set(role, (counts.get(role) ?? 0) + 1);
       draft.references.push({ index, role });
-      draft.receipt.applied.push(`reference_images[${index}]`);
+      draft.receipt.applied.push(draft.referenceName(index));
     }
   }
   for (const [role, { required, min_count, max_count }] of Object.entries(inputs.roles)) {
@@ -50,9 +50,10 @@ export function planReferences(draft: Draft): void {
 
 /** Strict mode refuses the reference, lax mode leaves it out. @param name LiteGen's name in the dropped list */
 function omit(draft: Draft, index: number, name: string, reason: string, roles: readonly string[]): void {
-  const param = `reference_images[${index}]`;
+  const param = draft.referenceName(index);
   if (draft.strict) {
-    const field = roles.length === 0 ? param : `${param}.role`;
+    // Only LiteGen's list has a field for the role; elsewhere the field's own name is the role.
+    const field = roles.length > 0 && param.startsWith('reference_images[') ? `${param}.role` : param;
     draft.reject('ref_role_unknown', field, `${reason}.`, roles);
     return;
   }

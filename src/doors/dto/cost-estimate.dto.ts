@@ -47,7 +47,7 @@ export class CostEstimate {
   @ApiProperty({ type: 'integer', description: 'The total in thousandths of a dollar, rounded up.', example: 80 })
   tokens_required!: number;
 
-  @ApiProperty({ enum: COST_SOURCES, enumName: 'CostSource' })
+  @ApiProperty({ enum: COST_SOURCES, enumName: 'CostSource', description: 'Always `estimated`: nothing has run.' })
   cost_source!: CostSource;
 
   @ApiProperty({ type: 'object', additionalProperties: true, description: 'What the price was computed for.' })

@@ -42,16 +42,26 @@ export class UsageInfo {
   output_tokens_details!: TokenDetails;
 }
 
-const JSON_VALUE = { description: 'Any JSON value.' } as const;
+/** Spelt out, because some readers of the document take a schema without a type for an object. */
+const JSON_VALUE = {
+  nullable: true,
+  anyOf: [
+    { type: 'string' },
+    { type: 'number' },
+    { type: 'boolean' },
+    { type: 'array', items: {} },
+    { type: 'object', additionalProperties: true },
+  ],
+};
 
 export class ReceiptChange {
   @ApiProperty({ type: String, example: 'size' })
   param!: string;
 
-  @ApiPropertyOptional({ ...JSON_VALUE, type: Object, nullable: true, example: '1000x1000' })
+  @ApiPropertyOptional({ ...JSON_VALUE, example: '1000x1000' })
   from?: unknown;
 
-  @ApiPropertyOptional({ ...JSON_VALUE, type: Object, nullable: true, example: '1024x1024' })
+  @ApiPropertyOptional({ ...JSON_VALUE, example: '1024x1024' })
   to?: unknown;
 
   @ApiProperty({ type: String })
@@ -73,7 +83,7 @@ export class ReceiptDrop {
   @ApiProperty({ type: String })
   param!: string;
 
-  @ApiPropertyOptional({ ...JSON_VALUE, type: Object, nullable: true })
+  @ApiPropertyOptional(JSON_VALUE)
   value?: unknown;
 
   @ApiProperty({ type: String })

@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiExtraModels, ApiProperty, ApiPropertyOptional, getSchemaPath } from '@nestjs/swagger';
 import { GenerationReceipt, UsageInfo } from '../../doors/index.js';
 
 /** OpenAI’s words, then LiteGen’s. */
@@ -37,6 +37,7 @@ export class VideoOutput {
 }
 
 /** A video and how far it is: OpenAI’s object and LiteGen’s in one. */
+@ApiExtraModels(VideoError)
 export class VideoGenerationResponse {
   @ApiProperty({ type: String, example: 'litegen-vid-8f14e45fceea167a5a36dedd4bea2543' })
   id!: string;
@@ -86,8 +87,15 @@ export class VideoGenerationResponse {
   @ApiProperty({ type: String, nullable: true })
   remixed_from_video_id!: string | null;
 
-  @ApiProperty({ type: VideoError, nullable: true })
-  error!: VideoError | null;
+  @ApiProperty({
+    nullable: true,
+    oneOf: [{ $ref: getSchemaPath(VideoError) }, { type: 'string' }],
+    description: 'Why it failed: an object in OpenAI’s dialect, the message alone in LiteGen’s.',
+  })
+  error!: VideoError | string | null;
+
+  @ApiProperty({ type: String, nullable: true, description: 'The code of the failure, in both dialects.' })
+  error_code!: string | null;
 
   @ApiPropertyOptional({ type: String, format: 'uri', description: 'A signed link to the first output, once there is one.' })
   video_url?: string;
