@@ -2,13 +2,16 @@
 //   npm run bench                              all scenarios, about six minutes
 //   npm run bench -- --quick                   all scenarios, about two minutes
 //   npm run bench -- overhead-small start      only these
+//   npm run bench -- --profile overhead-small  with CPU profiles of the gateways, and what is at their top
 //   npm run bench -- --postgres jobs           on a throw-away Postgres, or on that of BENCH_DATABASE_URL
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../scripts/files.mjs';
 import { PostgresDatabases, SqliteFiles } from './lib/database.mjs';
+import { startGateway } from './lib/gateway.mjs';
+import { summarizeProfiles } from './lib/profile.mjs';
 
 const SCENARIOS = ['overhead-small', 'big-b64', 'uploads', 'waiting', 'start', 'jobs', 'tracing'];
 const RESULTS = join(ROOT, 'bench/results');
@@ -16,7 +19,11 @@ const RESULTS = join(ROOT, 'bench/results');
 function readArguments() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { quick: { type: 'boolean', default: false }, postgres: { type: 'boolean', default: false } },
+    options: {
+      quick: { type: 'boolean', default: false },
+      postgres: { type: 'boolean', default: false },
+      profile: { type: 'boolean', default: false },
+    },
   });
   const unknown = positionals.filter((name) => !SCENARIOS.includes(name));
   if (unknown.length > 0) throw new Error(`no scenario ${unknown.join(', ')}; there are ${SCENARIOS.join(', ')}`);
@@ -57,14 +64,21 @@ function write(results) {
 
 async function main() {
   if (!existsSync('/proc/self/status')) throw new Error('The benchmark reads /proc and so needs Linux.');
-  const { quick: isQuick, postgres, names } = readArguments();
+  const { quick: isQuick, postgres, profile, names } = readArguments();
   const databaseUrl = process.env.BENCH_DATABASE_URL;
   const databases = postgres || databaseUrl !== undefined ? await PostgresDatabases.open(databaseUrl) : new SqliteFiles();
   try {
     const results = { machine: machine(databases, isQuick), scenarios: {} };
     const { date, node, platform, cores, memoryGb, database } = results.machine;
     console.log(`${cores} cores, ${memoryGb} GB, ${platform}, Node ${node}, ${database}, ${date}${isQuick ? ', quick' : ''}`);
-    for (const name of names) results.scenarios[name] = await runOne(name, { databases, isQuick });
+    for (const name of names) {
+      const profiles = join(RESULTS, `profile-${name}`);
+      const nodeOptions = profile ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : [];
+      const start = (options) => startGateway({ databases, nodeOptions, ...options });
+      rmSync(profiles, { recursive: true, force: true });
+      results.scenarios[name] = await runOne(name, { start, isQuick });
+      if (profile) console.log(`\n${summarizeProfiles(profiles)}`);
+    }
     const outcomes = Object.values(results.scenarios);
     const verdicts = outcomes.flatMap((outcome) => outcome.verdicts ?? []);
     const failed = outcomes.filter(({ error }) => error !== undefined).length;

@@ -95,6 +95,7 @@ class Gateway {
         () => 0,
       );
       if (status === 200) return;
+      if (status === 404) throw new Error('the gateway has no /health/live');
       await sleep(PROBE_EVERY_MS);
     }
     throw new Error(`the gateway did not start:\n${this.logs()}`);

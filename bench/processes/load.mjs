@@ -176,12 +176,15 @@ async function pictureBytes(item, { url, wants }) {
   }
 }
 
-/** Uploads until the server answers, and tells how much of the upload had been handed to the kernel by then. */
-async function refusedUpload({ url, path, headers, upload, announceLength }) {
+/**
+ * Uploads until the server answers, and tells how much of the upload had been handed to the kernel by then.
+ * @param order `announcedBytes`: `'true'`, a length that is not the true one, or undefined for none
+ */
+async function refusedUpload({ url, path, headers, upload, announcedBytes }) {
   const { contentType, contentLength, stream } = uploadOf(upload);
   const client = new Client(url, { pipelining: 1, headersTimeout: 30_000, bodyTimeout: 30_000 });
+  const announced = announcedBytes === 'true' ? contentLength : announcedBytes;
   let sentBytes = 0;
-  let sentAtAnswer;
   async function* counted() {
     for await (const part of stream()) {
       yield part;
@@ -193,15 +196,14 @@ async function refusedUpload({ url, path, headers, upload, announceLength }) {
     const { statusCode, body } = await client.request({
       path,
       method: 'POST',
-      headers: { ...headers, 'content-type': contentType, ...(announceLength ? { 'content-length': String(contentLength) } : {}) },
+      headers: { ...headers, 'content-type': contentType, ...(announced === undefined ? {} : { 'content-length': String(announced) }) },
       body: counted(),
     });
-    sentAtAnswer = sentBytes;
+    const sentAtAnswer = sentBytes;
     const text = await body.text();
     return {
       status: statusCode,
       sentBytes: sentAtAnswer,
-      uploadBytes: contentLength,
       elapsedMs: performance.now() - startedAtMs,
       text: text.slice(0, KEPT_PROBLEM_BYTES),
     };
@@ -210,7 +212,4 @@ async function refusedUpload({ url, path, headers, upload, announceLength }) {
   }
 }
 
-answerCalls({
-  run: (order) => new Run(order).execute(),
-  refusedUpload,
-});
+answerCalls({ run: (order) => new Run(order).execute(), refusedUpload });

@@ -1,7 +1,7 @@
 // Big base64 answers: memory, stalls of the event loop, and what becomes of small requests beside them.
 import { imageOrder, measure, withGateway, withHelpers } from '../lib/bench.mjs';
 import { expectNoErrors } from '../lib/errors.mjs';
-import { compatibleModel, compatibleProvider, startGateway } from '../lib/gateway.mjs';
+import { compatibleModel, compatibleProvider } from '../lib/gateway.mjs';
 import { sideFor } from '../lib/picture.mjs';
 import { rssBytes, watchPeakRss } from '../lib/process-facts.mjs';
 import { megabytes, number, table, verdict, verdictTable } from '../lib/report.mjs';
@@ -17,7 +17,7 @@ const SIZES = [
 
 export const title = `big-b64: answers of 200 KB, 1.5 MB and 8 MB, ${IN_FLIGHT} in flight, small requests beside them`;
 
-export function run({ databases, isQuick }) {
+export function run({ start, isQuick }) {
   return withHelpers(['vendor', 'load', 'load'], async (vendor, load, smallLoad) => {
     const vendorUrl = await vendor.call('listen');
     const rows = [];
@@ -29,7 +29,7 @@ export function run({ databases, isQuick }) {
           small: compatibleProvider(`${vendorUrl}/0ms/1px/v1`),
         };
         const models = [compatibleModel('big'), compatibleModel('small')];
-        const starting = startGateway({ databases, settings: { providers }, models, isMonitored: true });
+        const starting = start({ settings: { providers }, models, isMonitored: true });
         rows.push(
           await withGateway(starting, (gateway) => one({ gateway, load, smallLoad, size, wants, waves: isQuick ? 1 : size.waves })),
         );

@@ -1,7 +1,6 @@
 // Many videos at once: how fast they are admitted, how late the engine looks at each, and when the last one is done.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { measure, withGateway, withHelpers } from '../lib/bench.mjs';
-import { startGateway } from '../lib/gateway.mjs';
 import { histogramQuantile, sumOf } from '../lib/metrics.mjs';
 import { cpuMs } from '../lib/process-facts.mjs';
 import { number, table, verdict, verdictTable } from '../lib/report.mjs';
@@ -14,10 +13,10 @@ const TIMEOUT_MS = 300_000;
 
 export const title = 'jobs: videos of the mock vendor, all in flight at once';
 
-export function run({ databases, isQuick }) {
+export function run({ start, isQuick }) {
   const plan = isQuick ? { count: 300, latency: '4s' } : { count: 2000, latency: '15s' };
   return withHelpers(['load'], (load) =>
-    withGateway(startGateway({ databases }), async (gateway) => {
+    withGateway(start(), async (gateway) => {
       const key = await gateway.createKey();
       const order = {
         url: gateway.url,

@@ -1,6 +1,6 @@
 // What the gateway adds to a small answer, beside the vendor itself and a bare proxy, in the same run.
 import { imageOrder, measure, pinAll, withGateway, withHelpers } from '../lib/bench.mjs';
-import { compatibleModel, compatibleProvider, startGateway } from '../lib/gateway.mjs';
+import { compatibleModel, compatibleProvider } from '../lib/gateway.mjs';
 import { coreSplit } from '../lib/process-facts.mjs';
 import { number, table, verdict, verdictTable } from '../lib/report.mjs';
 import { medianOf } from '../lib/statistics.mjs';
@@ -13,7 +13,7 @@ const TARGETS = ['vendor', 'bare proxy', 'LiteGen'];
 
 export const title = 'overhead-small: a small picture, c = 1, 16, 128, vendor at 0 and 50 ms';
 
-export function run({ databases, isQuick }) {
+export function run({ start, isQuick }) {
   const plan = isQuick ? { rounds: 2, durationMs: 800, warmUpMs: 2000 } : { rounds: 5, durationMs: 2000, warmUpMs: 5000 };
   return withHelpers(['vendor', 'proxy', 'load'], async (vendor, proxy, load) => {
     const vendorUrl = await vendor.call('listen');
@@ -22,7 +22,7 @@ export function run({ databases, isQuick }) {
       DELAYS_MS.map((delay) => [`after-${delay}ms`, compatibleProvider(`${vendorUrl}/${delay}ms/${SIDE}px/v1`)]),
     );
     const models = Object.keys(providers).map((name) => compatibleModel(name));
-    return withGateway(startGateway({ databases, settings: { providers }, models }), async (gateway) => {
+    return withGateway(start({ settings: { providers }, models }), async (gateway) => {
       const key = await gateway.createKey();
       const split = coreSplit();
       const isPinned =

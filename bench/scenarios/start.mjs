@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ROOT } from '../../scripts/files.mjs';
 import { withGateway } from '../lib/bench.mjs';
-import { startGateway } from '../lib/gateway.mjs';
 import { rssBytes } from '../lib/process-facts.mjs';
 import { megabytes, number, table, verdict, verdictTable } from '../lib/report.mjs';
 import { medianOf } from '../lib/statistics.mjs';
@@ -13,10 +12,10 @@ const IDLE_MS = 5000;
 
 export const title = 'start: to the first answer and the first picture, all plugins, and idle memory';
 
-export async function run({ databases, isQuick }) {
+export async function run({ start, isQuick }) {
   const environment = placeholders();
   const runs = [];
-  for (let round = 0; round < (isQuick ? 3 : 7); round += 1) runs.push(await once(databases, environment));
+  for (let round = 0; round < (isQuick ? 3 : 7); round += 1) runs.push(await once(start, environment));
   const medians = medianOf(runs);
   const row = {
     starts: runs.length,
@@ -33,8 +32,8 @@ export async function run({ databases, isQuick }) {
   return { text: [table(Object.keys(row), [row]), verdictTable(verdicts)], verdicts, figures: runs };
 }
 
-function once(databases, environment) {
-  return withGateway(startGateway({ databases, environment }), async (gateway) => {
+function once(start, environment) {
+  return withGateway(start({ environment }), async (gateway) => {
     const { liveAfterMs, spawnedAtMs } = gateway;
     const readyRssBytes = rssBytes(gateway.pid);
     await sleep(IDLE_MS);

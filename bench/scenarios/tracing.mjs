@@ -1,6 +1,6 @@
 // What traces of one request in ten cost, against the same gateway without them.
 import { imageOrder, measure, pinAll, withGateway, withHelpers } from '../lib/bench.mjs';
-import { compatibleModel, compatibleProvider, startGateway } from '../lib/gateway.mjs';
+import { compatibleModel, compatibleProvider } from '../lib/gateway.mjs';
 import { coreSplit } from '../lib/process-facts.mjs';
 import { number, table, verdict, verdictTable } from '../lib/report.mjs';
 import { medianOf } from '../lib/statistics.mjs';
@@ -10,7 +10,7 @@ const CONNECTIONS = 16;
 
 export const title = `tracing: ${SAMPLE_RATIO * 100} % of the requests, exported over OTLP`;
 
-export function run({ databases, isQuick }) {
+export function run({ start, isQuick }) {
   const plan = isQuick ? { rounds: 3, durationMs: 800, warmUpMs: 2000 } : { rounds: 7, durationMs: 2000, warmUpMs: 4000 };
   return withHelpers(['vendor', 'load', 'otlp-sink'], async (vendor, load, sink) => {
     const vendorUrl = await vendor.call('listen');
@@ -18,8 +18,8 @@ export function run({ databases, isQuick }) {
     const providers = { small: compatibleProvider(`${vendorUrl}/0ms/1px/v1`) };
     const models = [compatibleModel('small')];
     const traced = { providers, otlp_endpoint: sinkUrl, observability: { trace_sample_ratio: SAMPLE_RATIO } };
-    return withGateway(startGateway({ databases, settings: { providers }, models }), (plain) =>
-      withGateway(startGateway({ databases, settings: traced, models }), async (tracing) => {
+    return withGateway(start({ settings: { providers }, models }), (plain) =>
+      withGateway(start({ settings: traced, models }), async (tracing) => {
         const split = coreSplit();
         const isPinned =
           split !== undefined && pinAll([plain.pid, tracing.pid], split.server) && pinAll([vendor.pid, load.pid, sink.pid], split.others);

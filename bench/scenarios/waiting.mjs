@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { imageOrder, measure, withGateway, withHelpers } from '../lib/bench.mjs';
 import { expectNoErrors } from '../lib/errors.mjs';
-import { compatibleModel, compatibleProvider, startGateway } from '../lib/gateway.mjs';
+import { compatibleModel, compatibleProvider } from '../lib/gateway.mjs';
 import { descriptorLimit, rssBytes } from '../lib/process-facts.mjs';
 import { number, table, verdict, verdictTable } from '../lib/report.mjs';
 
@@ -17,7 +17,7 @@ const PARK_TIMEOUT_MS = 60_000;
 
 export const title = 'waiting: requests parked on a slow vendor, small requests beside them';
 
-export function run({ databases, isQuick }) {
+export function run({ start, isQuick }) {
   const possible = Math.min(Math.floor((descriptorLimit() - OTHER_DESCRIPTORS) / DESCRIPTORS_EACH), MOST_CALLS - SMALL_CONNECTIONS);
   const counts = [...new Set((isQuick ? [1000] : [1000, 10_000]).map((count) => Math.min(count, possible)))];
   return withHelpers(['vendor', 'load', 'load'], async (vendor, load, smallLoad) => {
@@ -30,7 +30,7 @@ export function run({ databases, isQuick }) {
     const settings = { providers, engine: { max_concurrent_tasks: MOST_CALLS } };
     const rows = [];
     for (const count of counts) {
-      const starting = startGateway({ databases, settings, models, isMonitored: true });
+      const starting = start({ settings, models, isMonitored: true });
       rows.push(await withGateway(starting, (gateway) => park({ gateway, vendor, load, smallLoad, count, isQuick })));
     }
     return report(rows);
