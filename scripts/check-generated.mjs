@@ -10,6 +10,8 @@ import { ROOT } from './files.mjs';
 const GENERATED = [
   { file: 'docs/openapi.json', command: ['dist/src/cli.js', 'openapi'] },
   { file: 'packages/plugin-sdk/schema/model.schema.json', command: ['dist/src/cli.js', 'model-schema'] },
+  { file: 'docs/errors.md', command: ['dist/src/cli.js', 'errors', '--markdown'] },
+  { file: 'docs/configuration.md', command: ['dist/src/cli.js', 'config', '--markdown'] },
 ];
 
 function generate(command) {

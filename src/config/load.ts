@@ -15,7 +15,7 @@ export class ConfigError extends Error {
 }
 
 /** Variables of LiteGen's brief that are not spelled `LITEGEN__…`, and the key each one sets. */
-const NAMED_VARIABLES: Readonly<Record<string, string>> = {
+export const NAMED_VARIABLES: Readonly<Record<string, string>> = {
   LITEGEN_MODELS_DIR: 'models_directory',
   LITEGEN_CORS_ORIGINS: 'cors.allowed_origins',
   LITEGEN_PLUGINS_DIR: 'plugins.directories',

@@ -31,6 +31,7 @@ export class HealthController {
   @ApiSecurity({})
   @ApiOperation({ summary: 'Whether the process runs' })
   @ApiOkResponse({ type: LivenessResponse })
+  @ApiErrors(431)
   getLiveness(): LivenessResponse {
     return { status: 'alive' };
   }
@@ -41,6 +42,7 @@ export class HealthController {
   @ApiOperation({ summary: 'Whether the process should get requests', description: '503 from the first moment of a shutdown on.' })
   @ApiOkResponse({ type: ReadinessResponse })
   @ApiResponse({ status: 503, type: ReadinessResponse, description: 'Not now; `checks` says why.' })
+  @ApiErrors(431)
   async getReadiness(@Res({ passthrough: true }) reply: FastifyReply): Promise<ReadinessResponse> {
     const readiness = await this.service.readiness();
     if (readiness.status === 'not_ready') reply.code(503);

@@ -68,6 +68,7 @@ const DESCRIPTIONS: Readonly<Record<number, string>> = {
   416: 'The range lies outside the file.',
   424: 'The model’s provider is not configured.',
   429: 'Too many requests; `Retry-After` says when to come back.',
+  431: 'The headers are too large.',
   502: 'The vendor failed.',
   503: 'Not available right now.',
   504: 'The vendor did not finish in time.',

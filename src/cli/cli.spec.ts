@@ -1,0 +1,196 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { MIGRATIONS } from '../../migrations/index.js';
+import { databases } from '../../test/support/databases.js';
+import { ConfigError, configSchema, loadConfig } from '../config/index.js';
+import { openDataSources } from '../database/index.js';
+import { createApplication } from '../http/application.js';
+import { buildOpenApi } from '../http/openapi.js';
+import { SecretRegistry } from '../security/index.js';
+import { PACKAGE_ROOT, VERSION } from '../version.js';
+import { settings } from './configuration-document.js';
+import { createProgram } from './program.js';
+
+interface Run {
+  readonly out: string;
+  readonly error: string;
+  readonly code: number;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'litegen-cli-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** One command, in an environment of its own. */
+async function run(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+  host: { root?: string; nodeVersion?: string } = {},
+): Promise<Run> {
+  let out = '';
+  let error = '';
+  let code = 0;
+  const program = createProgram({
+    version: VERSION,
+    root: host.root ?? PACKAGE_ROOT,
+    nodeRange: '>=20.19.0',
+    nodeVersion: host.nodeVersion ?? process.version,
+    migrations: MIGRATIONS,
+    terminal: { out: (text) => (out += text), error: (text) => (error += text), exitCode: (value) => (code = value) },
+    loadConfig: () =>
+      loadConfig(
+        { LITEGEN__DATABASE_URL: `sqlite://${join(folder, 'no.db')}`, LITEGEN__STORAGE__PATH: join(folder, 'blobs'), ...environment },
+        folder,
+      ),
+    createApplication: (config) =>
+      createApplication(config, { secrets: new SecretRegistry(), logger: { log() {}, warn() {}, error() {} } }),
+    buildOpenApi,
+  });
+  await program.parseAsync(args, { from: 'user' });
+  return { out, error, code };
+}
+
+function lines(text: string, level: string): string[] {
+  return text.split('\n').filter((line) => line.startsWith(level));
+}
+
+describe('generated files', () => {
+  it('are the same on every run', async () => {
+    const first = await run(['openapi']);
+    expect((await run(['openapi'], { LITEGEN__SERVER__PORT: '1', FAL_KEY: 'x' })).out).toBe(first.out);
+    const document = JSON.parse(first.out) as { openapi: string; paths: object };
+    expect(document.openapi).toBe('3.1.0');
+    expect(Object.keys(document.paths)).toEqual(expect.arrayContaining(['/v1/models/{id}', '/v1/generations/{id}', '/health/ready']));
+  });
+
+  it.each([
+    ['model-schema', 'packages/plugin-sdk/schema/model.schema.json'],
+    ['errors', 'docs/errors.md'],
+    ['config', 'docs/configuration.md'],
+  ])('%s: --check tells a missing, a stale and a current file apart', async (command, file) => {
+    const root = mkdtempSync(join(folder, 'root-'));
+    expect(await run([command, '--check'], {}, { root })).toMatchObject({ code: 1, error: expect.stringContaining('missing') });
+    await run([command, '--out', join(root, file)], {}, { root });
+    expect(await run([command, '--check'], {}, { root })).toEqual({ code: 0, error: '', out: '' });
+    writeFileSync(join(root, file), `${readFileSync(join(root, file), 'utf8')} `);
+    expect(await run([command, '--check'], {}, { root })).toMatchObject({ code: 1, error: expect.stringContaining('stale') });
+  });
+
+  it('describe every setting of the schema', () => {
+    const known = settings();
+    expect(known.find(({ path }) => path === 'server.port')).toEqual({
+      path: 'server.port',
+      type: 'whole number, 0 to 65535',
+      default: '4000',
+      description: expect.stringContaining('port'),
+    });
+    expect(known.map(({ path }) => path)).toEqual(expect.arrayContaining(['providers.<id>.api_key', 'storage.s3.bucket_name', 'mode']));
+  });
+});
+
+describe('config', () => {
+  it('prints what is in force without any secret', async () => {
+    const environment = {
+      LITEGEN__MASTER_KEY: 'canary-master',
+      LITEGEN__SECRETS_KEY: Buffer.alloc(32, 'canary-').toString('base64'),
+      LITEGEN__DATABASE_URL: 'postgres://user:canary-password@db.test/litegen',
+      LITEGEN__PROVIDERS__ACME: JSON.stringify({
+        api_key: 'canary-key',
+        key_id: 'canary-id',
+        key_secret: 'canary-secret',
+        secrets: { webhook: 'canary-webhook' },
+        options: { header: 'canary-option' },
+        api_base: 'https://user:canary-base@api.test',
+      }),
+      LITEGEN__STORAGE__S3: JSON.stringify({ bucket_name: 'files', access_key_id: 'canary-access', secret_access_key: 'canary-s3' }),
+      LITEGEN__SERVER__PORT: '4321',
+    };
+    const { out } = await run(['config'], environment);
+    expect(out).not.toMatch(/canary|Y2FuYXJ5/);
+    expect(out).toContain('port: 4321');
+    expect(out).toContain('postgres://user:[set]@db.test/litegen');
+    expect(out).toContain('bucket_name: files');
+    expect(out).toContain('webhook: "[set]"');
+  });
+});
+
+describe('doctor', () => {
+  it('finds nothing wrong with a fresh clone', async () => {
+    const { out, code } = await run(['doctor']);
+    expect(lines(out, 'fail')).toEqual([]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^ok {4}provider {2}mock .*can be called$/m);
+    expect(out).toMatch(/^ok {4}provider {2}fal .*is not configured; it needs api_key$/m);
+  });
+
+  it.each([
+    ['an old Node', {}, { nodeVersion: 'v18.20.0' }, /node .*needed is >=20.19.0 → Install/],
+    ['a wrong setting', { LITEGEN__SERVER__PORT: 'x' }, {}, /settings .*server\.port.* → Correct it/],
+    ['an open door', { LITEGEN__SERVER__HOST: '0.0.0.0' }, {}, /access .*LITEGEN__MASTER_KEY/],
+    [
+      'a database that is down',
+      { LITEGEN__DATABASE_URL: 'postgres://u:canary@127.0.0.1:1/x' },
+      {},
+      /database .*ECONNREFUSED.* → Check database_url/,
+    ],
+    [
+      'a store that cannot be written to',
+      { LITEGEN__STORAGE__PATH: '/dev/null/blobs' },
+      {},
+      /storage .*\/dev\/null\/blobs cannot be used.* → Check/,
+    ],
+    ['no provider', { LITEGEN__PLUGINS__DISABLED: 'mock' }, {}, /provider .*no provider can be called.* → Set a vendor/],
+  ])('fails for %s, with a remedy', async (_name, environment, host, expected) => {
+    const { out, code } = await run(['doctor'], environment, host);
+    expect(code).toBe(1);
+    expect(lines(out, 'fail').join('\n')).toMatch(expected);
+    expect(out).not.toContain('canary');
+  });
+
+  it('fails for capability files that do not hold, and goes on without a plugin that does not', async () => {
+    const models = join(folder, 'models');
+    mkdirSync(models, { recursive: true });
+    writeFileSync(join(models, 'bad.yaml'), 'models: [{ id: mock/x, provider: mock, media_type: sound }]\n');
+    const broken = await run(['doctor'], { LITEGEN_MODELS_DIR: models });
+    expect(broken.code).toBe(1);
+    expect(lines(broken.out, 'fail').join('\n')).toContain('bad.yaml');
+
+    const plugins = join(folder, 'plugins');
+    mkdirSync(join(plugins, 'nothing'), { recursive: true });
+    const rejected = await run(['doctor'], { LITEGEN_PLUGINS_DIR: plugins });
+    expect(rejected.code).toBe(0);
+    expect(lines(rejected.out, 'warn').join('\n')).toMatch(/plugin .*nothing is not used: .* → Mend or remove it/);
+  });
+});
+
+describe('models', () => {
+  it('tells which can be called', async () => {
+    const { out } = await run(['models']);
+    expect(out).toMatch(/^mock\/paint +image\.generate.* ready$/m);
+    expect(out).toMatch(/^fal\/\S+ .*needs providers\.fal\.api_key$/m);
+  });
+});
+
+describe.each(databases())('migrate on $name', ({ url }) => {
+  it('goes up, stays, and comes down', async () => {
+    const environment = { LITEGEN__DATABASE_URL: url, LITEGEN__DATABASE__MIGRATE_ON_START: 'false' };
+    const names = MIGRATIONS.map((migration) => new migration().name);
+    if (url.startsWith('postgres')) {
+      expect((await run(['doctor'], environment)).out).toMatch(/^fail {2}schema .*migrations are pending → Run/m);
+    }
+    expect((await run(['migrate'], environment)).out).toBe(names.map((name) => `applied ${name}\n`).join(''));
+    expect((await run(['migrate'], environment)).out).toBe('the schema is up to date\n');
+    expect((await run(['doctor'], environment)).out).toMatch(/^ok {4}schema {4}up to date$/m);
+    for (const name of names.toReversed()) expect((await run(['migrate', '--revert'], environment)).out).toBe(`reverted ${name}\n`);
+    expect((await run(['migrate', '--revert'], environment)).out).toBe('nothing to revert\n');
+    const { writer, reader } = await openDataSources(configSchema.parse({ database_url: url }), [], MIGRATIONS);
+    await expect(writer.query('SELECT * FROM generations')).rejects.toThrow();
+    await writer.destroy();
+    if (reader !== writer) await reader.destroy();
+  });
+});
+
+it('an unreadable setting ends with its path', async () => {
+  await expect(run(['models'], { LITEGEN__NO__SUCH: '1' })).rejects.toThrow(ConfigError);
+});

@@ -1,0 +1,194 @@
+import type { ErrorCode } from '../common/index.js';
+
+/** One sentence on when a code is answered, and one on what to do. */
+export interface ErrorText {
+  readonly when: string;
+  readonly remedy: string;
+}
+
+/** For docs/errors.md. The compiler sees to it that no code is without a text. */
+export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
+  invalid_json: { when: 'The body is not JSON.', remedy: 'Send valid JSON; the message says where it breaks.' },
+  malformed_request: { when: 'The body has not the shape that the endpoint takes.', remedy: 'Compare it with the endpoint at `/docs`.' },
+  malformed_multipart: {
+    when: 'A multipart form breaks off, or has parts that cannot be read.',
+    remedy: 'Let the HTTP library build the form, its boundary included.',
+  },
+  invalid_query: { when: 'The query string cannot be read.', remedy: 'Encode the values of the query.' },
+  unsupported_media_type: {
+    when: 'The `Content-Type` is neither JSON nor a form.',
+    remedy: 'Send `application/json` or `multipart/form-data`.',
+  },
+  body_too_large: {
+    when: 'The body exceeds `server.body_limit_bytes`, or a file `server.upload_limit_bytes`.',
+    remedy: 'Send references as URLs or smaller files, or raise the limit.',
+  },
+  headers_too_large: { when: 'The headers exceed what the server takes.', remedy: 'Send fewer or shorter headers, cookies above all.' },
+  route_not_found: { when: 'There is no such path.', remedy: 'Look it up at `/docs`; the base URL ends with `/v1`.' },
+  method_not_allowed: { when: 'The path exists, but not for this method.', remedy: 'Use one of the methods of the `Allow` header.' },
+  request_timeout: { when: 'The request did not arrive in time.', remedy: 'Send it again.' },
+  not_found: {
+    when: 'There is no such object, or it belongs to another application.',
+    remedy: 'Check the id and that the key belongs to the application that made it.',
+  },
+  conflict: { when: 'The object is not in a state that allows this, such as cancelling what has ended.', remedy: 'Read its status first.' },
+
+  idempotency_key_reused: {
+    when: 'The `Idempotency-Key` came before with another request.',
+    remedy: 'Make a new key for every new request, and keep it for that request’s repetitions only.',
+  },
+  idempotency_key_invalid: {
+    when: 'The `Idempotency-Key` is empty, too long or has characters that are not allowed.',
+    remedy: 'Send 1 to 255 printable ASCII characters, such as a UUID.',
+  },
+
+  prompt_required: { when: 'The model needs a prompt, and there is none.', remedy: 'Send `prompt`.' },
+  prompt_too_short: { when: 'The prompt is shorter than the model takes.', remedy: 'See `prompt.min_length` of the model’s schema.' },
+  prompt_too_long: {
+    when: 'The prompt is longer than the model takes.',
+    remedy: 'See `prompt.max_length` of the model’s schema; it counts code points.',
+  },
+  param_unsupported: {
+    when: 'The model, or the endpoint, does not take this field.',
+    remedy: 'Leave it out, or send `"strict": false` to have it dropped and named in `x-litegen-dropped-params`.',
+  },
+  param_out_of_range: { when: 'A number lies outside its bounds.', remedy: 'See `min` and `max` of the model’s schema.' },
+  param_too_long: { when: 'A text is longer than allowed.', remedy: 'Shorten it.' },
+  param_enum_mismatch: { when: 'The value is none of those allowed.', remedy: 'Choose one of `error.accepted`.' },
+  param_pattern_mismatch: { when: 'A text has not the form that the model wants.', remedy: 'See `pattern` of the model’s schema.' },
+  param_invalid_type: { when: 'A field has the wrong type.', remedy: 'Compare it with the endpoint at `/docs`.' },
+  ref_role_unknown: { when: 'The model has no reference role of this name.', remedy: 'Use one of `error.accepted`.' },
+  ref_role_required: {
+    when: 'The model needs a reference that is missing, such as a first frame.',
+    remedy: 'Add a reference with that role.',
+  },
+  ref_total_exceeded: {
+    when: 'There are more references than the model takes.',
+    remedy: 'See `ref_inputs.max_total` of the model’s schema.',
+  },
+  ref_role_count_out_of_range: {
+    when: 'There are too few or too many references of one role.',
+    remedy: 'See `ref_inputs.roles` of the model’s schema.',
+  },
+  extra_key_unsupported: {
+    when: 'A vendor option under `extra` is not on the model’s list.',
+    remedy: 'Use the keys of `extra_allowlist`, or send `"strict": false` to pass it on unchecked.',
+  },
+  operation_unsupported: {
+    when: 'The model does not do what the endpoint is for.',
+    remedy: 'Choose a model by `GET /v1/models?operation=…`.',
+  },
+  model_required: { when: 'The request names no model.', remedy: 'Send `model`.' },
+  model_ambiguous: { when: 'Several models have this short name.', remedy: 'Name one by its full id, see `error.accepted`.' },
+  model_not_found: { when: 'There is no model of this name.', remedy: '`GET /v1/models` lists what the key can call.' },
+  model_sunset: { when: 'The vendor has switched the model off.', remedy: 'Use its successor, see `error.accepted`.' },
+
+  url_blocked: {
+    when: 'A reference’s URL leads to a private or otherwise forbidden address.',
+    remedy: 'Use a public URL; an operator can open private hosts with `egress.allow`.',
+  },
+  reference_fetch_failed: {
+    when: 'A reference’s URL did not answer with a file.',
+    remedy: 'Check that the URL works without cookies or a login.',
+  },
+  reference_too_large: {
+    when: 'A reference exceeds `media.max_reference_bytes` or `media.max_pixels`.',
+    remedy: 'Scale it down, or raise the limit.',
+  },
+  reference_invalid: {
+    when: 'A reference is no picture or video that can be used.',
+    remedy: 'Send PNG, JPEG, WebP, GIF or AVIF; a damaged file has to be saved anew.',
+  },
+
+  authentication_required: { when: 'There is no API key.', remedy: 'Send `Authorization: Bearer sk_live_…`.' },
+  invalid_api_key: { when: 'The API key is unknown, or was revoked.', remedy: 'Use another key.' },
+  api_key_expired: {
+    when: 'The key’s `expires_at` has passed, or the grace after a rotation is over.',
+    remedy: 'Use another key, or give this one more time.',
+  },
+  forbidden: { when: 'The caller may not do this.', remedy: 'Ask the administrator of the gateway.' },
+  forbidden_scope: {
+    when: 'The key lacks the scope of the endpoint.',
+    remedy: 'Use a key with the scope of `error.accepted`; none implies another.',
+  },
+  model_not_allowed: {
+    when: 'The key’s `allowed_models` does not cover the model.',
+    remedy: 'Use a model of `GET /v1/models`, or widen the key.',
+  },
+
+  quota_exceeded: {
+    when: 'The price does not fit into what is left of the key’s quota, that of running requests counted.',
+    remedy: 'Raise `token_quota`, or wait until running requests have ended and given back what they held.',
+  },
+  price_unknown: {
+    when: 'The catalogue has no price for this request, so that nothing can be reserved.',
+    remedy: 'Ask the operator to add a price or a `ceiling_usd` to the model.',
+  },
+  rate_limit_exceeded: { when: 'The key makes more requests than its `rpm_limit`.', remedy: 'Wait as long as `Retry-After` says.' },
+
+  provider_not_configured: {
+    when: 'The model’s provider lacks its credential.',
+    remedy: 'Set what the message names; `GET /v1/providers` and `npm run doctor` show it.',
+  },
+  content_policy_violation: {
+    when: 'The vendor refused the prompt, a reference or the result.',
+    remedy: 'Change the request; another try gives the same answer.',
+  },
+  provider_invalid_request: {
+    when: 'The vendor refused a value that the catalogue allows.',
+    remedy: 'See `error.provider_error`; tell the operator, because the catalogue is wrong.',
+  },
+  provider_authentication_failed: { when: 'The vendor does not accept the gateway’s credential.', remedy: 'The operator has to renew it.' },
+  provider_permission_denied: {
+    when: 'The vendor’s account may not use the model.',
+    remedy: 'The operator has to have it enabled by the vendor.',
+  },
+  provider_quota_exhausted: { when: 'The vendor’s account has no credit.', remedy: 'The operator has to top it up.' },
+  provider_rate_limited: {
+    when: 'The vendor takes no more requests for now, also after retries.',
+    remedy: 'Wait as long as `Retry-After` says.',
+  },
+  provider_unavailable: {
+    when: 'The vendor cannot be reached or is down, also after retries.',
+    remedy: 'Try again later, or use another provider’s model.',
+  },
+  provider_timeout: { when: 'The vendor did not answer in time.', remedy: 'Look the generation up; try again if it was not charged.' },
+  provider_invalid_response: {
+    when: 'The vendor’s answer cannot be used.',
+    remedy: 'Try another model; the operator finds the details in the log.',
+  },
+  provider_internal: {
+    when: 'The vendor failed, or its plugin did.',
+    remedy: 'Try again later; the operator finds the details in the log.',
+  },
+  output_expired: {
+    when: 'The vendor finished, but its file was gone before it could be fetched.',
+    remedy: 'Ask for it again; it was charged.',
+  },
+  outcome_unknown: {
+    when: 'The vendor may have begun the work, but its answer did not arrive. The gateway does not send it twice, because it could be charged twice.',
+    remedy: 'Decide yourself whether to send it again; the reservation stays until the vendor’s books tell.',
+  },
+  deadline_exceeded: { when: 'The generation had not ended by its deadline.', remedy: 'Try again, or raise the deadline.' },
+  generation_cancelled: {
+    when: 'The generation that was waited for was cancelled.',
+    remedy: 'Send the request again if it was not meant to be.',
+  },
+  not_ready: {
+    when: 'What was asked for is not finished.',
+    remedy: 'Ask again as soon as `Retry-After` says, or wait with `Prefer: wait=N`.',
+  },
+  link_invalid: { when: 'A file’s link was altered or has expired.', remedy: 'Ask for the generation again; it has a fresh link.' },
+  range_not_satisfiable: {
+    when: 'The byte range lies outside the file.',
+    remedy: 'Ask for a range within `Content-Range`, or for the whole file.',
+  },
+
+  shutting_down: { when: 'This process is being stopped.', remedy: 'Send the request again; another process takes it.' },
+  service_unavailable: { when: 'The gateway has no room right now.', remedy: 'Send the request again as `Retry-After` says.' },
+  storage_unavailable: {
+    when: 'The file store cannot be reached or is full.',
+    remedy: 'Try again later; the operator finds the reason in the log and by `npm run doctor`.',
+  },
+  internal_error: { when: 'A defect of the gateway.', remedy: 'Report it with the request id.' },
+};

@@ -1,0 +1,1 @@
+export { type CliHost, createProgram } from './program.js';

@@ -1,0 +1,28 @@
+import { CatalogService, isSunset } from '../catalog/index.js';
+import { Clock } from '../common/index.js';
+import { ProviderRegistry } from '../providers/index.js';
+import type { CliHost } from './program.js';
+
+/** One line a model: its id, what it does, and what keeps it from being called. */
+export async function listModels(host: Pick<CliHost, 'loadConfig' | 'createApplication' | 'terminal'>): Promise<void> {
+  const app = await host.createApplication({ ...host.loadConfig().config, database_url: 'sqlite://:memory:' });
+  try {
+    const registry = app.get(ProviderRegistry);
+    const now = new Clock().now();
+    const models = app.get(CatalogService).models();
+    const width = Math.max(0, ...models.map(({ id }) => id.length));
+    for (const model of models) {
+      const missing = registry.provider(model.provider)?.missing ?? [];
+      const state = isSunset(model, now)
+        ? 'switched off by the vendor'
+        : registry.get(model.provider) !== undefined
+          ? 'ready'
+          : missing.length > 0
+            ? `needs ${missing.map((name) => `providers.${model.provider}.${name}`).join(', ')}`
+            : 'its provider is not used';
+      host.terminal.out(`${model.id.padEnd(width)}  ${model.operations.join(', ')}  ${state}\n`);
+    }
+  } finally {
+    await app.close();
+  }
+}
