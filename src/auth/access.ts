@@ -1,4 +1,6 @@
+import { applyDecorators } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
+import { ApiExtension, ApiSecurity } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import type { Principal, Scope } from './principal.js';
 
@@ -19,9 +21,9 @@ declare module 'fastify' {
   }
 }
 
-/** The caller's key must carry the scope. */
+/** The caller's key must carry the scope; the OpenAPI document says so. */
 export function Scoped(scope: Scope): MethodDecorator {
-  return RouteConfig({ access: { kind: 'scope', scope } satisfies Access });
+  return applyDecorators(RouteConfig({ access: { kind: 'scope', scope } satisfies Access }), ApiExtension('x-required-scope', scope));
 }
 
 /** No key is asked for, and the body is not parsed. */
@@ -31,7 +33,7 @@ export function PublicRaw(): MethodDecorator {
 
 /** No key is asked for. */
 export function Public(): MethodDecorator {
-  return RouteConfig({ access: { kind: 'public' } satisfies Access });
+  return applyDecorators(RouteConfig({ access: { kind: 'public' } satisfies Access }), ApiSecurity({}));
 }
 
 /** The caller of a route that is not public. */

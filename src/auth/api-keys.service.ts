@@ -135,7 +135,7 @@ export class ApiKeysService {
 }
 
 function notFound(id: string): ApiError {
-  return new ApiError('not_found', `There is no API key ${id}.`, { param: 'id' });
+  return new ApiError('not_found', `There is no API key with the id ${id}.`, { param: 'id' });
 }
 
 function quota(usd: number | null | undefined): number | null {

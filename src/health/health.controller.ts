@@ -1,5 +1,5 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiResponse, ApiSecurity, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public, principalOf, Scoped } from '../auth/index.js';
 import { ApiErrors } from '../common/index.js';
@@ -28,7 +28,6 @@ export class HealthController {
 
   @Get('live')
   @Public()
-  @ApiSecurity({})
   @ApiOperation({ summary: 'Whether the process runs' })
   @ApiOkResponse({ type: LivenessResponse })
   @ApiErrors(431)
@@ -38,7 +37,6 @@ export class HealthController {
 
   @Get('ready')
   @Public()
-  @ApiSecurity({})
   @ApiOperation({ summary: 'Whether the process should get requests', description: '503 from the first moment of a shutdown on.' })
   @ApiOkResponse({ type: ReadinessResponse })
   @ApiResponse({ status: 503, type: ReadinessResponse, description: 'Not now; `checks` says why.' })
