@@ -16,6 +16,7 @@ import { GenerationsService } from './generations.service.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import { IdempotencyService } from './idempotency.service.js';
 import { LeaseKeeper } from './lease-keeper.service.js';
+import { LifecycleRepository } from './lifecycle.repository.js';
 import { Settler } from './settler.service.js';
 import { VendorCalls } from './vendor-calls.service.js';
 import { Waiters } from './waiters.service.js';
@@ -38,6 +39,7 @@ import { Worker } from './worker.service.js';
     IdempotencyRepository,
     IdempotencyService,
     LeaseKeeper,
+    LifecycleRepository,
     Settler,
     VendorCalls,
     Waiters,

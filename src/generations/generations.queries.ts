@@ -67,9 +67,15 @@ export class GenerationsQueries {
     { after, limit, order }: { readonly after?: string; readonly limit: number; readonly order: 'asc' | 'desc' },
   ): Promise<GenerationEntity[]> {
     const direction = order === 'asc' ? 'ASC' : 'DESC';
-    const query = this.filtered(tenant, filter).orderBy('generation.createdAt', direction).addOrderBy('generation.id', direction).take(limit);
+    const query = this.filtered(tenant, filter)
+      .orderBy('generation.createdAt', direction)
+      .addOrderBy('generation.id', direction)
+      .take(limit);
     if (after !== undefined) {
-      const { createdAt } = await this.database.manager.findOneOrFail(GenerationEntity, { where: { id: after }, select: { createdAt: true } });
+      const { createdAt } = await this.database.manager.findOneOrFail(GenerationEntity, {
+        where: { id: after },
+        select: { createdAt: true },
+      });
       query.andWhere(`(generation.createdAt, generation.id) ${order === 'asc' ? '>' : '<'} (:afterCreatedAt, :after)`, {
         afterCreatedAt: createdAt,
         after,

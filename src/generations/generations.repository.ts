@@ -1,36 +1,14 @@
-import { Injectable, Optional } from '@nestjs/common';
-import { type EntityManager, In, IsNull, MoreThanOrEqual, type Repository } from 'typeorm';
+import { Injectable } from '@nestjs/common';
+import { In, IsNull, MoreThanOrEqual, type Repository } from 'typeorm';
 import type { Tenant } from '../auth/index.js';
-import { KeyBudgetRepository } from '../budgets/index.js';
-import { Database, GroupCommit, insertRows, rows, type SqlValue, skipLocked } from '../database/index.js';
-import { type AssetEntity, AssetsRepository } from '../storage/index.js';
+import { Database, insertRows, rows, type SqlValue, skipLocked } from '../database/index.js';
 import { AttemptEntity } from './attempt.entity.js';
+import { type AttemptEnd, endAttempt } from './attempt-end.repository.js';
 import { GenerationEntity } from './generation.entity.js';
-import {
-  ACTIVE_STATUSES,
-  type ActiveStatus,
-  type AttemptState,
-  type GenerationStatus,
-  type Settlement,
-  type StoredResult,
-} from './generation.types.js';
-import { GenerationEvents } from './generation-events.port.js';
-import { attemptRow, endedRow, generationRow, json } from './generations.rows.js';
-import type { IdempotentAdmission } from './idempotency.policy.js';
-import { IdempotencyRepository } from './idempotency.repository.js';
+import { ACTIVE_STATUSES, type ActiveStatus, type GenerationStatus, type StoredResult } from './generation.types.js';
+import { attemptRow, json } from './generations.rows.js';
 
 type AttemptRow = Omit<AttemptEntity, 'operation'> & { operation: never };
-
-export interface Admission {
-  readonly generation: GenerationEntity;
-  /** Present when this process calls the vendor at once. */
-  readonly attempt?: AttemptEntity;
-  readonly inputs: readonly AssetEntity[];
-  readonly idempotency?: IdempotentAdmission;
-}
-
-/** `duplicate`: another request with the same `Idempotency-Key` was first. */
-export type AdmissionResult = 'admitted' | 'quota_exceeded' | 'duplicate';
 
 /** Proof of a lease: no write of a replica that lost it can land (R12). */
 export interface Lease {
@@ -38,158 +16,12 @@ export interface Lease {
   readonly token: number;
 }
 
-export interface AttemptEnd {
-  readonly id: string;
-  readonly state: AttemptState;
-  readonly charged: string | null;
-  readonly errorCode?: string;
-  readonly errorMessage?: string;
-  readonly vendorCode?: string;
-  readonly vendorStatus?: number;
-  readonly vendorRequestId?: string;
-  readonly warnings?: unknown;
-}
-
-export interface End {
-  readonly lease: Lease;
-  readonly generation: GenerationEntity;
-  readonly settlement: Settlement;
-  readonly attempt?: AttemptEnd;
-  readonly outputs: readonly AssetEntity[];
-  readonly nowMs: number;
-}
-
 const ACTIVE = ACTIVE_STATUSES.map((status) => `'${status}'`).join(',');
 
 /** All SQL about generations and attempts. Every change is a compare-and-set that names the status or the lease it builds on (R11). */
 @Injectable()
 export class GenerationsRepository {
-  private readonly admissions = new GroupCommit<Admission, AdmissionResult>((items) =>
-    this.database.transaction((manager) => this.insertAdmissions(manager, items)),
-  );
-  private readonly ends = new GroupCommit<End, boolean>((items) => this.database.transaction((manager) => this.writeEnds(manager, items)));
-
-  constructor(
-    private readonly database: Database,
-    private readonly budgets: KeyBudgetRepository,
-    private readonly assets: AssetsRepository,
-    private readonly idempotency: IdempotencyRepository,
-    @Optional() private readonly events?: GenerationEvents,
-  ) {}
-
-  /** Row, hold, inputs and first attempt in one transaction, before any vendor byte (R1). */
-  admit(admission: Admission): Promise<AdmissionResult> {
-    return this.admissions.commit(admission);
-  }
-
-  /** The terminal state, its cost, its outputs and the key's balance in one transaction. False when the lease was lost or the end was already written. */
-  settle(end: End): Promise<boolean> {
-    return this.ends.commit(end);
-  }
-
-  private async insertAdmissions(manager: EntityManager, items: readonly Admission[]): Promise<AdmissionResult[]> {
-    const results: AdmissionResult[] = [];
-    const admitted: Admission[] = [];
-    for (const item of items) {
-      const result = await this.admitOne(manager, item);
-      results.push(result);
-      if (result === 'admitted') admitted.push(item);
-    }
-    await insertRows(
-      manager,
-      'generations',
-      admitted.map(({ generation }) => generationRow(generation)),
-    );
-    await insertRows(
-      manager,
-      'attempts',
-      admitted.flatMap(({ attempt }) => (attempt === undefined ? [] : [attemptRow(attempt)])),
-    );
-    await this.assets.insertMany(
-      manager,
-      admitted.flatMap(({ inputs }) => inputs),
-    );
-    return results;
-  }
-
-  /** A request that is refused for its price leaves its idempotency key unused. */
-  private async admitOne(manager: EntityManager, { generation, idempotency }: Admission): Promise<AdmissionResult> {
-    const { keyId, holdMicros, orgId, appId, id, createdAt } = generation;
-    if (idempotency?.key !== undefined) {
-      const { key, fingerprint, expiresAtMs } = idempotency;
-      const claim = { orgId, appId, key, fingerprint, generationId: id, nowMs: createdAt, expiresAtMs };
-      if (!(await this.idempotency.claim(manager, claim))) return 'duplicate';
-    }
-    if (keyId === null || holdMicros === 0 || (await this.budgets.hold(manager, keyId, holdMicros))) return 'admitted';
-    if (idempotency?.key !== undefined) await this.idempotency.forget(manager, { orgId, appId }, idempotency.key);
-    return 'quota_exceeded';
-  }
-
-  private async writeEnds(manager: EntityManager, items: readonly End[]): Promise<boolean[]> {
-    const results: boolean[] = [];
-    for (const item of items) results.push(await this.writeEnd(manager, item));
-    const written = items.filter((_item, index) => results[index] === true);
-    await this.events?.ended(
-      manager,
-      written.map(({ generation, settlement, outputs, nowMs }) => ({ generation: endedRow(generation, settlement, nowMs), outputs })),
-    );
-    return results;
-  }
-
-  private async writeEnd(manager: EntityManager, end: End): Promise<boolean> {
-    const { settlement, generation, lease, nowMs } = end;
-    const ended = await rows(
-      manager,
-      `UPDATE generations SET status = :status, progress = :progress, cost_micros = :cost, cost_source = :costSource, usage = :usage,
-         hold_state = :holdState, error_code = :errorCode, error_message = :errorMessage, error_details = :errorDetails, receipt = :receipt,
-         lease_owner = NULL, next_run_at = NULL, completed_at = :now, updated_at = :now
-       WHERE id = :id AND lease_token = :token AND status IN (${ACTIVE}) RETURNING id`,
-      {
-        id: lease.id,
-        token: lease.token,
-        status: settlement.status,
-        progress: settlement.status === 'completed' ? 100 : generation.progress,
-        cost: settlement.costMicros,
-        costSource: settlement.costSource,
-        usage: json(settlement.usage),
-        holdState: settlement.holdState,
-        errorCode: settlement.failure?.code ?? null,
-        errorMessage: settlement.failure?.message ?? null,
-        errorDetails: json(settlement.failure?.details ?? null),
-        receipt: json(generation.receipt),
-        now: nowMs,
-      },
-    );
-    if (ended.length === 0) return false;
-    if (end.attempt !== undefined) await this.endAttempt(manager, end.attempt, nowMs);
-    await this.assets.insertMany(manager, end.outputs);
-    if (generation.keyId !== null && settlement.holdState !== 'held') {
-      const cost = settlement.costMicros ?? 0;
-      if (generation.holdMicros !== 0 || cost !== 0) await this.budgets.settle(manager, generation.keyId, generation.holdMicros, cost);
-    }
-    return true;
-  }
-
-  private async endAttempt(manager: EntityManager, end: AttemptEnd, nowMs: number): Promise<void> {
-    await rows(
-      manager,
-      `UPDATE attempts SET state = :state, charged = :charged, error_code = :errorCode, error_message = :errorMessage, vendor_code = :vendorCode,
-         vendor_status = :vendorStatus, vendor_request_id = COALESCE(:vendorRequestId, vendor_request_id), warnings = :warnings, finished_at = :now
-       WHERE id = :id RETURNING id`,
-      {
-        id: end.id,
-        state: end.state,
-        charged: end.charged,
-        errorCode: end.errorCode ?? null,
-        errorMessage: end.errorMessage ?? null,
-        vendorCode: end.vendorCode ?? null,
-        vendorStatus: end.vendorStatus ?? null,
-        vendorRequestId: end.vendorRequestId ?? null,
-        warnings: json(end.warnings ?? null),
-        now: nowMs,
-      },
-    );
-  }
+  constructor(private readonly database: Database) {}
 
   /** Takes up to `limit` generations that are due. No two callers ever get the same one. */
   async claim(owner: string, nowMs: number, leaseUntilMs: number, limit: number): Promise<GenerationEntity[]> {
@@ -320,7 +152,7 @@ export class GenerationsRepository {
          WHERE id = :id AND lease_token = :token AND status = 'dispatching' RETURNING id`,
         { id: lease.id, token: lease.token, next: nextRunAtMs, now: nowMs },
       );
-      if (updated.length === 1) await this.endAttempt(manager, attempt, nowMs);
+      if (updated.length === 1) await endAttempt(manager, attempt, nowMs);
       return updated.length === 1;
     });
   }

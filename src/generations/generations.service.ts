@@ -11,6 +11,7 @@ import { type GenerationRecord, GenerationSignals, type SignalListener } from '.
 import { GenerationsRepository } from './generations.repository.js';
 import { IdempotencyService } from './idempotency.service.js';
 import { LeaseKeeper } from './lease-keeper.service.js';
+import { LifecycleRepository } from './lifecycle.repository.js';
 import { Waiters, type WaitResult, type WaitUntil } from './waiters.service.js';
 import { Worker } from './worker.service.js';
 
@@ -40,6 +41,7 @@ export class GenerationsService {
     private readonly clock: Clock,
     private readonly admission: AdmissionService,
     private readonly idempotency: IdempotencyService,
+    private readonly lifecycle: LifecycleRepository,
     private readonly repository: GenerationsRepository,
     private readonly assets: AssetsRepository,
     private readonly dispatcher: Dispatcher,
@@ -82,7 +84,7 @@ export class GenerationsService {
         startedAt: generation.createdAt,
       });
     }
-    const admission = await this.repository.admit({ generation, attempt, inputs, idempotency });
+    const admission = await this.lifecycle.admit({ generation, attempt, inputs, idempotency });
     if (admission === 'duplicate') {
       const first = await this.idempotency.earlier(command, idempotency);
       if (first !== null) return this.attach(first, planned, options);

@@ -14,13 +14,15 @@ import { CostsService } from '../costs/index.js';
 import { MetricsService } from '../metrics/index.js';
 import { type AssetEntity, MediaProbe, type StoredBlob } from '../storage/index.js';
 import type { AttemptEntity } from './attempt.entity.js';
+import type { AttemptEnd } from './attempt-end.repository.js';
 import type { GenerationEntity } from './generation.entity.js';
 import type { AttemptState, GenerationFailure, HoldState, Settlement, StoredResult } from './generation.types.js';
 import { GenerationSignals } from './generation-signals.js';
 import { backoffMs } from './generations.machine.js';
-import { type AttemptEnd, GenerationsRepository, type Lease } from './generations.repository.js';
+import { GenerationsRepository, type Lease } from './generations.repository.js';
 import { endedRow } from './generations.rows.js';
 import { LeaseLost } from './lease-keeper.service.js';
+import { LifecycleRepository } from './lifecycle.repository.js';
 import { VendorCalls } from './vendor-calls.service.js';
 
 interface Delivered {
@@ -42,6 +44,7 @@ export class Settler {
 
   constructor(
     private readonly clock: Clock,
+    private readonly lifecycle: LifecycleRepository,
     private readonly repository: GenerationsRepository,
     private readonly signals: GenerationSignals,
     private readonly costs: CostsService,
@@ -188,7 +191,7 @@ export class Settler {
   ): Promise<boolean> {
     const nowMs = this.clock.nowMs();
     const { generation, lease } = held;
-    const written = await this.repository.settle({ lease, generation, nowMs, ...end });
+    const written = await this.lifecycle.settle({ lease, generation, nowMs, ...end });
     if (!written) {
       this.logLost(held);
       return false;

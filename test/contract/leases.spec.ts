@@ -7,8 +7,9 @@ import { type Config, configSchema } from '../../src/config/index.js';
 import { Database, insertRows, openDataSources, rows } from '../../src/database/index.js';
 import { AttemptEntity } from '../../src/generations/attempt.entity.js';
 import { GenerationEntity } from '../../src/generations/generation.entity.js';
-import { type Admission, GenerationsRepository } from '../../src/generations/generations.repository.js';
+import { GenerationsRepository } from '../../src/generations/generations.repository.js';
 import { IdempotencyRepository } from '../../src/generations/idempotency.repository.js';
+import { type Admission, LifecycleRepository } from '../../src/generations/lifecycle.repository.js';
 import { AssetEntity, AssetsRepository } from '../../src/storage/index.js';
 import { databases } from '../support/databases.js';
 
@@ -56,6 +57,7 @@ function admission(row: GenerationEntity): Admission {
 
 describe.each(databases())('leases on $name', ({ url }) => {
   let replicas: GenerationsRepository[];
+  let lifecycles: LifecycleRepository[];
   let database: Database;
 
   beforeAll(async () => {
@@ -68,8 +70,9 @@ describe.each(databases())('leases on $name', ({ url }) => {
     const opened = sources.map((source) => new Database(source));
     database = opened[0] as Database;
     await database.migrate();
-    replicas = opened.map(
-      (one) => new GenerationsRepository(one, new KeyBudgetRepository(), new AssetsRepository(one), new IdempotencyRepository(one)),
+    replicas = opened.map((one) => new GenerationsRepository(one));
+    lifecycles = opened.map(
+      (one) => new LifecycleRepository(one, new KeyBudgetRepository(), new AssetsRepository(one), new IdempotencyRepository(one)),
     );
     return async () => {
       for (const one of opened) await one.close();
@@ -77,10 +80,11 @@ describe.each(databases())('leases on $name', ({ url }) => {
   });
 
   const first = () => replicas[0] as GenerationsRepository;
+  const lifecycle = () => lifecycles[0] as LifecycleRepository;
 
   it('never gives a generation to two claimers', async () => {
     const admitted = Array.from({ length: 300 }, () => generation());
-    await Promise.all(admitted.map((row) => first().admit(admission(row))));
+    await Promise.all(admitted.map((row) => lifecycle().admit(admission(row))));
     const claims = await Promise.all(
       Array.from({ length: 24 }, (_unused, index) =>
         (replicas[index % replicas.length] as GenerationsRepository).claim(`replica-${index}`, NOW, NOW + LEASE_MS, 20),
@@ -95,7 +99,7 @@ describe.each(databases())('leases on $name', ({ url }) => {
 
   it('fences off every write of a replica whose lease was taken over', async () => {
     const row = generation({ nextRunAt: NOW + 1 });
-    await first().admit(admission(row));
+    await lifecycle().admit(admission(row));
     const [mine] = await first().claim('paused', NOW + 1, NOW + 2, 1);
     const [taken] = await first().claim('other', NOW + 3, NOW + LEASE_MS, 1);
     expect([mine?.leaseToken, taken?.leaseToken]).toEqual([1, 2]);
@@ -113,21 +117,21 @@ describe.each(databases())('leases on $name', ({ url }) => {
     });
     expect(await first().beginAttempt(stale, attempt, NOW)).toBe(false);
     expect(await first().release(stale, { status: 'running', nextRunAtMs: NOW }, NOW)).toBe(false);
-    expect(await first().settle({ lease: stale, generation: row, nowMs: NOW, outputs: [], settlement: cancelled })).toBe(false);
+    expect(await lifecycle().settle({ lease: stale, generation: row, nowMs: NOW, outputs: [], settlement: cancelled })).toBe(false);
     expect((await first().heartbeat('paused', [row.id], NOW + LEASE_MS)).size).toBe(0);
     expect(await first().findAny(row.id)).toMatchObject({ status: 'queued', leaseOwner: 'other', leaseToken: 2 });
-    expect(await first().settle({ lease: { id: row.id, token: 2 }, generation: row, nowMs: NOW, outputs: [], settlement: cancelled })).toBe(
-      true,
-    );
+    expect(
+      await lifecycle().settle({ lease: { id: row.id, token: 2 }, generation: row, nowMs: NOW, outputs: [], settlement: cancelled }),
+    ).toBe(true);
   });
 
   it('writes an end once: terminal states never change', async () => {
     const row = generation({ nextRunAt: NOW + 5 });
-    await first().admit(admission(row));
+    await lifecycle().admit(admission(row));
     const [claimed] = await first().claim('one', NOW + 5, NOW + LEASE_MS, 1);
     const lease = { id: row.id, token: claimed?.leaseToken ?? -1 };
     const ends = await Promise.all(
-      Array.from({ length: 10 }, () => first().settle({ lease, generation: row, nowMs: NOW, outputs: [], settlement: cancelled })),
+      Array.from({ length: 10 }, () => lifecycle().settle({ lease, generation: row, nowMs: NOW, outputs: [], settlement: cancelled })),
     );
     expect(ends.filter(Boolean)).toHaveLength(1);
     expect(await first().requestCancel(TENANT, row.id, NOW)).toBe(false);
@@ -156,14 +160,14 @@ describe.each(databases())('leases on $name', ({ url }) => {
     );
     const asked = Array.from({ length: 100 }, () => generation({ keyId, holdMicros: 40_000, nextRunAt: null }));
     const results = await Promise.all(
-      asked.map((row, index) => (replicas[index % replicas.length] as GenerationsRepository).admit(admission(row))),
+      asked.map((row, index) => (lifecycles[index % lifecycles.length] as LifecycleRepository).admit(admission(row))),
     );
     expect(results.filter((result) => result === 'admitted')).toHaveLength(25);
     const balance = () => database.manager.findOneByOrFail(ApiKeyEntity, { id: keyId });
     expect(await balance()).toMatchObject({ heldMicros: 1_000_000, usedMicros: 0 });
     const [row] = asked.filter((_row, index) => results[index] === 'admitted');
     const settlement = { ...cancelled, status: 'completed' as const, costMicros: 30_000, holdState: 'settled' as const };
-    await first().settle({
+    await lifecycle().settle({
       lease: { id: row?.id ?? '', token: 0 },
       generation: row as GenerationEntity,
       nowMs: NOW,
