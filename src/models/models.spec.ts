@@ -38,7 +38,10 @@ describe('the models door', () => {
     mkdirSync(join(folder, 'models'));
     writeFileSync(join(folder, 'models/own.yaml'), OPERATOR_MODELS);
     mkdirSync(join(folder, 'plugins/broken'), { recursive: true });
-    writeFileSync(join(folder, 'plugins/broken/package.json'), JSON.stringify({ name: 'litegen-provider-broken', keywords: ['litegen-plugin'] }));
+    writeFileSync(
+      join(folder, 'plugins/broken/package.json'),
+      JSON.stringify({ name: 'litegen-provider-broken', keywords: ['litegen-plugin'] }),
+    );
     ({ app } = await testApplication('sqlite://:memory:', {
       models_directory: join(folder, 'models'),
       plugins: { directories: [join(folder, 'plugins')] },
@@ -126,7 +129,14 @@ describe('the models door', () => {
       capabilities: { text_to_image: true, image_to_image: false, inpainting: false, text_to_video: false, image_to_video: false },
       prompt: { required: true, min_length: null, max_length: 100 },
       params: {
-        size: { kind: 'size', mode: 'enum', values: [[512, 512], [1024, 1024]] },
+        size: {
+          kind: 'size',
+          mode: 'enum',
+          values: [
+            [512, 512],
+            [1024, 1024],
+          ],
+        },
         steps: { kind: 'int', min: 1, max: null, default: null },
       },
       ref_inputs: null,

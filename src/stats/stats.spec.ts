@@ -23,7 +23,13 @@ describe.each(databases())('stats and logs on $name', ({ url }) => {
     errorCode: 'provider_unavailable',
     errorMessage: '=cmd|"/c calc"!A1',
   });
-  const running = generationRow({ createdAt: now - 5000, status: 'running', mediaType: 'video', operation: 'video.generate', model: 'mock/clip' });
+  const running = generationRow({
+    createdAt: now - 5000,
+    status: 'running',
+    mediaType: 'video',
+    operation: 'video.generate',
+    model: 'mock/clip',
+  });
   const old = generationRow({ createdAt: SEED_TIME_MS - 400 * 86_400_000 });
 
   beforeAll(async () => {
@@ -79,7 +85,10 @@ describe.each(databases())('stats and logs on $name', ({ url }) => {
     });
     expect(page.data[0]).toMatchObject({ status: 'processing', cost_usd: 0 });
     expect(page.data[0]?.latency_ms).toBeGreaterThanOrEqual(5000);
-    expect((await get('/v1/logs?page=2&per_page=2')).json<LogListResponse>().data[0]).toMatchObject({ id: done.id, metadata: { order: 7 } });
+    expect((await get('/v1/logs?page=2&per_page=2')).json<LogListResponse>().data[0]).toMatchObject({
+      id: done.id,
+      metadata: { order: 7 },
+    });
   });
 
   it.each([
@@ -129,7 +138,9 @@ describe.each(databases())('stats and logs on $name', ({ url }) => {
 
   it('stops a CSV file after 10,000 rows', async () => {
     await seed(app.get(Database), {
-      generations: Array.from({ length: 10_050 }, (_unused, index) => generationRow({ model: 'mock/many', createdAt: SEED_TIME_MS - index })),
+      generations: Array.from({ length: 10_050 }, (_unused, index) =>
+        generationRow({ model: 'mock/many', createdAt: SEED_TIME_MS - index }),
+      ),
     });
     const lines = (await get('/v1/logs?format=csv&model=mock/many')).body.trimEnd().split('\r\n');
     expect(lines).toHaveLength(10_001);
