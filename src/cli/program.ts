@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 import { modelYamlJsonSchema } from '../catalog/index.js';
 import { ERRORS } from '../common/index.js';
 import { configurationDocument } from './configuration-document.js';
-import { type DoctorHost, examine, type Finding } from './doctor.js';
+import { type DoctorHost, examine, type Finding } from './doctor/index.js';
 import { errorsDocument } from './errors-document.js';
 import { listModels } from './list-models.js';
 import { migrate, revert } from './migrate.js';

@@ -1,0 +1,86 @@
+import { accessSync, constants, existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Clock } from '../../common/index.js';
+import type { Config } from '../../config/index.js';
+import { Database, type MigrationList, openDataSources, rows, sqlitePath } from '../../database/index.js';
+import { type Finding, firstLine } from './finding.js';
+
+const MAX_SKEW_MS = 2_000;
+
+/** Whether it answers, is up to date and goes by the same time. */
+export async function* examineDatabase(config: Config, migrations: MigrationList, clock: Clock): AsyncGenerator<Finding> {
+  if (isSqlite(config)) {
+    const path = sqlitePath(config.database_url);
+    if (path === ':memory:') {
+      yield {
+        level: 'warn',
+        subject: 'database',
+        message: 'SQLite in memory: everything is forgotten at the end of the process',
+        remedy: 'Set LITEGEN__DATABASE_URL=sqlite://data/litegen.db',
+      };
+      return;
+    }
+    if (!existsSync(path)) {
+      yield firstStart(path);
+      return;
+    }
+  }
+  let opened: Database;
+  try {
+    opened = new Database(await openDataSources(config, [], migrations));
+  } catch (error) {
+    yield {
+      level: 'fail',
+      subject: 'database',
+      message: `cannot be reached: ${firstLine(error)}`,
+      remedy: 'Check database_url, that the server runs, and that the user may connect.',
+    };
+    return;
+  }
+  try {
+    await opened.check();
+    yield { level: 'ok', subject: 'database', message: opened.dialect };
+    yield await pending(opened, config);
+    yield* skew(opened, clock);
+  } finally {
+    await opened.close();
+  }
+}
+
+function firstStart(path: string): Finding {
+  let folder = dirname(path);
+  while (!existsSync(folder)) folder = dirname(folder);
+  try {
+    accessSync(folder, constants.W_OK);
+    return { level: 'ok', subject: 'database', message: `${path} is made at the first start` };
+  } catch {
+    return {
+      level: 'fail',
+      subject: 'database',
+      message: `${path} cannot be made: ${folder} cannot be written to`,
+      remedy: 'Change the folder’s owner or mode, or set LITEGEN__DATABASE_URL.',
+    };
+  }
+}
+
+async function pending(opened: Database, config: Config): Promise<Finding> {
+  if (!(await opened.pendingMigrations())) return { level: 'ok', subject: 'schema', message: 'up to date' };
+  if (config.database.migrate_on_start) return { level: 'ok', subject: 'schema', message: 'is brought up to date at the next start' };
+  return { level: 'fail', subject: 'schema', message: 'migrations are pending', remedy: 'Run `npm run migrate`.' };
+}
+
+/** Replicas hand leases to each other by the time; the database's clock stands for the others'. */
+async function* skew(opened: Database, clock: Clock): AsyncGenerator<Finding> {
+  if (opened.dialect === 'sqlite') return;
+  const before = clock.nowMs();
+  const [row] = await rows<{ now: number }>(opened.manager, 'SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now');
+  if (row === undefined) return;
+  const skewMs = Math.round(row.now - (before + clock.nowMs()) / 2);
+  const message = `${Math.abs(skewMs)} ms ${skewMs < 0 ? 'ahead of' : 'behind'} the database’s`;
+  if (Math.abs(skewMs) <= MAX_SKEW_MS) yield { level: 'ok', subject: 'clock', message };
+  else yield { level: 'warn', subject: 'clock', message, remedy: 'Keep all machines’ clocks right by NTP; leases are handed on by them.' };
+}
+
+export function isSqlite({ database_url: url }: Config): boolean {
+  return url.startsWith('sqlite:');
+}
