@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { contentLengthOf, EventStream, encodePieces, jsonPieces, type OpenFile } from '../common/index.js';
+import { contentLengthOf, EventStream, encodePieces, type JsonPiece, jsonPieces, type OpenFile } from '../common/index.js';
 import { BlobStore } from '../storage/index.js';
 import { Heartbeats } from './heartbeats.service.js';
 
@@ -24,14 +24,15 @@ export class Answers {
   async json(reply: FastifyReply, status: number, value: unknown): Promise<void> {
     const pieces = jsonPieces(value);
     const length = contentLengthOf(pieces);
+    const body = length > SMALL_BODY_BYTES ? Readable.from(encodePieces(pieces, this.open)) : await this.whole(pieces);
     reply.code(status).header('content-type', 'application/json; charset=utf-8').header('content-length', length);
-    if (length > SMALL_BODY_BYTES) {
-      await reply.send(Readable.from(encodePieces(pieces, this.open)));
-      return;
-    }
+    await reply.send(body);
+  }
+
+  private async whole(pieces: readonly JsonPiece[]): Promise<Buffer> {
     const chunks: Buffer[] = [];
     for await (const chunk of encodePieces(pieces, this.open)) chunks.push(chunk);
-    await reply.send(Buffer.concat(chunks));
+    return Buffer.concat(chunks);
   }
 
   /** Sends server-sent events until `stream` ends or the client goes away, whichever comes first. */

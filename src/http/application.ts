@@ -13,6 +13,7 @@ import { createAdapter } from './adapter.js';
 import { ErrorFilter } from './error.filter.js';
 import { installHooks } from './hooks.js';
 import { serveOpenApi } from './openapi.js';
+import { closeUnusedConnections } from './unused-connections.js';
 
 const MAX_PARTS = 64;
 const MAX_FIELD_BYTES = 1_048_576;
@@ -52,6 +53,7 @@ export async function createApplication(
     abortOnError: false,
   });
   reportCatalog(app, ground.logger);
+  closeUnusedConnections(app.getHttpAdapter().getInstance());
   installHooks(app);
   app.useGlobalFilters(app.get(ErrorFilter));
   await app.register(helmet, {

@@ -46,8 +46,8 @@ export class VideoGenerationResponse {
   object!: 'video';
 
   @ApiProperty({
-    type: String,
     enum: VIDEO_STATUSES,
+    enumName: 'VideoStatus',
     description:
       'In the words of the route that created it: `POST /v1/videos` queued, in_progress, completed, failed; ' +
       '`POST /v1/videos/generations` pending, processing, completed, failed, cancelled.',
