@@ -1,6 +1,7 @@
 // What a CPU profile says, without a browser.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ROOT } from '../../scripts/files.mjs';
 import { number, table } from './report.mjs';
 
 const SHOWN = 40;
@@ -48,7 +49,7 @@ function topOf({ nodes, samples, timeDeltas }) {
     ['self', 'with callees', 'function'],
     rows.map(([name, value]) => ({ self: share(value), 'with callees': share(total.get(name)), function: name })),
   );
-  const ours = [...total.entries()].filter(([name]) => /\bdist\//.test(name) && !name.includes('node_modules'));
+  const ours = [...total.entries()].filter(([name]) => /\bdist\//.test(name) && !/node_modules|node:/.test(name));
   const byTotal = table(
     ['with callees', 'function of ours'],
     ours
@@ -59,10 +60,8 @@ function topOf({ nodes, samples, timeDeltas }) {
   return `${bySelf}\n\n${byTotal}`;
 }
 
+/** Relative to the repository; the rest of what Node loads is its own. */
 function place(url, line) {
-  const path = url
-    .replace(/^file:\/\//, '')
-    .replace(/^.*\/node_modules\//, 'node_modules/')
-    .replace(/^.*\/(dist|plugins|packages)\//, '$1/');
+  const path = url.replace('file://', '').replace(`${ROOT}/`, '');
   return path === '' ? '' : `${path}:${line + 1}`;
 }
