@@ -3,24 +3,52 @@ import type { Socket } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 
-/** A closing server waits for connections on which nothing was ever asked, such as browsers open ahead. They are ended instead. */
-export function endUnusedConnections(app: NestFastifyApplication): void {
-  const server: Server = app.getHttpServer();
-  const unused = new Set<Socket>();
-  let closing = false;
-  server.on('connection', (socket: Socket) => {
-    if (closing) {
+/** How often a closing server looks for connections whose last answer is out. */
+const SWEEP_MS = 50;
+/** For the answers of what ended just before the grace did. */
+const LAST_BYTES_MS = 2_000;
+
+/**
+ * Lets the port close in time. Left alone, a closing server waits for connections on which nothing was ever asked, such as browsers
+ * open ahead, for those that stay open after the answer that they waited for, and for clients that read slowly or for ever.
+ */
+export class Connections {
+  private readonly server: Server;
+  private readonly unused = new Set<Socket>();
+  private ending = false;
+  private closing = false;
+
+  /** Before the application listens. */
+  constructor(app: NestFastifyApplication) {
+    this.server = app.getHttpServer();
+    this.server.on('connection', (socket: Socket) => this.opened(socket));
+    this.server.on('request', ({ socket }: IncomingMessage) => this.unused.delete(socket));
+    const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
+    fastify.addHook('onSend', (_request, reply, payload, done) => {
+      // Whoever gets an answer now asks the next process.
+      if (this.ending) reply.header('connection', 'close');
+      done(null, payload);
+    });
+    fastify.addHook('preClose', (done) => {
+      this.closing = true;
+      for (const socket of this.unused) socket.destroy();
+      setInterval(() => this.server.closeIdleConnections(), SWEEP_MS).unref();
+      done();
+    });
+  }
+
+  private opened(socket: Socket): void {
+    if (this.closing) {
       socket.destroy();
       return;
     }
-    unused.add(socket);
-    socket.once('close', () => unused.delete(socket));
-  });
-  server.on('request', ({ socket }: IncomingMessage) => unused.delete(socket));
-  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
-  fastify.addHook('preClose', (done) => {
-    closing = true;
-    for (const socket of unused) socket.destroy();
-    done();
-  });
+    this.unused.add(socket);
+    socket.once('close', () => this.unused.delete(socket));
+  }
+
+  /** The shutdown begins; what is still open when the grace is over is cut. */
+  end(graceMs: number): void {
+    this.ending = true;
+    setTimeout(() => this.server.closeAllConnections(), graceMs + LAST_BYTES_MS).unref();
+  }
 }

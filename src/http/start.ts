@@ -1,15 +1,10 @@
-import type { Server } from 'node:http';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Config, Exposure } from '../config/index.js';
 import { Database } from '../database/index.js';
 import { SecretRegistry } from '../security/index.js';
 import type { StopTracing } from '../tracing/index.js';
 import { createApplication } from './application.js';
-import { endUnusedConnections } from './connections.js';
+import { Connections } from './connections.js';
 import { PinoLoggerService } from './logging.js';
-
-/** For the answers of what ended just before the grace did. */
-const LAST_BYTES_MS = 2_000;
 
 export interface StartFacts {
   readonly file?: string;
@@ -27,10 +22,14 @@ export async function start(config: Config, facts: StartFacts): Promise<void> {
     for (const name of await database.migrate()) logger.log(`Migrated: ${name}`, 'Database');
   }
   if (facts.exposure.kind === 'open') logger.warn(facts.exposure.message, 'Exposure');
-  endUnusedConnections(app);
+  const connections = new Connections(app);
   await app.listen(config.server.port, config.server.host);
   announce(await app.getUrl(), config, facts);
-  endOnSignals(app, logger, config, facts.stopTracing);
+  endOnSignals(logger, async () => {
+    connections.end(config.server.shutdown_grace_seconds * 1000);
+    await app.close();
+    await facts.stopTracing?.();
+  });
 }
 
 function announce(url: string, config: Config, facts: StartFacts): void {
@@ -53,18 +52,14 @@ function announce(url: string, config: Config, facts: StartFacts): void {
   if (config.observability.log_level !== 'silent') process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-function endOnSignals(app: NestFastifyApplication, logger: PinoLoggerService, config: Config, stopTracing: StopTracing | undefined): void {
+function endOnSignals(logger: PinoLoggerService, close: () => Promise<void>): void {
   let ending = false;
   const end = async (signal: string): Promise<void> => {
     if (ending) return;
     ending = true;
     logger.log(`Received ${signal}: taking nothing new, finishing what runs`, 'Shutdown');
-    // Clients that read slowly, or for ever, do not keep the process beyond its grace.
-    const server: Server = app.getHttpServer();
-    setTimeout(() => server.closeAllConnections(), config.server.shutdown_grace_seconds * 1000 + LAST_BYTES_MS).unref();
     try {
-      await app.close();
-      await stopTracing?.();
+      await close();
       logger.log('Stopped', 'Shutdown');
       process.exit(0);
     } catch (error) {

@@ -135,8 +135,8 @@ describe('a vendor that fails', () => {
       expect(compatible.count(SUBMIT)).toBe(3);
     });
 
-    it.each([500, 503])('is asked three times when it is down: HTTP %i', async (status) => {
-      compatible.inject({ kind: 'status', status }, { path: SUBMIT, times: Number.POSITIVE_INFINITY });
+    it('is asked three times when it is down', async () => {
+      compatible.inject({ kind: 'status', status: 500 }, { path: SUBMIT, times: Number.POSITIVE_INFINITY });
       await expectFailure(outcome(503, 'provider_unavailable', 'no', 3, true), { prompt: 'a boat' });
     });
 
