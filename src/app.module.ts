@@ -21,6 +21,24 @@ import { type SecretRegistry, SecurityModule } from './security/index.js';
 import { StatsModule } from './stats/index.js';
 import { AssetEntity, StorageModule } from './storage/index.js';
 import { VideosModule } from './videos/index.js';
+import {
+  WebhookAttemptEntity,
+  WebhookDeliveryEntity,
+  WebhookEndpointEntity,
+  WebhookMessageEntity,
+  WebhooksModule,
+} from './webhooks/index.js';
+
+const ENTITIES = [
+  ApiKeyEntity,
+  AssetEntity,
+  AttemptEntity,
+  GenerationEntity,
+  WebhookAttemptEntity,
+  WebhookDeliveryEntity,
+  WebhookEndpointEntity,
+  WebhookMessageEntity,
+];
 
 /** The house: every module in its place. */
 @Module({})
@@ -31,7 +49,7 @@ export class AppModule {
       imports: [
         ConfigModule.with(config),
         SecurityModule.with(secrets),
-        DatabaseModule.with([ApiKeyEntity, AssetEntity, AttemptEntity, GenerationEntity], MIGRATIONS),
+        DatabaseModule.with(ENTITIES, MIGRATIONS),
         MetricsModule,
         OpenTelemetryModule.forRoot(),
         ScheduleModule.forRoot(),
@@ -41,6 +59,7 @@ export class AppModule {
         AuthModule,
         LimitsModule,
         GenerationsModule,
+        WebhooksModule,
         ImagesModule,
         VideosModule,
         ModelsModule,

@@ -107,6 +107,20 @@ export const configSchema = z.strictObject({
     .describe(
       'How long an Idempotency-Key is remembered, and for how long a repetition after a broken connection is not bought again (0: never).',
     ),
+  webhooks: z
+    .strictObject({
+      timeout_seconds: seconds.max(30).default(15),
+      retry_schedule_seconds: z.array(seconds).min(1).default([5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400]),
+      endpoint_concurrency: z.coerce.number().int().min(1).max(1000).default(10),
+      max_concurrent_deliveries: z.coerce.number().int().min(2).max(10_000).default(128),
+      breaker_failures: z.coerce.number().int().min(2).max(1000).default(5),
+      breaker_pause_seconds: seconds.max(900).default(30),
+      disable_after_seconds: seconds.default(432_000),
+      rotation_grace_seconds: z.coerce.number().int().min(0).max(604_800).default(86_400),
+      retention_days: z.coerce.number().min(7).max(3650).default(30),
+    })
+    .prefault({})
+    .describe('Delivery of events: pauses between attempts, how much at a time, and when a receiver that fails is left alone.'),
   egress: z
     .strictObject({ allow: csv.default([]), allowed_ports: z.array(z.coerce.number().int()).default([80, 443, 8080, 8443]) })
     .prefault({})

@@ -51,4 +51,21 @@ export const METRIC_PROVIDERS = [
     labelNames: ['kind'],
     buckets: LAG_BUCKETS,
   }),
+  makeHistogramProvider({
+    name: 'litegen_webhook_attempt_duration_seconds',
+    help: 'Requests to webhook receivers by outcome.',
+    labelNames: ['outcome'],
+    buckets: DURATION_BUCKETS,
+  }),
+  makeHistogramProvider({
+    name: 'litegen_webhook_lag_seconds',
+    help: 'From an event to the first attempt to deliver it.',
+    buckets: LAG_BUCKETS,
+  }),
+  makeGaugeProvider({ name: 'litegen_webhook_deliveries_in_flight', help: 'Requests to webhook receivers that run in this process.' }),
+  makeCounterProvider({
+    name: 'litegen_webhook_endpoints_disabled_total',
+    help: 'Webhook endpoints that were disabled because they failed or were gone.',
+    labelNames: ['reason'],
+  }),
 ];

@@ -23,6 +23,10 @@ export class MetricsService {
     @InjectMetric('litegen_provider_errors_total') private readonly errors: Counter,
     @InjectMetric('litegen_provider_unknown_status_total') private readonly unknownStatuses: Counter,
     @InjectMetric('litegen_queue_lag_seconds') private readonly lag: Histogram,
+    @InjectMetric('litegen_webhook_attempt_duration_seconds') private readonly webhookAttempts: Histogram,
+    @InjectMetric('litegen_webhook_lag_seconds') private readonly webhookLags: Histogram,
+    @InjectMetric('litegen_webhook_deliveries_in_flight') private readonly webhookDeliveries: Gauge,
+    @InjectMetric('litegen_webhook_endpoints_disabled_total') private readonly webhookEndpointsDisabled: Counter,
   ) {}
 
   requestStarted(): void {
@@ -61,5 +65,23 @@ export class MetricsService {
   /** @param kind the status in which the generation was found. */
   queueLag(kind: string, lagMs: number): void {
     this.lag.observe({ kind }, Math.max(0, lagMs) / 1000);
+  }
+
+  webhookAttempt(success: boolean, durationMs: number): void {
+    this.webhookAttempts.observe({ outcome: success ? 'success' : 'failure' }, durationMs / 1000);
+  }
+
+  /** From the event to the first attempt. */
+  webhookLag(lagMs: number): void {
+    this.webhookLags.observe(Math.max(0, lagMs) / 1000);
+  }
+
+  webhookDeliveriesInFlight(count: number): void {
+    this.webhookDeliveries.set(count);
+  }
+
+  /** @param reason `gone` or `failing`. */
+  webhookEndpointDisabled(reason: string): void {
+    this.webhookEndpointsDisabled.inc({ reason });
   }
 }

@@ -1,0 +1,80 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { Clock } from '../common/index.js';
+import { CONFIG, type Config } from '../config/index.js';
+import { type GenerationEntity, toGeneration } from '../generations/index.js';
+import { type AssetEntity, LinkSigner } from '../storage/index.js';
+import { AttemptsRepository } from './attempts.repository.js';
+import { Deliverer } from './deliverer.service.js';
+import { DeliveriesRepository } from './deliveries.repository.js';
+import { generationBody } from './event-body.js';
+import type { Recipient } from './matching.policy.js';
+import { newDelivery, newMessage } from './new-message.js';
+import { GatewayOrigin } from './origin.service.js';
+import type { EventType } from './webhooks.types.js';
+
+const MS_PER_SECOND = 1000;
+/** Jitter, and pauses that receivers ask for, make the schedule longer than it says. */
+const SCHEDULE_SLACK = 1.5;
+
+export interface Announcement {
+  readonly type: EventType;
+  readonly generation: GenerationEntity;
+  readonly outputs: readonly AssetEntity[];
+  /** At least one. */
+  readonly recipients: readonly Recipient[];
+}
+
+/** Turns what happened to generations into messages and deliveries. */
+@Injectable()
+export class Announcements {
+  constructor(
+    private readonly clock: Clock,
+    private readonly deliveries: DeliveriesRepository,
+    private readonly attempts: AttemptsRepository,
+    private readonly links: LinkSigner,
+    private readonly origin: GatewayOrigin,
+    private readonly deliverer: Deliverer,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  /** With one statement per table for all of them, inside the caller's transaction. */
+  async write(manager: EntityManager, announcements: readonly Announcement[]): Promise<void> {
+    const nowMs = this.clock.nowMs();
+    const last = await this.attempts.lastOf(
+      manager,
+      announcements.map(({ generation }) => generation),
+    );
+    const expiresAt = this.linksExpireAt(nowMs);
+    const origin = this.origin.get();
+    const link = ({ id }: { readonly id: string }) => `${origin}${this.links.sign(id, { expiresAt })}`;
+    const written = announcements.map(({ type, generation, outputs, recipients }) => {
+      const attempt = last.get(generation.id);
+      const view = { generation, outputs, inputs: [], attempts: attempt === undefined ? [] : [attempt] };
+      const message = newMessage({
+        orgId: generation.orgId,
+        appId: generation.appId,
+        type,
+        generationId: generation.id,
+        keyId: generation.keyId,
+        progress: generation.progress,
+        body: generationBody(type, toGeneration(view, link), generation.completedAt ?? nowMs),
+        createdAt: nowMs,
+      });
+      return { message, deliveries: recipients.map((recipient) => newDelivery(message, recipient)) };
+    });
+    await this.deliveries.enqueue(
+      manager,
+      written.map(({ message }) => message),
+      written.flatMap(({ deliveries }) => deliveries),
+    );
+    this.deliverer.wake();
+  }
+
+  /** Seconds since the epoch. The body is stored once, so its links must outlive the last attempt by as long as other links live. */
+  private linksExpireAt(nowMs: number): number {
+    const { retry_schedule_seconds: schedule } = this.config.webhooks;
+    const retriedSeconds = schedule.reduce((sum, seconds) => sum + seconds, 0);
+    return Math.ceil(nowMs / MS_PER_SECOND + SCHEDULE_SLACK * retriedSeconds + this.config.storage.link_ttl_seconds);
+  }
+}

@@ -1,0 +1,210 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { Database, insertRows, rows, type SqlValue, skipLocked } from '../database/index.js';
+import type { WebhookAttemptEntity } from './webhook-attempt.entity.js';
+import type { WebhookDeliveryEntity } from './webhook-delivery.entity.js';
+import type { WebhookMessageEntity } from './webhook-message.entity.js';
+import type { DeliveryState, EventType } from './webhooks.types.js';
+
+/** Rows per statement; a delivery has eleven values, and SQLite takes 32,766 in one. */
+const ROWS_AT_ONCE = 1000;
+
+/** A message that is due at an endpoint and leased to this process. */
+export interface ClaimedDelivery {
+  readonly id: string;
+  readonly endpointId: string;
+  readonly messageId: string;
+  readonly orgId: string;
+  readonly appId: string;
+  /** Instead of the endpoint's. */
+  readonly url: string | null;
+  readonly attemptCount: number;
+  readonly retryStep: number;
+  readonly leaseToken: number;
+  readonly createdAt: number;
+  readonly type: EventType;
+  readonly body: string;
+}
+
+/** An endpoint for which something is due. */
+export interface DueEndpoint {
+  readonly id: string;
+  readonly consecutiveFailures: number;
+}
+
+export interface DeliveryEnd {
+  readonly id: string;
+  readonly leaseToken: number;
+  readonly state: DeliveryState;
+  readonly retryStep: number;
+  readonly nextAttemptAt: number | null;
+  readonly lastStatus: number | null;
+  readonly lastError: string | null;
+}
+
+/** The outbox: what is written to it, and how it is emptied. Without a tenant: for the gateway's own work only. */
+@Injectable()
+export class DeliveriesRepository {
+  constructor(private readonly database: Database) {}
+
+  /** Inside the transaction that makes the event true. */
+  async enqueue(
+    manager: EntityManager,
+    messages: readonly WebhookMessageEntity[],
+    deliveries: readonly WebhookDeliveryEntity[],
+  ): Promise<void> {
+    for (const part of parts(messages)) await insertRows(manager, 'webhook_messages', part.map(messageRow));
+    for (const part of parts(deliveries)) await insertRows(manager, 'webhook_deliveries', part.map(deliveryRow));
+  }
+
+  /** Endpoints that work come first, then those that wait longest. Costs one look into an index per endpoint, however much is due. */
+  dueEndpoints(nowMs: number, without: readonly string[], limit: number): Promise<DueEndpoint[]> {
+    return rows<DueEndpoint>(
+      this.database.manager,
+      `SELECT id, failures AS "consecutiveFailures" FROM (
+         SELECT e.id, e.consecutive_failures AS failures,
+           (SELECT MIN(d.next_attempt_at) FROM webhook_deliveries d WHERE d.endpoint_id = e.id AND d.next_attempt_at IS NOT NULL) AS due_at
+         FROM webhook_endpoints e
+         WHERE e.disabled_at IS NULL AND e.deleted_at IS NULL AND (e.paused_until IS NULL OR e.paused_until <= :now)
+           ${without.length === 0 ? '' : 'AND e.id NOT IN (:without)'}) candidates
+       WHERE due_at <= :now ORDER BY CASE WHEN failures = 0 THEN 0 ELSE 1 END, due_at LIMIT :limit`,
+      { now: nowMs, limit, ...(without.length === 0 ? {} : { without }) },
+    );
+  }
+
+  /** Takes up to `limit` deliveries of one endpoint that are due. No two callers ever get the same one. */
+  async claim(endpointId: string, owner: string, nowMs: number, leaseUntilMs: number, limit: number): Promise<ClaimedDelivery[]> {
+    const claimed = await this.database.write((manager) =>
+      rows<{ id: string }>(
+        manager,
+        `UPDATE webhook_deliveries SET lease_owner = :owner, lease_token = lease_token + 1, next_attempt_at = :until, updated_at = :now
+         WHERE id IN (SELECT id FROM webhook_deliveries WHERE endpoint_id = :endpointId AND next_attempt_at <= :now
+           ORDER BY next_attempt_at LIMIT :limit ${skipLocked(manager)})
+         RETURNING id`,
+        { owner, until: leaseUntilMs, now: nowMs, endpointId, limit },
+      ),
+    );
+    if (claimed.length === 0) return [];
+    return rows<ClaimedDelivery>(
+      this.database.manager,
+      `SELECT d.id, d.endpoint_id AS "endpointId", d.message_id AS "messageId", d.org_id AS "orgId", d.app_id AS "appId", d.url,
+         d.attempt_count AS "attemptCount", d.retry_step AS "retryStep", d.lease_token AS "leaseToken", d.created_at AS "createdAt",
+         m.type, m.body
+       FROM webhook_deliveries d JOIN webhook_messages m ON m.id = d.message_id WHERE d.id IN (:ids) AND d.lease_owner = :owner`,
+      { ids: claimed.map(({ id }) => id), owner },
+    );
+  }
+
+  /** Writes how an attempt went. False when the lease was lost or the delivery was given up meanwhile. */
+  async finish(manager: EntityManager, end: DeliveryEnd, nowMs: number): Promise<boolean> {
+    const written = await rows(
+      manager,
+      `UPDATE webhook_deliveries SET state = :state, attempt_count = attempt_count + 1, retry_step = :retryStep, next_attempt_at = :next,
+         lease_owner = NULL, last_status = :status, last_error = :error, delivered_at = :deliveredAt, updated_at = :now
+       WHERE id = :id AND lease_token = :token AND state = 'pending' RETURNING id`,
+      {
+        id: end.id,
+        token: end.leaseToken,
+        state: end.state,
+        retryStep: end.retryStep,
+        next: end.nextAttemptAt,
+        status: end.lastStatus,
+        error: end.lastError,
+        deliveredAt: end.state === 'delivered' ? nowMs : null,
+        now: nowMs,
+      },
+    );
+    return written.length === 1;
+  }
+
+  /** Gives one delivery up without an attempt. */
+  async abandon({ id, leaseToken }: ClaimedDelivery, reason: string, nowMs: number): Promise<void> {
+    await this.database.write((manager) =>
+      rows(
+        manager,
+        `UPDATE webhook_deliveries SET state = 'dead', next_attempt_at = NULL, lease_owner = NULL, last_error = :reason, updated_at = :now
+         WHERE id = :id AND lease_token = :token AND state = 'pending' RETURNING id`,
+        { id, token: leaseToken, reason, now: nowMs },
+      ),
+    );
+  }
+
+  async insertAttempts(manager: EntityManager, attempts: readonly WebhookAttemptEntity[]): Promise<void> {
+    await insertRows(manager, 'webhook_attempts', attempts.map(attemptRow));
+  }
+
+  /** Gives up what still waits for an endpoint. Answers how many those were. */
+  async giveUp(manager: EntityManager, endpointId: string, reason: string, nowMs: number): Promise<number> {
+    const dead = await rows(
+      manager,
+      `UPDATE webhook_deliveries SET state = 'dead', next_attempt_at = NULL, lease_owner = NULL, last_error = :reason, updated_at = :now
+       WHERE endpoint_id = :endpointId AND state = 'pending' RETURNING id`,
+      { endpointId, reason, now: nowMs },
+    );
+    return dead.length;
+  }
+
+  /** Deletes up to `limit` messages that are older, with all that was noted about them. Answers how many those were. */
+  async purge(beforeMs: number, limit: number): Promise<number> {
+    const purged = await this.database.write((manager) =>
+      rows(
+        manager,
+        `DELETE FROM webhook_messages
+         WHERE id IN (SELECT id FROM webhook_messages WHERE created_at < :before ORDER BY created_at LIMIT :limit ${skipLocked(manager)})
+         RETURNING id`,
+        { before: beforeMs, limit },
+      ),
+    );
+    return purged.length;
+  }
+}
+
+function* parts<Row>(all: readonly Row[]): Generator<readonly Row[]> {
+  for (let start = 0; start < all.length; start += ROWS_AT_ONCE) yield all.slice(start, start + ROWS_AT_ONCE);
+}
+
+function messageRow(row: WebhookMessageEntity): Record<string, SqlValue> {
+  return {
+    id: row.id,
+    org_id: row.orgId,
+    app_id: row.appId,
+    type: row.type,
+    generation_id: row.generationId,
+    key_id: row.keyId,
+    progress: row.progress,
+    body: row.body,
+    created_at: row.createdAt,
+  };
+}
+
+function deliveryRow(row: WebhookDeliveryEntity): Record<string, SqlValue> {
+  return {
+    id: row.id,
+    message_id: row.messageId,
+    endpoint_id: row.endpointId,
+    org_id: row.orgId,
+    app_id: row.appId,
+    url: row.url,
+    state: row.state,
+    next_attempt_at: row.nextAttemptAt,
+    created_at: row.createdAt,
+    updated_at: row.updatedAt,
+  };
+}
+
+function attemptRow(row: WebhookAttemptEntity): Record<string, SqlValue> {
+  return {
+    id: row.id,
+    delivery_id: row.deliveryId,
+    org_id: row.orgId,
+    app_id: row.appId,
+    ordinal: row.ordinal,
+    url: row.url,
+    status: row.status,
+    success: row.success,
+    response_snippet: row.responseSnippet,
+    error: row.error,
+    duration_ms: row.durationMs,
+    created_at: row.createdAt,
+  };
+}

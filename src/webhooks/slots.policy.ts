@@ -1,0 +1,45 @@
+import type { DueEndpoint } from './deliveries.repository.js';
+
+export interface SlotSettings {
+  /** Deliveries of one endpoint at a time. */
+  readonly endpoint_concurrency: number;
+  /** Deliveries of this process at a time. */
+  readonly max_concurrent_deliveries: number;
+  readonly breaker_failures: number;
+}
+
+/** Deliveries under way, by endpoint. */
+export type InFlight = ReadonlyMap<string, { readonly count: number; readonly failing: boolean }>;
+
+export interface Slots {
+  readonly endpointId: string;
+  readonly limit: number;
+  /** Whether the endpoint's breaker is open: the one attempt that tries it has to be asked for. */
+  readonly probe: boolean;
+}
+
+/**
+ * Who may send how much now. An endpoint that fails has one attempt at a time, and all of them together never fill more than half of
+ * the process, so that receivers which only eat time leave room for those that work.
+ */
+export function grantSlots(settings: SlotSettings, due: readonly DueEndpoint[], inFlight: InFlight): Slots[] {
+  const running = [...inFlight.values()];
+  let room = settings.max_concurrent_deliveries - running.reduce((sum, { count }) => sum + count, 0);
+  let failingRoom = Math.floor(settings.max_concurrent_deliveries / 2) - running.filter(({ failing }) => failing).length;
+  const granted: Slots[] = [];
+  for (const { id, consecutiveFailures } of due) {
+    const failing = consecutiveFailures > 0;
+    const allowed = failing ? 1 : settings.endpoint_concurrency;
+    const limit = Math.min(allowed - (inFlight.get(id)?.count ?? 0), room, failing ? failingRoom : room);
+    if (limit <= 0) continue;
+    granted.push({ endpointId: id, limit, probe: consecutiveFailures >= settings.breaker_failures });
+    room -= limit;
+    if (failing) failingRoom -= limit;
+  }
+  return granted;
+}
+
+/** Endpoints that can be given nothing more, so that there is no need to ask what is due for them. */
+export function busyEndpoints(settings: SlotSettings, inFlight: InFlight): string[] {
+  return [...inFlight].flatMap(([id, { count, failing }]) => (count >= (failing ? 1 : settings.endpoint_concurrency) ? [id] : []));
+}

@@ -1,0 +1,33 @@
+import { Controller, Get, Header, Query } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { Public } from '../auth/index.js';
+import { ApiErrors, Clock } from '../common/index.js';
+import { WebhookKeySet } from './dto/endpoint.dto.js';
+import { EndpointsRepository } from './endpoints.repository.js';
+import { jwkOf } from './signing.policy.js';
+
+const MOST_ENDPOINTS = 1000;
+
+@ApiTags('Webhooks')
+@Controller('.well-known/litegen-webhooks.json')
+export class WebhookKeysController {
+  constructor(
+    private readonly endpoints: EndpointsRepository,
+    private readonly clock: Clock,
+  ) {}
+
+  @Get()
+  @Public()
+  @Header('cache-control', 'public, max-age=300')
+  @ApiOperation({
+    summary: 'Public keys of webhook endpoints that use Ed25519',
+    description: 'Every endpoint has a key of its own: a receiver names its endpoint and trusts no other key.',
+  })
+  @ApiQuery({ name: 'endpoint', required: false, description: 'Only the keys of this endpoint.', type: String })
+  @ApiOkResponse({ type: WebhookKeySet })
+  @ApiErrors(400)
+  async getWebhookKeys(@Query('endpoint') endpoint?: string | string[]): Promise<WebhookKeySet> {
+    const [endpointId] = [endpoint ?? []].flat();
+    return { keys: (await this.endpoints.publicKeys(endpointId, this.clock.nowMs(), MOST_ENDPOINTS)).map(jwkOf) };
+  }
+}
