@@ -1,3 +1,4 @@
+import { sep } from 'node:path';
 import { type PluginPackage, type PluginRejection, rejectionName } from './plugin-manifest.js';
 import type { LoadedProvider, ProviderCatalogEntry, ProviderField, RejectedPluginEntry } from './provider.types.js';
 import { needsApiBase, settingOf } from './provider-accounts.js';
@@ -41,7 +42,9 @@ export function toCatalogEntry(provider: LoadedProvider): ProviderCatalogEntry {
   };
 }
 
+/** The log names files by their whole paths; callers get to see those inside the package only. */
 export function toRejectedEntry(rejection: PluginRejection): RejectedPluginEntry {
-  const { packageName, source, reason } = rejection;
+  const { packageName, source, directory } = rejection;
+  const reason = rejection.reason.replaceAll(`file://${directory}${sep}`, '').replaceAll(directory + sep, '');
   return { name: rejectionName(rejection), ...(packageName === undefined ? {} : { package: packageName }), source, reason };
 }
