@@ -3,6 +3,8 @@ import type { EventType } from './webhooks.types.js';
 
 /** Standard Webhooks: payloads stay under 20 kB. Files are links, never base64. */
 export const MAX_BODY_BYTES = 20_000;
+type GenerationFailureDetail = NonNullable<Generation['error']>;
+
 const MAX_MESSAGE_CHARACTERS = 2_000;
 
 /** The fields of LiteGen's own Generation object, which its receivers read at the top of the body. */
@@ -32,7 +34,7 @@ const CUTS: readonly ((generation: Generation) => Generation)[] = [
   (generation) => ({
     ...generation,
     error_message: generation.error_message?.slice(0, MAX_MESSAGE_CHARACTERS) ?? null,
-    error: generation.error === null ? null : { ...generation.error, message: generation.error.message.slice(0, MAX_MESSAGE_CHARACTERS) },
+    error: generation.error === null ? null : shortened(generation.error),
   }),
   (generation) => ({ ...generation, metadata: null }),
   (generation) => ({ ...generation, outputs: [] }),
@@ -51,6 +53,10 @@ export function generationBody(type: EventType, generation: Generation, atMs: nu
     if (Buffer.byteLength(body) <= MAX_BODY_BYTES) break;
   }
   return body;
+}
+
+function shortened({ provider_error: _vendor, ...error }: GenerationFailureDetail): GenerationFailureDetail {
+  return { ...error, message: error.message.slice(0, MAX_MESSAGE_CHARACTERS) };
 }
 
 function merged(type: EventType, generation: Generation, atMs: number): string {

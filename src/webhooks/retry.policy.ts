@@ -44,7 +44,9 @@ export function isSuccess(status: number | null): boolean {
 export function retryAfterMs({ status, retryAfter }: AttemptResult, nowMs: number): number | undefined {
   if (status === null || !THROTTLING.has(status) || retryAfter === undefined) return undefined;
   const text = retryAfter.trim();
-  const wished = /^\d{1,9}$/.test(text) ? Number(text) * MS_PER_SECOND : Date.parse(text) - nowMs;
+  // `Date.parse` would read a year into any number.
+  const dateMs = /[a-z]/i.test(text) ? Date.parse(text) - nowMs : Number.NaN;
+  const wished = /^\d{1,9}$/.test(text) ? Number(text) * MS_PER_SECOND : dateMs;
   return Number.isNaN(wished) ? undefined : Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, wished));
 }
 

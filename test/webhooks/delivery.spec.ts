@@ -3,7 +3,7 @@ import { until } from '../support/client.js';
 import { databases } from '../support/databases.js';
 import { answering, receiver } from './receiver.js';
 import { isGenuine, isLitegenSignature } from './verify.js';
-import { type Endpoint, WebhooksApplication } from './webhooks-application.js';
+import { WebhooksApplication } from './webhooks-application.js';
 
 interface Body {
   readonly type: string;
@@ -25,8 +25,7 @@ describe.each(databases())('webhooks on $name', ({ url }) => {
   });
 
   beforeEach(async () => {
-    const { data } = await gateway.done<{ data: Endpoint[] }>('GET', '/v1/webhooks/endpoints');
-    for (const { id, kind } of data) if (kind !== 'key_url') await gateway.done('DELETE', `/v1/webhooks/endpoints/${id}`);
+    await gateway.clear();
     for (const one of [home, second]) {
       one.received.length = 0;
       one.answer = answering(204);

@@ -94,6 +94,12 @@ export class WebhooksApplication {
     return this.done('POST', '/v1/webhooks/endpoints', fields);
   }
 
+  /** Removes all endpoints but those of keys' own URLs. */
+  async clear(): Promise<void> {
+    const { data } = await this.done<{ data: Endpoint[] }>('GET', '/v1/webhooks/endpoints');
+    for (const { id, kind } of data) if (kind !== 'key_url') await this.done('DELETE', `/v1/webhooks/endpoints/${id}`);
+  }
+
   shown(id: string): Promise<Endpoint> {
     return this.done('GET', `/v1/webhooks/endpoints/${id}`);
   }
