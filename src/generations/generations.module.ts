@@ -19,6 +19,7 @@ import { LeaseKeeper } from './lease-keeper.service.js';
 import { LifecycleRepository } from './lifecycle.repository.js';
 import { Settler } from './settler.service.js';
 import { VendorCalls } from './vendor-calls.service.js';
+import { VendorWords } from './vendor-words.js';
 import { Waiters } from './waiters.service.js';
 import { Watcher } from './watcher.service.js';
 import { Worker } from './worker.service.js';
@@ -42,6 +43,7 @@ import { Worker } from './worker.service.js';
     LifecycleRepository,
     Settler,
     VendorCalls,
+    VendorWords,
     Waiters,
     Watcher,
     Worker,

@@ -27,6 +27,7 @@ import type { StoredResult } from './generation.types.js';
 import { GenerationSignals } from './generation-signals.js';
 import type { PollSchedule } from './generations.machine.js';
 import type { Held } from './settler.service.js';
+import { VendorWords } from './vendor-words.js';
 
 const DEFAULT_POLLING: Readonly<Record<'image' | 'video', PollSchedule>> = {
   image: { initialMs: 1_000, intervalMs: 1_500, maxIntervalMs: 10_000 },
@@ -52,6 +53,7 @@ export class VendorCalls {
     private readonly downloader: MediaDownloader,
     private readonly links: LinkSigner,
     private readonly signals: GenerationSignals,
+    private readonly words: VendorWords,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -68,7 +70,7 @@ export class VendorCalls {
       webhookUrl: this.callbackUrl(attempt.callbackToken),
       headersTimeoutMs: model.limits?.headers_timeout_seconds === undefined ? undefined : model.limits.headers_timeout_seconds * 1000,
       logFields: { generation_id: generation.id, request_id: generation.requestId },
-      onWarning: (warning) => warnings.push(warning),
+      onWarning: (warning) => warnings.push(this.words.warning(warning)),
       onEvent: (event) => this.relay(generation, event, provider, call, signal),
     });
     return { provider, call, warnings, model };
@@ -88,7 +90,7 @@ export class VendorCalls {
     if (generation.operation === 'video.generate') {
       // The planner answers `auto` for a video's size never, which the shared type cannot say.
       const request: VideoRequest = { ...base, operation: generation.operation, params: generation.request.params as VideoParams };
-      return this.video(prepared).start(request, call);
+      return this.words.of(() => this.video(prepared).start(request, call));
     }
     const request: ImageRequest = {
       ...base,
@@ -96,30 +98,32 @@ export class VendorCalls {
       params: generation.request.params,
       partialImages: generation.request.partialImages,
     };
-    return this.image(prepared).start(request, call);
+    return this.words.of(() => this.image(prepared).start(request, call));
   }
 
-  status({ generation, attempt }: Held, prepared: PreparedCall): Promise<OperationStatus> {
+  async status({ generation, attempt }: Held, prepared: PreparedCall): Promise<OperationStatus> {
     const side = this.side(generation, prepared);
-    if (side.status === undefined) {
+    const status = side.status?.bind(side);
+    if (status === undefined) {
       throw new ProviderError('internal', `The plugin of ${generation.provider} started an operation but cannot ask for its status.`);
     }
-    return side.status(attempt.operation, prepared.call);
+    return this.words.status(await this.words.of(() => status(attempt.operation, prepared.call)));
   }
 
   async cancel({ generation, attempt }: Held, prepared: PreparedCall): Promise<CancelResult> {
     const side = this.side(generation, prepared);
-    if (side.cancel === undefined) return 'unsupported';
-    return side.cancel(attempt.operation, prepared.call);
+    return this.words.of(async () => (await side.cancel?.(attempt.operation, prepared.call)) ?? 'unsupported');
   }
 
   async readCallback({ generation, attempt }: Held, delivery: RawDelivery, prepared: PreparedCall): Promise<WebhookResult | null> {
-    return (await this.side(generation, prepared).parseWebhook?.(delivery, attempt.operation, prepared.call)) ?? null;
+    const side = this.side(generation, prepared);
+    const result = await this.words.of(async () => side.parseWebhook?.(delivery, attempt.operation, prepared.call));
+    return result === undefined || result === null ? null : { ...result, status: this.words.status(result.status) };
   }
 
   /** Brings an output into the store, wherever its bytes are. @throws ProviderError */
   fetchOutput(providerId: string, media: MediaSource, call: CallContext, signal: AbortSignal): Promise<StoredBlob> {
-    return this.downloader.fetch(providerId, media, call, signal);
+    return this.words.of(() => this.downloader.fetch(providerId, media, call, signal));
   }
 
   /** The answer of a synchronous vendor whose files were not all fetched yet. */

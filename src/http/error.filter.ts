@@ -62,13 +62,11 @@ export class ErrorResponder {
       reply.raw.destroy();
       return;
     }
-    const body = error.toBody(String(request.id));
-    body.error.message = text;
     void reply
       .code(error.status)
       .headers(error.toHeaders())
       .header('content-type', 'application/json; charset=utf-8')
-      .send(JSON.stringify(body));
+      .send(this.secrets.redactText(JSON.stringify(error.toBody(String(request.id)))));
   }
 }
 
