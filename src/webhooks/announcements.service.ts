@@ -73,8 +73,9 @@ export class Announcements {
 
   /** Seconds since the epoch. The body is stored once, so its links must outlive the last attempt by as long as other links live. */
   private linksExpireAt(nowMs: number): number {
-    const { retry_schedule_seconds: schedule } = this.config.webhooks;
-    const retriedSeconds = schedule.reduce((sum, seconds) => sum + seconds, 0);
-    return Math.ceil(nowMs / MS_PER_SECOND + SCHEDULE_SLACK * retriedSeconds + this.config.storage.link_ttl_seconds);
+    const { retry_schedule_seconds: schedule, disable_after_seconds: disabledSeconds } = this.config.webhooks;
+    const retriedSeconds = SCHEDULE_SLACK * schedule.reduce((sum, seconds) => sum + seconds, 0);
+    // Behind an open breaker an event may wait until its endpoint is disabled.
+    return Math.ceil(nowMs / MS_PER_SECOND + Math.max(retriedSeconds, disabledSeconds) + this.config.storage.link_ttl_seconds);
   }
 }
