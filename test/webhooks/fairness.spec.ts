@@ -1,6 +1,10 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { DEFAULT_TENANT } from '../../src/auth/index.js';
 import { Clock } from '../../src/common/index.js';
 import { Database, rows } from '../../src/database/index.js';
+import { DeliveriesRepository } from '../../src/webhooks/deliveries.repository.js';
+import { EndpointsRepository } from '../../src/webhooks/endpoints.repository.js';
+import { newDelivery, newMessage } from '../../src/webhooks/new-message.js';
 import { Retention } from '../../src/webhooks/retention.service.js';
 import { until } from '../support/client.js';
 import { sqliteDatabase } from '../support/databases.js';
@@ -10,6 +14,7 @@ import { WebhooksApplication } from './webhooks-application.js';
 /** Takes the request and never says a word. */
 const TARPIT: Answering = () => undefined;
 const EVENTS = 60;
+const BACKLOG = 10_000;
 const CONCURRENCY = 4;
 const MS_PER_DAY = 86_400_000;
 
@@ -27,12 +32,22 @@ describe('a receiver that only eats time', () => {
     });
   });
 
+  /** What piled up before. */
+  async function enqueue(endpointId: string, count: number): Promise<void> {
+    const endpoint = await gateway.app.get(EndpointsRepository).find(DEFAULT_TENANT, endpointId);
+    if (endpoint === null) throw new Error('there is no such endpoint');
+    const facts = { ...DEFAULT_TENANT, type: 'generation.completed', generationId: null, keyId: null, progress: null, body: '{}' } as const;
+    const messages = Array.from({ length: count }, () => newMessage({ ...facts, createdAt: Date.now() }));
+    const deliveries = messages.map((message) => newDelivery(message, { endpoint, url: null }));
+    await gateway.app.get(Database).transaction((manager) => gateway.app.get(DeliveriesRepository).enqueue(manager, messages, deliveries));
+  }
+
   it('delays nobody else, and is never asked more than it may be asked', async () => {
     let most = 0;
     dead.answer = () => {
       most = Math.max(most, dead.waiting);
     };
-    await gateway.endpoint({ url: dead.url });
+    await enqueue((await gateway.endpoint({ url: dead.url })).id, BACKLOG);
     const healthy = await gateway.endpoint({ url: well.url });
     for (let index = 0; index < EVENTS; index += 1) await gateway.picture();
     await until(() => well.received.length === EVENTS);
