@@ -10,12 +10,12 @@ const UPLOAD_BYTES = 49_900_000;
 const TOO_BIG_BYTES = 100_000_000;
 const AT_ONCE = 8;
 const WARM_UP_BYTES = 1_000_000;
-const BEFORE_READING = 'form announced with 4 GB';
+const BEFORE_READING = 'form announced with 40 GB';
 /** What the header announces: the truth, nothing, or more than any form may have. */
 const REFUSALS = [
   ['file of 100 MB, length announced', 'true'],
   ['file of 100 MB, length unknown', undefined],
-  [BEFORE_READING, 4_000_000_000],
+  [BEFORE_READING, 40_000_000_000],
 ];
 
 export const title = 'uploads: edits of 50 MB, and one of 100 MB that is over the cap';
