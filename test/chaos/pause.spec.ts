@@ -52,9 +52,9 @@ describe('a process that stands still for longer than its lease', () => {
   });
 
   it('does not end a second time what another ended', async () => {
-    const id = await sendTo(paused, { model: 'mock/paint', prompt: 'a third boat [mock latency=1500ms]' });
     const known = replicas.submits().length;
-    await replicas.submitted(known);
+    const id = await sendTo(paused, { model: 'mock/paint', prompt: 'a third boat [mock latency=1500ms]' });
+    await replicas.submitted(known + 1);
     paused.signal('SIGSTOP');
     const ended = await awake.client.ended(id);
     expect(ended).toMatchObject({ status: 'completed', attempts: [{ state: 'succeeded' }] });
@@ -65,6 +65,17 @@ describe('a process that stands still for longer than its lease', () => {
     expect({ outputs: outputs.length, attempts, status }).toEqual({ outputs: 1, attempts: ended.attempts, status: 'completed' });
     const billed = replicas.submits().filter(({ key, deduplicated }) => key === ended.attempts[0]?.id && !deduplicated);
     expect(billed).toHaveLength(1);
+  });
+
+  it('keeps its work while it is awake, also when it is told to end', async () => {
+    const ending = await replicas.start();
+    const known = replicas.submits().length;
+    const answer = ending.client.image({ model: 'mock/paint', prompt: 'a fifth boat [mock latency=3s]' });
+    await replicas.submitted(known + 1);
+    const ended = ending.stop();
+    expect((await answer).status).toBe(200);
+    expect(await ended).toBe(0);
+    expect(replicas.submits()).toHaveLength(known + 1);
   });
 
   it('goes on with its own work when nobody took over', async () => {
