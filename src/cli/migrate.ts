@@ -1,12 +1,12 @@
-import { type OpenDataSources, openDataSources, rows } from '../database/index.js';
+import { applyMigrations, type OpenDataSources, openDataSources, rows } from '../database/index.js';
 import type { CliHost } from './program.js';
 
 type MigrationHost = Pick<CliHost, 'loadConfig' | 'migrations' | 'terminal'>;
 
 export async function migrate(host: MigrationHost): Promise<void> {
   await withDatabase(host, async ({ writer }) => {
-    const applied = await writer.runMigrations();
-    for (const { name } of applied) host.terminal.out(`applied ${name}\n`);
+    const applied = await applyMigrations(writer);
+    for (const name of applied) host.terminal.out(`applied ${name}\n`);
     if (applied.length === 0) host.terminal.out('the schema is up to date\n');
   });
 }

@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { applyMigrations } from './apply-migrations.js';
 import type { OpenDataSources } from './data-source.js';
 import { WriteGate } from './write-gate.js';
 
@@ -38,9 +39,8 @@ export class Database implements OnApplicationShutdown {
     await this.manager.query('SELECT 1');
   }
 
-  async migrate(): Promise<readonly string[]> {
-    const applied = await this.sources.writer.runMigrations();
-    return applied.map((migration) => migration.name);
+  migrate(): Promise<readonly string[]> {
+    return applyMigrations(this.sources.writer);
   }
 
   async pendingMigrations(): Promise<boolean> {

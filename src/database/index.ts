@@ -1,3 +1,4 @@
+export * from './apply-migrations.js';
 export * from './data-source.js';
 export * from './database.module.js';
 export * from './database.service.js';

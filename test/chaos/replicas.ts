@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, until } from '../support/client.js';
@@ -55,12 +55,17 @@ export class Replicas {
     return replica;
   }
 
-  /** What reached the mock vendor, in order. */
+  /** What reached the mock vendor, in order. A process that was killed may have submitted more than it could note. */
   submits(): Submit[] {
     const file = join(this.vendorFolder, 'submits.log');
     if (!existsSync(file)) return [];
     const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
     return lines.map((line) => JSON.parse(line) as Submit);
+  }
+
+  /** Jobs that the mock vendor took on: it keeps one for each key. */
+  jobCount(): number {
+    return readdirSync(this.vendorFolder).filter((name) => name.endsWith('.json')).length;
   }
 
   /** Resolves when so many submits reached the mock vendor. */
