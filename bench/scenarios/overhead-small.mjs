@@ -14,7 +14,7 @@ const TARGETS = ['vendor', 'bare proxy', 'LiteGen'];
 export const title = 'overhead-small: a small picture, c = 1, 16, 128, vendor at 0 and 50 ms';
 
 export function run({ start, isQuick }) {
-  const plan = isQuick ? { rounds: 2, durationMs: 800, warmUpMs: 2000 } : { rounds: 5, durationMs: 2000, warmUpMs: 5000 };
+  const plan = isQuick ? { rounds: 2, durationMs: 800, warmUpMs: 2000 } : { rounds: 3, durationMs: 2000, warmUpMs: 8000 };
   return withHelpers(['vendor', 'proxy', 'load'], async (vendor, proxy, load) => {
     const vendorUrl = await vendor.call('listen');
     const proxyUrl = await proxy.call('listen', { vendorUrl, connections: Math.max(...CONNECTIONS) });

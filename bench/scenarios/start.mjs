@@ -15,7 +15,7 @@ export const title = 'start: to the first answer and the first picture, all plug
 export async function run({ start, isQuick }) {
   const environment = placeholders();
   const runs = [];
-  for (let round = 0; round < (isQuick ? 3 : 7); round += 1) runs.push(await once(start, environment));
+  for (let round = 0; round < (isQuick ? 3 : 5); round += 1) runs.push(await once(start, environment));
   const medians = medianOf(runs);
   const row = {
     starts: runs.length,

@@ -11,7 +11,7 @@ const CONNECTIONS = 16;
 export const title = `tracing: ${SAMPLE_RATIO * 100} % of the requests, exported over OTLP`;
 
 export function run({ start, isQuick }) {
-  const plan = isQuick ? { rounds: 3, durationMs: 800, warmUpMs: 2000 } : { rounds: 7, durationMs: 2000, warmUpMs: 4000 };
+  const plan = isQuick ? { rounds: 3, durationMs: 800, warmUpMs: 2000 } : { rounds: 5, durationMs: 2000, warmUpMs: 8000 };
   return withHelpers(['vendor', 'load', 'otlp-sink'], async (vendor, load, sink) => {
     const vendorUrl = await vendor.call('listen');
     const sinkUrl = await sink.call('listen');
