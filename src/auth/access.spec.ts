@@ -131,7 +131,7 @@ describe.each(databases())('access on $name', ({ url }) => {
   it('is declared for every operation, and public only where nothing is told', () => {
     expect(operations.length).toBeGreaterThan(20);
     const open = operations.filter(({ scope }) => scope === undefined).map(({ method, path }) => `${method} ${path}`);
-    expect(open.sort()).toEqual(['get /health/live', 'get /health/ready', 'get /v1/files/{id}']);
+    expect(open.sort()).toEqual(['get /.well-known/litegen-webhooks.json', 'get /health/live', 'get /health/ready', 'get /v1/files/{id}']);
     const scopes = Object.fromEntries(scoped().map(({ method, path, scope }) => [`${method} ${path}`, scope]));
     expect(scopes).toMatchObject({
       'post /v1/images/generations': 'generate',

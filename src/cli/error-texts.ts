@@ -15,6 +15,10 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     remedy: 'Let the HTTP library build the form, its boundary included.',
   },
   invalid_query: { when: 'The query string cannot be read.', remedy: 'Encode the values of the query.' },
+  no_webhook_configured: {
+    when: 'A test delivery was asked for a key without `webhook_url`.',
+    remedy: 'Set `webhook_url` on the key first.',
+  },
   unsupported_media_type: {
     when: 'The `Content-Type` is neither JSON nor a form.',
     remedy: 'Send `application/json` or `multipart/form-data`.',

@@ -91,6 +91,13 @@ function describe(issue: z.core.$ZodIssue, tree: Tree): string[] {
   return [`${path}: ${issue.message}${shown}`];
 }
 
+/** A bucket that somebody took the trouble to name is meant to be used. */
+function chooseBackend({ storage }: Tree): void {
+  if (typeof storage !== 'object' || storage === null || !('s3' in storage)) return;
+  const section = storage as Tree;
+  section['backend'] ??= 's3';
+}
+
 export interface LoadedConfig {
   readonly config: Config;
   /** The file that was read, if any. */
@@ -108,6 +115,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env, working
   const found = existsSync(file);
   const tree = found ? readFile(file) : {};
   const problems = applyEnvironment(tree, environment);
+  chooseBackend(tree);
   const result = configSchema.safeParse(tree);
   if (!result.success) problems.push(...result.error.issues.flatMap((issue) => describe(issue, tree)));
   if (problems.length > 0 || !result.success) throw new ConfigError(problems);

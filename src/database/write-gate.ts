@@ -1,5 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
+/** One stay inside the gate. Timers that were started during it remember it after it is over. */
+interface Stay {
+  isOver: boolean;
+}
+
 /**
  * Lets one writer in at a time; a writer that is already inside goes straight through.
  *
@@ -7,12 +12,19 @@ import { AsyncLocalStorage } from 'node:async_hooks';
  * transaction is open would be rolled back with it. So every write waits here. Never do other I/O inside.
  */
 export class WriteGate {
-  private readonly inside = new AsyncLocalStorage<true>();
+  private readonly inside = new AsyncLocalStorage<Stay>();
   private tail: Promise<unknown> = Promise.resolve();
 
   run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.inside.getStore() === true) return work();
-    const turn = this.tail.then(() => this.inside.run(true, work));
+    if (this.inside.getStore()?.isOver === false) return work();
+    const turn = this.tail.then(async () => {
+      const stay: Stay = { isOver: false };
+      try {
+        return await this.inside.run(stay, work);
+      } finally {
+        stay.isOver = true;
+      }
+    });
     this.tail = turn.catch(() => undefined);
     return turn;
   }

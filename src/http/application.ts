@@ -54,7 +54,7 @@ export async function createApplication(
   });
   reportCatalog(app, ground.logger);
   closeUnusedConnections(app.getHttpAdapter().getInstance());
-  installHooks(app);
+  installHooks(app, config);
   app.useGlobalFilters(app.get(ErrorFilter));
   await app.register(helmet, {
     // Swagger UI needs inline styles; the rest of the API serves JSON and files, which a tight policy suits.

@@ -3,6 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Access, AuthService } from '../auth/index.js';
 import { ApiError } from '../common/index.js';
+import type { Config } from '../config/index.js';
 import { KeyThrottlerGuard } from '../limits/index.js';
 import { MetricsService } from '../metrics/index.js';
 import { ErrorResponder } from './error.filter.js';
@@ -14,7 +15,7 @@ const MILLISECONDS = 1000;
 const LIBRARY_ROUTES = [/^\/docs(\/|$)/, /^\/openapi\.(json|yaml)$/, /^\/metrics$/];
 
 /** Identity, access, metrics and one log line for every request, before and around Nest. */
-export function installHooks(app: NestFastifyApplication): void {
+export function installHooks(app: NestFastifyApplication, config: Pick<Config, 'cors'>): void {
   const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
   const routes = app.get(RouteTable);
   fastify.addHook('onRoute', (route) => {
@@ -27,11 +28,17 @@ export function installHooks(app: NestFastifyApplication): void {
   const errors = app.get(ErrorResponder);
   // First, so that a refused request is counted as begun and as ended.
   installMeasures(fastify, app.get(MetricsService));
-  installAccess(fastify, app.get(AuthService), app.get(KeyThrottlerGuard), errors);
+  installAccess(fastify, app.get(AuthService), app.get(KeyThrottlerGuard), errors, config.cors.allowed_origins);
   installParsers(fastify);
 }
 
-function installAccess(fastify: FastifyInstance, auth: AuthService, throttler: KeyThrottlerGuard, errors: ErrorResponder): void {
+function installAccess(
+  fastify: FastifyInstance,
+  auth: AuthService,
+  throttler: KeyThrottlerGuard,
+  errors: ErrorResponder,
+  allowedOrigins: readonly string[],
+): void {
   fastify.decorateRequest('principal', undefined);
   fastify.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
     reply.header('x-request-id', request.id);
@@ -40,6 +47,7 @@ function installAccess(fastify: FastifyInstance, auth: AuthService, throttler: K
     if (access === undefined || access.kind === 'public') return;
     try {
       const principal = await auth.authenticate(request.headers.authorization);
+      if (principal.kind === 'anonymous') refuseForeignPages(request, allowedOrigins);
       request.principal = principal;
       await throttler.take(request, reply);
       if (!principal.scopes.has(access.scope)) {
@@ -50,6 +58,19 @@ function installAccess(fastify: FastifyInstance, auth: AuthService, throttler: K
       return reply;
     }
   });
+}
+
+/** Without a key, the browser of somebody on this machine would be the key: no page from elsewhere may use it. */
+function refuseForeignPages({ headers, host, protocol }: FastifyRequest, allowed: readonly string[]): void {
+  const { origin } = headers;
+  if (origin === undefined || origin === `${protocol}://${host}` || allowed.includes(origin) || allowed.includes('*')) return;
+  throw new ApiError(
+    'forbidden',
+    `Pages of ${origin} may not use a gateway without a master key. Name the origin in cors.allowed_origins.`,
+    {
+      param: 'origin',
+    },
+  );
 }
 
 function installMeasures(fastify: FastifyInstance, metrics: MetricsService): void {

@@ -10,7 +10,6 @@ import { generationBody } from './event-body.js';
 import { newWebhookId } from './ids.js';
 import { type AttemptOutcome, Sender } from './sender.service.js';
 import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
-import { NoWebhookConfigured } from './webhooks.errors.js';
 
 export interface TestDelivery {
   /** The `webhook-id` that was sent. */
@@ -38,9 +37,9 @@ export class TestDeliveries {
   async toKey(tenant: Tenant, keyId: string): Promise<TestDelivery> {
     const key = await this.repository.findKey(tenant, keyId);
     if (key === null) throw new ApiError('not_found', 'Key not found', { param: 'id' });
-    if (key.webhookUrl === null) throw new NoWebhookConfigured();
+    if (key.webhookUrl === null) throw noWebhook();
     const endpoint = (await this.directory.refresh(tenant)).find(({ kind, keyId: owner }) => kind === 'key_url' && owner === keyId);
-    if (endpoint === undefined) throw new NoWebhookConfigured();
+    if (endpoint === undefined) throw noWebhook();
     return this.send(endpoint);
   }
 
@@ -79,4 +78,8 @@ function exampleGeneration({ keyId, orgId, appId }: WebhookEndpointEntity, at: s
     org_id: orgId,
     app_id: appId,
   };
+}
+
+function noWebhook(): ApiError {
+  return new ApiError('no_webhook_configured', 'This API key has no webhook_url.', { param: 'webhook_url' });
 }

@@ -181,8 +181,8 @@ describe.each(databases())('leases on $name', ({ url }) => {
 
   it('migrates down to nothing and up again', async () => {
     const source = (await openDataSources(configSchema.parse({ database_url: url }), [], MIGRATIONS)).writer;
-    await source.undoLastMigration();
-    expect((await source.runMigrations()).map(({ name }) => name)).toEqual(['Initial1763683200000']);
+    for (const _migration of MIGRATIONS) await source.undoLastMigration();
+    expect((await source.runMigrations()).map(({ name }) => name)).toEqual(MIGRATIONS.map(({ name }) => name));
     await source.destroy();
   });
 });

@@ -1,3 +1,4 @@
+import { Webhook } from 'standardwebhooks';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../support/client.js';
 import { databases } from '../support/databases.js';
@@ -41,6 +42,11 @@ describe.each(databases())('webhooks on $name', ({ url }) => {
     expect(body).toMatchObject({ type: 'generation.completed', id: generationId, status: 'completed', data: { id: generationId } });
     expect(sent?.headers['webhook-id']).toMatch(/^msg_[0-9a-f]{32}$/);
     expect(isGenuine(secret, sent?.headers ?? {}, sent?.body ?? '')).toBe(true);
+    // The official verifier agrees, and refuses an altered body.
+    const official = new Webhook(secret);
+    const signed = sent?.headers as Record<string, string>;
+    expect(official.verify(sent?.body ?? '', signed)).toMatchObject({ type: 'generation.completed' });
+    expect(() => official.verify(`${sent?.body} `, signed)).toThrow();
     expect(isGenuine(secret, sent?.headers ?? {}, `${sent?.body} `)).toBe(false);
     expect(isLitegenSignature(secret, sent?.headers['x-litegen-signature'], sent?.body ?? '')).toBe(true);
     const link = new URL(body.data.outputs[0]?.url ?? '');

@@ -22,6 +22,7 @@ export const ERRORS = {
   malformed_request: validation,
   malformed_multipart: validation,
   invalid_query: badRequest,
+  no_webhook_configured: badRequest,
   unsupported_media_type: { status: 415, type: 'invalid_request_error', fault: 'caller', retry: false },
   body_too_large: { status: 413, type: 'invalid_request_error', fault: 'caller', retry: false },
   headers_too_large: { status: 431, type: 'invalid_request_error', fault: 'caller', retry: false },
