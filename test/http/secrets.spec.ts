@@ -78,6 +78,8 @@ describe('secrets', () => {
         LITEGEN__SECRETS_KEY: SECRETS['the key that encrypts'],
         LITEGEN__OBSERVABILITY__LOG_LEVEL: 'trace',
         LITEGEN__PLUGINS__DIRECTORIES: folder,
+        // The bucket's settings are read and kept, though files stay here.
+        LITEGEN__STORAGE__BACKEND: 'local',
         LITEGEN_S3_BUCKET: 'pictures',
         LITEGEN_S3_SECRET_ACCESS_KEY: SECRETS['the key of the bucket'],
         OPENAI_COMPATIBLE_API_KEY: SECRETS['the key of a vendor'],
