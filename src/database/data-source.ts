@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { DataSource, type DataSourceOptions, type EntitySchema } from 'typeorm';
 import type { Config } from '../config/index.js';
+import { sqliteDriver } from './sqlite-driver.js';
 
 /** An entity class. */
 export type Entity = NonNullable<Exclude<DataSourceOptions['entities'], Record<string, unknown>>> extends readonly (infer E)[] ? E : never;
@@ -27,7 +28,7 @@ export function dataSourceOptions(config: Config, entities: EntityList, migratio
     invalidWhereValuesBehavior: { null: 'throw' as const, undefined: 'throw' as const },
   };
   if (config.database_url.startsWith('sqlite:')) {
-    return { ...shared, type: 'sqlite', database: sqlitePath(config.database_url) };
+    return { ...shared, type: 'sqlite', database: sqlitePath(config.database_url), driver: sqliteDriver() };
   }
   // The driver answers bigint as text; all of ours (times, bytes, micro-dollars) fit a number exactly.
   const pg = createRequire(import.meta.url)('pg') as { types: { setTypeParser(oid: number, parse: (text: string) => unknown): void } };

@@ -8,6 +8,9 @@ import { Heartbeats } from './heartbeats.service.js';
 /** Up to this length a body is built in one go. */
 const SMALL_BODY_BYTES = 262_144;
 
+/** One slice of base64. */
+const STREAM_BUFFER_BYTES = 131_072;
+
 /** Writes JSON and event streams that hold stored files. */
 @Injectable()
 export class Answers {
@@ -24,7 +27,10 @@ export class Answers {
   async json(reply: FastifyReply, status: number, value: unknown): Promise<void> {
     const pieces = jsonPieces(value);
     const length = contentLengthOf(pieces);
-    const body = length > SMALL_BODY_BYTES ? Readable.from(encodePieces(pieces, this.open)) : await this.whole(pieces);
+    const body =
+      length > SMALL_BODY_BYTES
+        ? Readable.from(encodePieces(pieces, this.open), { objectMode: false, highWaterMark: STREAM_BUFFER_BYTES })
+        : await this.whole(pieces);
     reply.code(status).header('content-type', 'application/json; charset=utf-8').header('content-length', length);
     await reply.send(body);
   }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { In, IsNull, MoreThanOrEqual, type Repository } from 'typeorm';
+import { In, IsNull, type Repository } from 'typeorm';
 import type { Tenant } from '../auth/index.js';
 import { Database, insertRows, rows, type SqlValue, skipLocked } from '../database/index.js';
 import { AttemptEntity } from './attempt.entity.js';
@@ -194,17 +194,22 @@ export class GenerationsRepository {
     return hidden.length === 1;
   }
 
-  /** The caller's latest generation for the same request. */
-  findLatestByFingerprint(
+  /** The caller's latest generation for the same request; with `onlyBroken`, one whose caller's connection broke. */
+  async findLatestByFingerprint(
     { orgId, appId }: Tenant,
     keyId: string | null,
-    fingerprint: string,
-    sinceMs: number,
+    request: { readonly fingerprint: string; readonly sinceMs: number; readonly onlyBroken: boolean },
   ): Promise<GenerationEntity | null> {
-    return this.database.manager.findOne(GenerationEntity, {
-      where: { orgId, appId, keyId: keyId ?? IsNull(), fingerprint, createdAt: MoreThanOrEqual(sinceMs), deletedAt: IsNull() },
-      order: { createdAt: 'DESC' },
-    });
+    const { fingerprint, sinceMs, onlyBroken } = request;
+    const found = await rows<{ id: string }>(
+      this.database.manager,
+      `SELECT id FROM generations WHERE org_id = :orgId AND app_id = :appId AND fingerprint = :fingerprint AND created_at >= :sinceMs
+         AND ${keyId === null ? 'key_id IS NULL' : 'key_id = :keyId'} AND deleted_at IS NULL ${onlyBroken ? 'AND client_gone_at IS NOT NULL' : ''}
+       ORDER BY created_at DESC LIMIT 1`,
+      { orgId, appId, fingerprint, sinceMs, ...(keyId === null ? {} : { keyId }) },
+    );
+    const [latest] = found;
+    return latest === undefined ? null : this.findAny(latest.id);
   }
 
   /** The connection of the caller who waits for this broke. */

@@ -66,10 +66,14 @@ export class IdempotencyService {
     const guardMs = this.config.idempotency.duplicate_guard_seconds * 1000;
     const isRetry = idempotency?.isRetry === true;
     const sinceMs = now - (isRetry ? RETRY_WINDOW_MS : guardMs);
-    const latest = await this.generations.findLatestByFingerprint(principal, principal.keyId ?? null, fingerprint, sinceMs);
+    const latest = await this.generations.findLatestByFingerprint(principal, principal.keyId ?? null, {
+      fingerprint,
+      sinceMs,
+      onlyBroken: !isRetry,
+    });
     // What failed and cost nothing may be tried anew; a failure that may have cost something is answered again.
     if (latest === null || (latest.status === 'failed' && latest.holdState === 'released') || latest.status === 'cancelled') return null;
-    return isRetry || latest.clientGoneAt !== null ? latest : null;
+    return latest;
   }
 
   @Interval('generations.idempotency', SWEEP_INTERVAL_MS)

@@ -70,7 +70,10 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     try {
       await this.leases.catchUp();
       const now = this.clock.nowMs();
-      const claimed = await this.repository.claim(this.leases.owner, now, this.leases.leaseUntilMs(), Math.min(room, CLAIM_AT_ONCE));
+      const limit = Math.min(room, CLAIM_AT_ONCE);
+      const claimed = await this.repository.claim(this.leases.owner, now, this.leases.leaseUntilMs(), limit);
+      // More may be due than one batch holds.
+      if (claimed.length === limit) setImmediate(() => void this.tick());
       for (const generation of claimed) {
         this.metrics.queueLag(generation.status, now - (generation.dueAt ?? now));
         const lease = { id: generation.id, token: generation.leaseToken };

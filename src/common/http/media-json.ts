@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { loopShare } from '../loop-share.js';
 
 /** Stands in a value for the base64 text of a stored file; {@link jsonPieces} finds it. */
 export class FileText {
@@ -65,7 +66,10 @@ export async function* encodeBase64(file: AsyncIterable<Uint8Array>, bytes: numb
       yield base64Of(rest);
     }
     const end = view.length - ((view.length - at) % 3);
-    for (; at < end; at += SLICE_BYTES) yield base64Of(view.subarray(at, Math.min(at + SLICE_BYTES, end)));
+    for (; at < end; at += SLICE_BYTES) {
+      await loopShare.take();
+      yield base64Of(view.subarray(at, Math.min(at + SLICE_BYTES, end)));
+    }
     rest = Buffer.from(view.subarray(end));
   }
   if (seen !== bytes) throw new Error(`A stored file has ${seen} bytes instead of ${bytes}`);

@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type MediaSource, ProviderError } from '@litegen/plugin-sdk';
-import { ApiError } from '../../common/index.js';
+import { ApiError, loopShare } from '../../common/index.js';
 import { capped, EgressError, type EgressPolicy, type EgressService } from '../../security/index.js';
 import type { BlobStore, StoredBlob } from '../../storage/index.js';
 import { Base64Decoder } from './base64-decoder.js';
 import type { HostCall } from './call-context.js';
-import { loopShare } from './loop-share.js';
 import { UnreadableBody } from './unreadable.js';
 
 export interface DownloadOptions {

@@ -1,8 +1,8 @@
 import type { StoredMedia } from '@litegen/plugin-sdk';
+import { loopShare } from '../../common/index.js';
 import type { BlobWriter, StoredBlob } from '../../storage/index.js';
 import { Base64Decoder } from './base64-decoder.js';
 import { JsonText } from './json-text.js';
-import { loopShare } from './loop-share.js';
 import { UnreadableBody } from './unreadable.js';
 
 export interface JsonTapOptions {
@@ -19,6 +19,8 @@ export const MAX_JSON_TEXT_BYTES = 8 * 1024 * 1024;
 const MAX_DEPTH = 256;
 /** Characters decoded at once: about a tenth of a millisecond. */
 const SLICE_LENGTH = 64 * 1024;
+/** Scanned at once, because it takes less time than waiting for a turn. */
+const SMALL_TEXT_BYTES = 8_192;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -96,7 +98,7 @@ export class JsonTap {
       this.rest.append(chunk.subarray(start));
       return chunk.length;
     }
-    await loopShare.take();
+    if (chunk.length - start > SMALL_TEXT_BYTES) await loopShare.take();
     const mediaAt = this.scan(chunk, start);
     if (mediaAt === -1) return chunk.length;
     this.media = { writer: await this.options.openWriter(), decoder: new Base64Decoder(), escape: '' };

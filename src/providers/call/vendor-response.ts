@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream';
 import type { Charged, JsonOptions, ServerSentEvent, StoredMedia, VendorResponse } from '@litegen/plugin-sdk';
+import { loopShare } from '../../common/index.js';
 import { capped, type EgressResponse } from '../../security/index.js';
 import type { BlobStore, StoredBlob } from '../../storage/index.js';
 import { EventStream } from './event-stream.js';
 import { bodyFailure } from './failures.js';
 import { JsonTap, type JsonTapOptions, MAX_JSON_TEXT_BYTES, toStoredMedia } from './json-tap.js';
-import { loopShare } from './loop-share.js';
 import { UnreadableBody } from './unreadable.js';
 
 const MAX_TEXT_BYTES = 1024 * 1024;
