@@ -17,6 +17,9 @@ export async function startTracing(config: Config): Promise<StopTracing | undefi
     resource: resources.resourceFromAttributes({ 'service.name': 'litegen' }),
     traceExporter: new OTLPTraceExporter({ url: endpoint.endsWith('/v1/traces') ? endpoint : `${endpoint}/v1/traces` }),
     sampler: new tracing.ParentBasedSampler({ root: new tracing.TraceIdRatioBasedSampler(config.observability.trace_sample_ratio) }),
+    // Metrics are Prometheus's and logs are pino's; without these the SDK would send its own of both.
+    metricReaders: [],
+    logRecordProcessors: [],
     instrumentations: [
       new HttpInstrumentation({ ignoreIncomingRequestHook: ({ url }) => url === '/metrics' || url?.startsWith('/health') === true }),
       new UndiciInstrumentation(),
