@@ -20,7 +20,6 @@ const UP: readonly string[] = [
     id TEXT PRIMARY KEY, org_id TEXT NOT NULL REFERENCES organizations(id), app_id TEXT NOT NULL REFERENCES applications(id),
     owner_user_id TEXT, name TEXT NOT NULL, public_id TEXT NOT NULL UNIQUE, key_hash TEXT NOT NULL UNIQUE, key_prefix TEXT NOT NULL,
     previous_key_hash TEXT UNIQUE, previous_expires_at BIGINT, scopes TEXT NOT NULL, allowed_models TEXT,
-    token_quota_micros BIGINT, used_micros BIGINT NOT NULL DEFAULT 0, held_micros BIGINT NOT NULL DEFAULT 0,
     rpm_limit INTEGER, webhook_url TEXT, is_active BOOLEAN NOT NULL, expires_at BIGINT, last_used_at BIGINT,
     created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL)`,
   'CREATE INDEX api_keys_by_tenant ON api_keys (org_id, app_id, created_at)',

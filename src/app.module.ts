@@ -4,6 +4,7 @@ import { ScheduleModule } from '@nestjs/schedule';
 import { OpenTelemetryModule } from 'nestjs-otel';
 import { MIGRATIONS } from '../migrations/index.js';
 import { ApiKeyEntity, AuthModule } from './auth/index.js';
+import { BudgetEntity, BudgetsModule } from './budgets/index.js';
 import { CatalogModule, type CatalogSources } from './catalog/index.js';
 import { CONFIG, type Config, ConfigModule } from './config/index.js';
 import { DatabaseModule } from './database/index.js';
@@ -33,6 +34,7 @@ const ENTITIES = [
   ApiKeyEntity,
   AssetEntity,
   AttemptEntity,
+  BudgetEntity,
   GenerationEntity,
   WebhookAttemptEntity,
   WebhookDeliveryEntity,
@@ -56,6 +58,7 @@ export class AppModule {
         StorageModule,
         ProvidersModule,
         CatalogModule.forRootAsync({ inject: [ProviderRegistry, CONFIG], useFactory: catalogSources }),
+        BudgetsModule,
         AuthModule,
         LimitsModule,
         GenerationsModule,

@@ -45,15 +45,6 @@ export class ApiKeyEntity {
   @Column('simple-json', { name: 'allowed_models', nullable: true })
   allowedModels!: string[] | null;
 
-  @Column('bigint', { name: 'token_quota_micros', nullable: true })
-  tokenQuotaMicros!: number | null;
-
-  @Column('bigint', { name: 'used_micros' })
-  usedMicros!: number;
-
-  @Column('bigint', { name: 'held_micros' })
-  heldMicros!: number;
-
   @Column('integer', { name: 'rpm_limit', nullable: true })
   rpmLimit!: number | null;
 

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import { Database, insertRows, rows, type SqlValue } from '../database/index.js';
 import { ApiKeyEntity } from './api-key.entity.js';
 import type { Tenant } from './principal.js';
@@ -10,7 +11,6 @@ export type ApiKeyChange = Readonly<
       | 'name'
       | 'scopes'
       | 'allowed_models'
-      | 'token_quota_micros'
       | 'rpm_limit'
       | 'webhook_url'
       | 'expires_at'
@@ -43,42 +43,42 @@ export class ApiKeysRepository {
     return this.database.manager.find(ApiKeyEntity, { where: { orgId, appId }, order: { createdAt: 'DESC', id: 'ASC' }, take: 1000 });
   }
 
-  async insert(row: ApiKeyEntity): Promise<void> {
-    await this.database.write((manager) =>
-      insertRows(manager, 'api_keys', [
-        {
-          id: row.id,
-          org_id: row.orgId,
-          app_id: row.appId,
-          owner_user_id: row.ownerUserId,
-          name: row.name,
-          public_id: row.publicId,
-          key_hash: row.keyHash,
-          key_prefix: row.keyPrefix,
-          scopes: row.scopes,
-          allowed_models: row.allowedModels === null ? null : JSON.stringify(row.allowedModels),
-          token_quota_micros: row.tokenQuotaMicros,
-          rpm_limit: row.rpmLimit,
-          webhook_url: row.webhookUrl,
-          is_active: row.isActive,
-          expires_at: row.expiresAt,
-          created_at: row.createdAt,
-          updated_at: row.updatedAt,
-        },
-      ]),
-    );
+  /** Commits what `work` changes, or nothing of it. */
+  transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return this.database.transaction(work);
+  }
+
+  async insert(manager: EntityManager, row: ApiKeyEntity): Promise<void> {
+    await insertRows(manager, 'api_keys', [
+      {
+        id: row.id,
+        org_id: row.orgId,
+        app_id: row.appId,
+        owner_user_id: row.ownerUserId,
+        name: row.name,
+        public_id: row.publicId,
+        key_hash: row.keyHash,
+        key_prefix: row.keyPrefix,
+        scopes: row.scopes,
+        allowed_models: row.allowedModels === null ? null : JSON.stringify(row.allowedModels),
+        rpm_limit: row.rpmLimit,
+        webhook_url: row.webhookUrl,
+        is_active: row.isActive,
+        expires_at: row.expiresAt,
+        created_at: row.createdAt,
+        updated_at: row.updatedAt,
+      },
+    ]);
   }
 
   /** False when the tenant has no such key. */
-  async change({ orgId, appId }: Tenant, id: string, change: ApiKeyChange, nowMs: number): Promise<boolean> {
+  async change(manager: EntityManager, { orgId, appId }: Tenant, id: string, change: ApiKeyChange, nowMs: number): Promise<boolean> {
     const values = { ...change, updated_at: nowMs };
     const assignments = Object.keys(values).map((column) => `${column} = :${column}`);
-    const changed = await this.database.write((manager) =>
-      rows(
-        manager,
-        `UPDATE api_keys SET ${assignments.join(', ')} WHERE id = :where_id AND org_id = :where_org AND app_id = :where_app RETURNING id`,
-        { ...values, where_id: id, where_org: orgId, where_app: appId },
-      ),
+    const changed = await rows(
+      manager,
+      `UPDATE api_keys SET ${assignments.join(', ')} WHERE id = :where_id AND org_id = :where_org AND app_id = :where_app RETURNING id`,
+      { ...values, where_id: id, where_org: orgId, where_app: appId },
     );
     return changed.length === 1;
   }

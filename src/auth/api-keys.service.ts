@@ -12,10 +12,12 @@ import type {
   PatchApiKeyRequest,
   RotateApiKeyRequest,
 } from './dto/api-key.dto.js';
+import { KeyQuotas, type KeySpending } from './key-quota.port.js';
 import { newPublicId, newSecret, SHOWN_CHARACTERS } from './key-secrets.js';
 import { type Principal, SCOPES, type Tenant } from './principal.js';
 
 const DEFAULT_SCOPES = 'generate,read';
+const NOTHING_SPENT: KeySpending = { quotaMicros: null, usedMicros: 0, heldMicros: 0 };
 
 /** Keys of the caller's own application. */
 @Injectable()
@@ -24,6 +26,7 @@ export class ApiKeysService {
     private readonly clock: Clock,
     private readonly repository: ApiKeysRepository,
     private readonly auth: AuthService,
+    private readonly quotas: KeyQuotas,
   ) {}
 
   async create(principal: Principal, request: CreateApiKeyRequest): Promise<ApiKeyCreatedResponse> {
@@ -42,9 +45,6 @@ export class ApiKeysService {
       previousExpiresAt: null,
       scopes: checkScopes(request.scopes ?? DEFAULT_SCOPES),
       allowedModels: request.allowed_models ?? null,
-      tokenQuotaMicros: quota(request.token_quota),
-      usedMicros: 0,
-      heldMicros: 0,
       rpmLimit: request.rpm_limit ?? null,
       webhookUrl: request.webhook_url ?? null,
       isActive: true,
@@ -53,18 +53,23 @@ export class ApiKeysService {
       createdAt: now,
       updatedAt: now,
     });
-    await this.repository.insert(key);
+    await this.repository.transaction(async (manager) => {
+      await this.repository.insert(manager, key);
+      await this.quotas.open(manager, key, quota(request.token_quota), now);
+    });
     return this.created(key, secret);
   }
 
   async list(tenant: Tenant): Promise<ApiKeyInfo[]> {
-    return (await this.repository.list(tenant)).map((key) => ({ ...state(key), prefix: key.keyPrefix }));
+    const keys = await this.repository.list(tenant);
+    const spending = await this.quotas.of(keys.map(({ id }) => id));
+    return keys.map((key) => ({ ...state(key, spending.get(key.id) ?? NOTHING_SPENT), prefix: key.keyPrefix }));
   }
 
   /** @throws ApiError `not_found` */
   async get(tenant: Tenant, id: string): Promise<ApiKeyDetail> {
     const key = await this.find(tenant, id);
-    return { ...state(key), key_prefix: key.keyPrefix };
+    return { ...state(key, await this.spendingOf(id)), key_prefix: key.keyPrefix };
   }
 
   /** @throws ApiError `not_found` */
@@ -74,7 +79,6 @@ export class ApiKeysService {
       ...(request.name === undefined ? {} : { name: request.name }),
       ...(request.scopes === undefined ? {} : { scopes: checkScopes(request.scopes) }),
       ...(request.is_active === undefined ? {} : { is_active: request.is_active }),
-      ...(given('token_quota') ? { token_quota_micros: quota(request.token_quota) } : {}),
       ...(given('rpm_limit') ? { rpm_limit: request.rpm_limit ?? null } : {}),
       ...(given('webhook_url') ? { webhook_url: request.webhook_url ?? null } : {}),
       ...(given('expires_at') ? { expires_at: this.time(request.expires_at) } : {}),
@@ -82,7 +86,7 @@ export class ApiKeysService {
         ? { allowed_models: request.allowed_models == null ? null : JSON.stringify(request.allowed_models) }
         : {}),
     };
-    await this.change(tenant, id, change);
+    await this.change(tenant, id, change, request.token_quota);
     return this.get(tenant, id);
   }
 
@@ -106,8 +110,13 @@ export class ApiKeysService {
     return this.created(await this.find(tenant, id), secret);
   }
 
-  private async change(tenant: Tenant, id: string, change: ApiKeyChange): Promise<void> {
-    if (!(await this.repository.change(tenant, id, change, this.clock.nowMs()))) throw notFound(id);
+  /** @param quotaUsd null: no bound; undefined: as it is */
+  private async change(tenant: Tenant, id: string, change: ApiKeyChange, quotaUsd?: number | null): Promise<void> {
+    const now = this.clock.nowMs();
+    await this.repository.transaction(async (manager) => {
+      if (!(await this.repository.change(manager, tenant, id, change, now))) throw notFound(id);
+      if (quotaUsd !== undefined) await this.quotas.change(manager, id, quota(quotaUsd), now);
+    });
     this.auth.forget(id);
   }
 
@@ -117,8 +126,12 @@ export class ApiKeysService {
     return key;
   }
 
-  private created(key: ApiKeyEntity, secret: string): ApiKeyCreatedResponse {
-    return { ...fields(key), key: secret, prefix: key.keyPrefix, created_at: iso(key.createdAt) };
+  private async spendingOf(id: string): Promise<KeySpending> {
+    return (await this.quotas.of([id])).get(id) ?? NOTHING_SPENT;
+  }
+
+  private async created(key: ApiKeyEntity, secret: string): Promise<ApiKeyCreatedResponse> {
+    return { ...fields(key, await this.spendingOf(key.id)), key: secret, prefix: key.keyPrefix, created_at: iso(key.createdAt) };
   }
 
   private time(text: string | null | undefined): number | null {
@@ -165,11 +178,11 @@ function isoOrNull(ms: number | null): string | null {
   return ms === null ? null : iso(ms);
 }
 
-function fields(key: ApiKeyEntity) {
+function fields(key: ApiKeyEntity, { quotaMicros }: KeySpending) {
   return {
     id: key.id,
     name: key.name,
-    token_quota: key.tokenQuotaMicros === null ? null : microsToUsd(key.tokenQuotaMicros),
+    token_quota: quotaMicros === null ? null : microsToUsd(quotaMicros),
     rpm_limit: key.rpmLimit,
     scopes: key.scopes,
     allowed_models: key.allowedModels,
@@ -179,13 +192,13 @@ function fields(key: ApiKeyEntity) {
   };
 }
 
-function state(key: ApiKeyEntity) {
+function state(key: ApiKeyEntity, spending: KeySpending) {
   return {
-    ...fields(key),
+    ...fields(key, spending),
     created_at: iso(key.createdAt),
     is_active: key.isActive,
-    tokens_used: microsToUsd(key.usedMicros),
-    tokens_held: microsToUsd(key.heldMicros),
+    tokens_used: microsToUsd(spending.usedMicros),
+    tokens_held: microsToUsd(spending.heldMicros),
     last_used_at: isoOrNull(key.lastUsedAt),
     app_id: key.appId,
   };

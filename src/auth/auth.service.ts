@@ -100,7 +100,7 @@ export class AuthService implements OnModuleInit {
 
   private administrator(kind: 'master' | 'anonymous'): Principal {
     if (kind === 'anonymous' && this.config.mode === 'hosted') throw new ApiError('authentication_required', 'Send an API key.');
-    return { kind, ...DEFAULT_TENANT, label: kind, scopes: new Set(SCOPES), hasQuota: false };
+    return { kind, ...DEFAULT_TENANT, label: kind, scopes: new Set(SCOPES) };
   }
 
   @Interval('auth.touch', TOUCH_INTERVAL_MS)
@@ -131,6 +131,5 @@ function principalOfKey(key: ApiKeyEntity): Principal {
     scopes: new Set(scopes),
     ...(key.allowedModels === null ? {} : { allowedModels: key.allowedModels }),
     ...(key.rpmLimit === null ? {} : { rpmLimit: key.rpmLimit }),
-    hasQuota: key.tokenQuotaMicros !== null,
   };
 }

@@ -19,8 +19,6 @@ export interface Principal extends Tenant {
   readonly allowedModels?: readonly string[];
   /** Requests per minute. */
   readonly rpmLimit?: number;
-  /** True when spending is bounded by the key's own quota. */
-  readonly hasQuota: boolean;
 }
 
 /** The seeded tenant of single-tenant mode. */

@@ -1,5 +1,25 @@
-import { Module } from '@nestjs/common';
-import { KeyBudgetRepository } from './key-budget.repository.js';
+import { Global, Module } from '@nestjs/common';
+import { KeyQuotas } from '../auth/index.js';
+import { BudgetDirectory } from './budget-directory.service.js';
+import { BudgetsController } from './budgets.controller.js';
+import { BudgetsRepository } from './budgets.repository.js';
+import { BudgetsService } from './budgets.service.js';
+import { BudgetKeyQuotas } from './key-quotas.service.js';
+import { LedgerRepository } from './ledger.repository.js';
+import { Ledger } from './ledger.service.js';
 
-@Module({ providers: [KeyBudgetRepository], exports: [KeyBudgetRepository] })
+/** Budgets and the ledger. Global, because keys below know only the port through which their quotas are kept. */
+@Global()
+@Module({
+  controllers: [BudgetsController],
+  providers: [
+    BudgetDirectory,
+    BudgetsRepository,
+    BudgetsService,
+    Ledger,
+    LedgerRepository,
+    { provide: KeyQuotas, useClass: BudgetKeyQuotas },
+  ],
+  exports: [BudgetDirectory, KeyQuotas, Ledger],
+})
 export class BudgetsModule {}

@@ -36,11 +36,12 @@ export function skipLocked(manager: EntityManager): string {
   return dialectOf(manager) === 'postgres' ? 'FOR UPDATE SKIP LOCKED' : '';
 }
 
-/** Inserts any number of rows with one statement. Columns are those of the first row. */
+/** Inserts any number of rows with one statement. Columns are those of the first row. `onConflict` is the clause of that name. */
 export async function insertRows(
   manager: EntityManager,
   table: string,
   values: readonly Readonly<Record<string, SqlValue>>[],
+  onConflict = '',
 ): Promise<void> {
   const [first] = values;
   if (first === undefined) return;
@@ -54,5 +55,5 @@ export async function insertRows(
     });
     return `(${places.join(',')})`;
   });
-  await manager.query(`INSERT INTO ${table} (${columns.join(',')}) VALUES ${tuples.join(',')}`, parameters);
+  await manager.query(`INSERT INTO ${table} (${columns.join(',')}) VALUES ${tuples.join(',')} ${onConflict}`, parameters);
 }

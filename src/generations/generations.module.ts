@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { BudgetsModule } from '../budgets/index.js';
 import { CostsModule } from '../costs/index.js';
 import { ProvidersModule } from '../providers/index.js';
 import { StorageModule } from '../storage/index.js';
@@ -26,7 +25,7 @@ import { Worker } from './worker.service.js';
 
 /** The engine: one state machine for every generation. */
 @Module({
-  imports: [BudgetsModule, CostsModule, ProvidersModule, StorageModule],
+  imports: [CostsModule, ProvidersModule, StorageModule],
   controllers: [CallbacksController, GenerationsController],
   providers: [
     AdmissionService,

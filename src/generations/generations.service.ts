@@ -1,13 +1,15 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Span } from 'nestjs-otel';
 import type { Tenant } from '../auth/index.js';
-import { ApiError, Clock, type ErrorCode } from '../common/index.js';
+import { BudgetDirectory, quotaExceeded } from '../budgets/index.js';
+import { ApiError, Clock, type ErrorCode, type Micros } from '../common/index.js';
 import { type AssetEntity, AssetsRepository } from '../storage/index.js';
 import { AdmissionService, type GenerationCommand, type Planned } from './admission.service.js';
 import { Dispatcher } from './dispatcher.service.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { isTerminal } from './generation.types.js';
 import { type GenerationRecord, GenerationSignals, type SignalListener } from './generation-signals.js';
+import { spenderOf } from './generation-spending.js';
 import { GenerationsRepository } from './generations.repository.js';
 import { IdempotencyService } from './idempotency.service.js';
 import { LeaseKeeper } from './lease-keeper.service.js';
@@ -30,6 +32,8 @@ export interface Created extends GenerationRecord {
   readonly planned: Planned;
   /** The request repeats an earlier one, whose generation this is. */
   readonly isReplayed: boolean;
+  /** The least that any budget had left when the answer began, this request's hold deducted; null: nothing is bounded. */
+  readonly remainingMicros: Micros | null;
 }
 
 /** The engine as doors see it. A caller that goes away changes nothing: the generation goes on and is found by its id. */
@@ -42,6 +46,7 @@ export class GenerationsService {
     private readonly admission: AdmissionService,
     private readonly idempotency: IdempotencyService,
     private readonly lifecycle: LifecycleRepository,
+    private readonly budgets: BudgetDirectory,
     private readonly repository: GenerationsRepository,
     private readonly assets: AssetsRepository,
     private readonly dispatcher: Dispatcher,
@@ -85,17 +90,16 @@ export class GenerationsService {
       });
     }
     const admission = await this.lifecycle.admit({ generation, attempt, inputs, idempotency });
-    if (admission === 'duplicate') {
+    if (admission.kind === 'duplicate') {
       const first = await this.idempotency.earlier(command, idempotency);
       if (first !== null) return this.attach(first, planned, options);
       throw new ApiError('conflict', 'Another request with this Idempotency-Key is just being refused; send this one again.', {
         shouldRetry: true,
       });
     }
-    if (admission === 'quota_exceeded') {
-      throw new ApiError('quota_exceeded', 'This API key has used up its quota: the price of this request does not fit into what is left.');
-    }
-    options.onAdmitted?.({ generation, outputs: [], planned, isReplayed: false });
+    if (admission.kind === 'quota_exceeded') throw quotaExceeded(admission.refusal, generation.createdAt);
+    const { remainingMicros } = admission;
+    options.onAdmitted?.({ generation, outputs: [], planned, isReplayed: false, remainingMicros });
     this.watchConnection(generation.id, options.connection);
     const stop = options.onSignal === undefined ? undefined : this.signals.listen(generation.id, options.onSignal);
     const waiting = options.wait === undefined ? undefined : this.waiters.wait(generation.id, options.wait.until, options.wait.timeoutMs);
@@ -105,12 +109,13 @@ export class GenerationsService {
     }
     const result = await waiting;
     stop?.();
-    return { ...(await this.recordAfter(generation, result)), planned, isReplayed: false };
+    return { ...(await this.recordAfter(generation, result)), planned, isReplayed: false, remainingMicros };
   }
 
   /** Answers with a generation that runs or ran already. */
   private async attach(earlier: GenerationEntity, planned: Planned, options: CreateOptions): Promise<Created> {
-    options.onAdmitted?.({ generation: earlier, outputs: [], planned, isReplayed: true });
+    const remainingMicros = await this.budgets.remainingFor(spenderOf(earlier));
+    options.onAdmitted?.({ generation: earlier, outputs: [], planned, isReplayed: true, remainingMicros });
     this.watchConnection(earlier.id, options.connection);
     const { wait } = options;
     const reached = wait === undefined || isTerminal(earlier.status) || (wait.until === 'accepted' && earlier.status === 'running');
@@ -119,7 +124,7 @@ export class GenerationsService {
     // It may have ended between the look-up and the moment from which the wait hears of it.
     const result = before !== null && isTerminal(before.status) ? undefined : await waiting;
     const record = result?.record ?? (await this.withOutputs((await this.repository.findAny(earlier.id)) ?? earlier));
-    return { ...record, planned, isReplayed: true };
+    return { ...record, planned, isReplayed: true, remainingMicros };
   }
 
   private watchConnection(id: string, connection: AbortSignal | undefined): void {

@@ -1,13 +1,14 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { ApiKeyEntity, DEFAULT_TENANT, type Principal, SCOPES } from '../../src/auth/index.js';
+import { DEFAULT_TENANT, type Principal, SCOPES } from '../../src/auth/index.js';
 import { ApiError } from '../../src/common/index.js';
-import { Database, insertRows } from '../../src/database/index.js';
+import { Database } from '../../src/database/index.js';
 import { GenerationsRepository } from '../../src/generations/generations.repository.js';
 import { failureOf, type GenerationCommand, type GenerationRecord, GenerationsService, isTerminal } from '../../src/generations/index.js';
 import { BlobStore } from '../../src/storage/index.js';
 import { testApplication } from '../support/application.js';
 import { databases } from '../support/databases.js';
+import { addKey, spendingOf } from '../support/keys.js';
 
 const PATIENCE_MS = 20_000;
 const KEY_ID = 'key-engine';
@@ -21,27 +22,10 @@ describe.each(databases())('the engine on $name', ({ url }) => {
     ({ app } = await testApplication(url, { engine: { tick_ms: 50 } }));
     engine = app.get(GenerationsService);
     repository = app.get(GenerationsRepository);
-    await app.get(Database).write((manager) =>
-      insertRows(manager, 'api_keys', [
-        {
-          id: KEY_ID,
-          org_id: DEFAULT_TENANT.orgId,
-          app_id: DEFAULT_TENANT.appId,
-          name: 'k',
-          public_id: KEY_ID,
-          key_hash: KEY_ID,
-          key_prefix: 'sk',
-          scopes: 'generate',
-          token_quota_micros: 12_000_000,
-          is_active: true,
-          created_at: 1,
-          updated_at: 1,
-        },
-      ]),
-    );
+    await addKey(app.get(Database), KEY_ID, 12_000_000);
   });
 
-  const principal: Principal = { kind: 'key', ...DEFAULT_TENANT, keyId: KEY_ID, label: 'k', scopes: new Set(SCOPES), hasQuota: true };
+  const principal: Principal = { kind: 'key', ...DEFAULT_TENANT, keyId: KEY_ID, label: 'k', scopes: new Set(SCOPES) };
 
   function command(change: Partial<GenerationCommand> = {}): GenerationCommand {
     return {
@@ -72,7 +56,7 @@ describe.each(databases())('the engine on $name', ({ url }) => {
     return engine.get(DEFAULT_TENANT, created.generation.id);
   }
 
-  const balance = () => app.get(Database).manager.findOneByOrFail(ApiKeyEntity, { id: KEY_ID });
+  const balance = () => spendingOf(app.get(Database), KEY_ID);
 
   it('makes a picture, stores it, and finds it again by its id', async () => {
     const { generation, outputs } = await run(command({ n: 2 }));

@@ -1,10 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { MIGRATIONS } from '../../migrations/index.js';
-import { ApiKeyEntity } from '../../src/auth/index.js';
-import { KeyBudgetRepository } from '../../src/budgets/index.js';
-import { newId } from '../../src/common/index.js';
+import { BudgetDirectory, BudgetEntity, BudgetsRepository, Ledger, LedgerRepository } from '../../src/budgets/index.js';
+import { Clock, newId } from '../../src/common/index.js';
 import { type Config, configSchema } from '../../src/config/index.js';
-import { Database, insertRows, openDataSources, rows } from '../../src/database/index.js';
+import { Database, openDataSources, rows } from '../../src/database/index.js';
 import { AttemptEntity } from '../../src/generations/attempt.entity.js';
 import { GenerationEntity } from '../../src/generations/generation.entity.js';
 import { GenerationsRepository } from '../../src/generations/generations.repository.js';
@@ -12,6 +11,7 @@ import { IdempotencyRepository } from '../../src/generations/idempotency.reposit
 import { type Admission, LifecycleRepository } from '../../src/generations/lifecycle.repository.js';
 import { AssetEntity, AssetsRepository } from '../../src/storage/index.js';
 import { databases } from '../support/databases.js';
+import { addKey, spendingOf } from '../support/keys.js';
 
 const NOW = 1_800_000_000_000;
 const TENANT = { orgId: '00000000-0000-0000-0000-000000000001', appId: '00000000-0000-0000-0000-000000000002' };
@@ -62,7 +62,7 @@ describe.each(databases())('leases on $name', ({ url }) => {
 
   beforeAll(async () => {
     const config: Config = configSchema.parse({ database_url: url });
-    const entities = [GenerationEntity, AttemptEntity, AssetEntity, ApiKeyEntity];
+    const entities = [GenerationEntity, AttemptEntity, AssetEntity, BudgetEntity];
     // Each has its own connections, as processes do. SQLite has one process only.
     const sources = await Promise.all(
       Array.from({ length: url.startsWith('sqlite') ? 1 : 4 }, () => openDataSources(config, entities, MIGRATIONS)),
@@ -72,7 +72,14 @@ describe.each(databases())('leases on $name', ({ url }) => {
     await database.migrate();
     replicas = opened.map((one) => new GenerationsRepository(one));
     lifecycles = opened.map(
-      (one) => new LifecycleRepository(one, new KeyBudgetRepository(), new AssetsRepository(one), new IdempotencyRepository(one)),
+      (one) =>
+        new LifecycleRepository(
+          one,
+          new Ledger(new LedgerRepository()),
+          new BudgetDirectory(new BudgetsRepository(one), new Clock()),
+          new AssetsRepository(one),
+          new IdempotencyRepository(one),
+        ),
     );
     return async () => {
       for (const one of opened) await one.close();
@@ -140,32 +147,15 @@ describe.each(databases())('leases on $name', ({ url }) => {
 
   it('holds exactly as much as a quota allows, however many ask at once', async () => {
     const keyId = newId('key');
-    await database.write((manager) =>
-      insertRows(manager, 'api_keys', [
-        {
-          id: keyId,
-          org_id: TENANT.orgId,
-          app_id: TENANT.appId,
-          name: 'k',
-          public_id: keyId,
-          key_hash: keyId,
-          key_prefix: 'sk',
-          scopes: 'generate',
-          token_quota_micros: 1_000_000,
-          is_active: true,
-          created_at: NOW,
-          updated_at: NOW,
-        },
-      ]),
-    );
+    await addKey(database, keyId, 1_000_000, NOW);
     const asked = Array.from({ length: 100 }, () => generation({ keyId, holdMicros: 40_000, nextRunAt: null }));
     const results = await Promise.all(
       asked.map((row, index) => (lifecycles[index % lifecycles.length] as LifecycleRepository).admit(admission(row))),
     );
-    expect(results.filter((result) => result === 'admitted')).toHaveLength(25);
-    const balance = () => database.manager.findOneByOrFail(ApiKeyEntity, { id: keyId });
+    expect(results.filter((result) => result.kind === 'admitted')).toHaveLength(25);
+    const balance = () => spendingOf(database, keyId);
     expect(await balance()).toMatchObject({ heldMicros: 1_000_000, usedMicros: 0 });
-    const [row] = asked.filter((_row, index) => results[index] === 'admitted');
+    const [row] = asked.filter((_row, index) => results[index]?.kind === 'admitted');
     const settlement = { ...cancelled, status: 'completed' as const, costMicros: 30_000, holdState: 'settled' as const };
     await lifecycle().settle({
       lease: { id: row?.id ?? '', token: 0 },
@@ -175,7 +165,7 @@ describe.each(databases())('leases on $name', ({ url }) => {
       settlement,
     });
     expect(await balance()).toMatchObject({ heldMicros: 960_000, usedMicros: 30_000 });
-    const refused = asked.filter((_row, index) => results[index] === 'quota_exceeded');
+    const refused = asked.filter((_row, index) => results[index]?.kind === 'quota_exceeded');
     expect(await rows(database.manager, 'SELECT id FROM generations WHERE id IN (:ids)', { ids: refused.map(({ id }) => id) })).toEqual([]);
   });
 

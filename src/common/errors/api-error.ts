@@ -1,5 +1,17 @@
 import { ERRORS, type ErrorCode, type ErrorDefinition } from './registry.js';
 
+/** The budget that a price did not fit into, as callers see it. Amounts are US dollars. */
+export interface RefusedBudget {
+  level: string;
+  subject: string;
+  period: string;
+  limit_usd: number;
+  remaining_usd: number;
+  required_usd: number;
+  /** When the period ends, ISO 8601; null: never. */
+  resets_at: string | null;
+}
+
 export interface ApiErrorDetails {
   /** The field's path as the caller wrote it, such as `reference_images[0].value`. */
   param?: string;
@@ -11,6 +23,8 @@ export interface ApiErrorDetails {
   /** What would be accepted, when that can be listed. */
   accepted?: readonly (string | number)[];
   retryAfterSeconds?: number;
+  /** Which budget refused. */
+  budget?: RefusedBudget;
   /** Overrides the registry's advice, such as false once money was spent. */
   shouldRetry?: boolean;
   /** Further response headers. */
@@ -32,6 +46,7 @@ export interface ErrorBody {
     provider_error?: { code?: string; message: string; status?: number };
     generation_id?: string;
     accepted?: readonly (string | number)[];
+    budget?: RefusedBudget;
   };
 }
 
@@ -54,7 +69,7 @@ export class ApiError extends Error {
   }
 
   toBody(requestId?: string): ErrorBody {
-    const { param, model, provider, providerError, generationId, accepted } = this.details;
+    const { param, model, provider, providerError, generationId, accepted, budget } = this.details;
     return {
       error: {
         message: this.message,
@@ -68,6 +83,7 @@ export class ApiError extends Error {
         ...(providerError === undefined ? {} : { provider_error: providerError }),
         ...(generationId === undefined ? {} : { generation_id: generationId }),
         ...(accepted === undefined ? {} : { accepted }),
+        ...(budget === undefined ? {} : { budget }),
       },
     };
   }

@@ -12,6 +12,29 @@ class ProviderErrorDetail {
   status?: number;
 }
 
+class RefusedBudgetDetail {
+  @ApiProperty({ example: 'key' })
+  level!: string;
+
+  @ApiProperty({ description: 'The organization, application, key or user.' })
+  subject!: string;
+
+  @ApiProperty({ example: 'month' })
+  period!: string;
+
+  @ApiProperty({ description: 'US dollars.' })
+  limit_usd!: number;
+
+  @ApiProperty({ description: 'What is left, that of running requests counted as spent.' })
+  remaining_usd!: number;
+
+  @ApiProperty({ description: 'What this request may cost.' })
+  required_usd!: number;
+
+  @ApiProperty({ type: String, nullable: true, format: 'date-time', description: 'When the period ends. Null: never.' })
+  resets_at!: string | null;
+}
+
 export class ErrorDetail {
   @ApiProperty({ example: 'There is no model "mock/pant". Did you mean mock/paint?' })
   message!: string;
@@ -49,6 +72,9 @@ export class ErrorDetail {
     items: { anyOf: [{ type: 'string' }, { type: 'number' }] },
   })
   accepted?: (string | number)[];
+
+  @ApiPropertyOptional({ type: RefusedBudgetDetail, description: 'With `quota_exceeded`: which budget refused.' })
+  budget?: RefusedBudgetDetail;
 }
 
 /** Every failure has this shape. */
@@ -60,7 +86,7 @@ export class ErrorResponse {
 const DESCRIPTIONS: Readonly<Record<number, string>> = {
   400: 'The request is wrong; `error.param` names the field.',
   401: 'No API key, or one that is not valid.',
-  402: 'The key’s quota does not cover the price.',
+  402: 'A budget does not cover the price; `error.budget` says which.',
   403: 'The key may not do this.',
   404: 'There is no such thing for this key.',
   409: 'Not possible in the present state.',

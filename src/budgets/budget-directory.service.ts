@@ -1,0 +1,81 @@
+import { Injectable } from '@nestjs/common';
+import { Clock, type Micros } from '../common/index.js';
+import { accountsOf } from './accounts.policy.js';
+import type { BudgetEntity } from './budget.entity.js';
+import type { Account, Spender } from './budget.types.js';
+import { BudgetsRepository } from './budgets.repository.js';
+import { leastRemaining } from './ledger.policy.js';
+
+/** Other replicas' new budgets are seen after this time at the latest; a changed limit counts at once. */
+const CACHE_MS = 5_000;
+const CACHED_LOOKUPS = 10_000;
+const KNOWN_BALANCES = 100_000;
+
+/** Tells which accounts a request is counted on. */
+@Injectable()
+export class BudgetDirectory {
+  private readonly cache = new Map<string, { readonly value: Promise<unknown>; readonly freshUntilMs: number }>();
+  /** Balances that certainly exist; they are never deleted. */
+  private readonly ensured = new Set<string>();
+
+  constructor(
+    private readonly repository: BudgetsRepository,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Each has a balance that can be locked. Costs no statement while everything is known. */
+  async accountsOf(spender: Spender): Promise<Account[]> {
+    const nowMs = this.clock.nowMs();
+    const accounts = accountsOf(await this.rulesFor(spender), spender, nowMs);
+    const missing = accounts.filter(({ id }) => !this.ensured.has(id));
+    if (missing.length > 0) {
+      await this.repository.ensure(missing, nowMs);
+      if (this.ensured.size >= KNOWN_BALANCES) this.ensured.clear();
+      for (const { id } of missing) this.ensured.add(id);
+    }
+    return accounts;
+  }
+
+  /** The least that any budget of the spender has left; null: nothing is bounded. */
+  async remainingFor(spender: Spender): Promise<Micros | null> {
+    const rules = await this.rulesFor(spender);
+    const limits = new Map(rules.map(({ id, limitMicros }) => [id, limitMicros]));
+    const accounts = accountsOf(rules, spender, this.clock.nowMs());
+    const spending = await this.repository.spendingOf(accounts.map(({ id }) => id));
+    return leastRemaining(
+      accounts.map(({ id, budgetId }) => {
+        const { heldMicros, settledMicros } = spending.get(id) ?? { heldMicros: 0, settledMicros: 0 };
+        return { heldMicros, settledMicros, limitMicros: limits.get(budgetId) ?? null };
+      }),
+    );
+  }
+
+  /** Makes this process see a change at once. */
+  forget(): void {
+    this.cache.clear();
+  }
+
+  private async rulesFor(spender: Spender): Promise<BudgetEntity[]> {
+    const { orgId, appId, keyId, user } = spender;
+    const tenant = `${orgId}/${appId}`;
+    const nobody = { orgId, appId, keyId: null, user: null };
+    const [shared, ofKey, hasNamedUsers] = await Promise.all([
+      this.cached(`shared/${tenant}`, () => this.repository.sharedOf(spender)),
+      keyId === null ? [] : this.cached(`key/${keyId}`, () => this.repository.namedFor({ ...nobody, keyId })),
+      user === null ? false : this.cached(`users/${tenant}`, () => this.repository.hasNamedUsers(spender)),
+    ]);
+    const ofUser = hasNamedUsers ? await this.cached(`user/${tenant}/${user}`, () => this.repository.namedFor({ ...nobody, user })) : [];
+    return [...shared, ...ofKey, ...ofUser];
+  }
+
+  private cached<T>(name: string, load: () => Promise<T>): Promise<T> {
+    const known = this.cache.get(name);
+    const nowMs = this.clock.nowMs();
+    if (known !== undefined && known.freshUntilMs > nowMs) return known.value as Promise<T>;
+    const value = load();
+    if (this.cache.size >= CACHED_LOOKUPS) this.cache.clear();
+    this.cache.set(name, { value, freshUntilMs: nowMs + CACHE_MS });
+    value.catch(() => this.cache.delete(name));
+    return value;
+  }
+}
