@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { Span } from 'nestjs-otel';
 import type { Tenant } from '../auth/index.js';
@@ -16,6 +17,10 @@ import { LeaseKeeper } from './lease-keeper.service.js';
 import { LifecycleRepository } from './lifecycle.repository.js';
 import { Waiters, type WaitResult, type WaitUntil } from './waiters.service.js';
 import { Worker } from './worker.service.js';
+
+/** How long, in all, a cancellation waits for a poll that is under way. */
+const CANCEL_TRIES = 10;
+const CANCEL_PAUSE_MS = 100;
 
 export interface CreateOptions {
   /** What the caller waits for, and how long; absent: return as soon as the row is committed. */
@@ -184,9 +189,20 @@ export class GenerationsService {
     if (!(await this.repository.requestCancel(tenant, id, this.clock.nowMs()))) {
       throw new ApiError('conflict', `The generation ${id} is already ${before.generation.status}.`, { generationId: id });
     }
-    const claimed = await this.repository.claimOne(id, this.leases.owner, this.clock.nowMs(), this.leases.leaseUntilMs());
+    const claimed = await this.claimForCancel(tenant, id);
     if (claimed !== null) await this.cancelClaimed(claimed);
     return this.get(tenant, id);
+  }
+
+  /** A running job may just be polled, which is over in a moment; a submission under way is not interrupted. */
+  private async claimForCancel(tenant: Tenant, id: string): Promise<GenerationEntity | null> {
+    for (let tries = 0; tries < CANCEL_TRIES; tries += 1) {
+      const claimed = await this.repository.claimOne(id, this.leases.owner, this.clock.nowMs(), this.leases.leaseUntilMs());
+      if (claimed !== null) return claimed;
+      if ((await this.repository.find(tenant, id))?.status !== 'running') return null;
+      await delay(CANCEL_PAUSE_MS);
+    }
+    return null;
   }
 
   private async cancelClaimed(generation: GenerationEntity): Promise<void> {

@@ -11,8 +11,8 @@ import { RouteTable } from './route-table.js';
 
 const MILLISECONDS = 1000;
 
-/** Routes of libraries, which cannot carry our decorators. */
-const LIBRARY_ROUTES = [/^\/docs(\/|$)/, /^\/openapi\.(json|yaml)$/, /^\/metrics$/];
+/** Routes of libraries, which cannot carry our decorators; `*` is CORS's answer to preflights. */
+const LIBRARY_ROUTES = [/^\*$/, /^\/docs(\/|$)/, /^\/openapi\.(json|yaml)$/, /^\/metrics$/];
 
 /** Identity, access, metrics and one log line for every request, before and around Nest. */
 export function installHooks(app: NestFastifyApplication, config: Pick<Config, 'cors'>): void {

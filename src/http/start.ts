@@ -24,12 +24,12 @@ export async function start(config: Config, facts: StartFacts): Promise<void> {
   if (facts.exposure.kind === 'open') logger.warn(facts.exposure.message, 'Exposure');
   const connections = new Connections(app);
   await app.listen(config.server.port, config.server.host);
-  announce(await app.getUrl(), config, facts);
   endOnSignals(logger, async () => {
     connections.end(config.server.shutdown_grace_seconds * 1000);
     await app.close();
     await facts.stopTracing?.();
   });
+  announce(await app.getUrl(), config, facts);
 }
 
 function announce(url: string, config: Config, facts: StartFacts): void {
