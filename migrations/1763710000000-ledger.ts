@@ -14,16 +14,14 @@ const UP: readonly string[] = [
     updated_at BIGINT NOT NULL)`,
   'CREATE INDEX budget_balances_of_budget ON budget_balances (budget_id, period_start, updated_at)',
 
+  // What happens once has one name, so that the key refuses to book it twice.
   `CREATE TABLE ledger_entries (
-    id TEXT PRIMARY KEY, transaction_id TEXT NOT NULL, at BIGINT NOT NULL, kind TEXT NOT NULL, account_id TEXT NOT NULL,
-    budget_id TEXT NOT NULL, debit TEXT NOT NULL, credit TEXT NOT NULL,
+    transaction_id TEXT NOT NULL, account_id TEXT NOT NULL, line INTEGER NOT NULL, budget_id TEXT NOT NULL,
+    at BIGINT NOT NULL, kind TEXT NOT NULL, debit TEXT NOT NULL, credit TEXT NOT NULL,
     amount_micros BIGINT NOT NULL CHECK (amount_micros > 0),
-    org_id TEXT, app_id TEXT, key_id TEXT, generation_id TEXT, attempt_id TEXT, refund_id TEXT, reason TEXT)`,
-  'CREATE INDEX ledger_entries_of_account ON ledger_entries (account_id, at)',
-  `CREATE UNIQUE INDEX ledger_entries_once ON ledger_entries (generation_id, account_id, kind)
-     WHERE kind IN ('hold', 'release', 'settle', 'overrun')`,
+    org_id TEXT, app_id TEXT, key_id TEXT, generation_id TEXT, attempt_id TEXT, reason TEXT,
+    PRIMARY KEY (transaction_id, account_id, line))`,
   'CREATE INDEX ledger_entries_of_generation ON ledger_entries (generation_id)',
-  'CREATE UNIQUE INDEX ledger_entries_refund_once ON ledger_entries (refund_id, account_id) WHERE refund_id IS NOT NULL',
 ];
 
 const REFUSAL = 'the ledger is append-only';

@@ -5,8 +5,8 @@ import { periodAt } from './periods.policy.js';
 
 type Rule = Pick<BudgetEntity, 'id' | 'level' | 'subject' | 'period' | 'limitMicros'>;
 
-/** Callers choose the `user`; an index does not take any length. */
-const LONGEST_PLAIN_SUBJECT = 64;
+/** Callers choose the `user`, and an index does not take any length. Shorter than a digest, so that nobody can pose as one. */
+const LONGEST_PLAIN_SUBJECT = 63;
 
 /** Who the spender is at a level; null when the level does not concern it. */
 export function subjectAt(level: BudgetLevel, spender: Spender): string | null {

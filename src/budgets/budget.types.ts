@@ -47,9 +47,10 @@ export type EntryKind = 'hold' | 'release' | 'settle' | 'overrun' | 'refund' | '
 
 /** One line of the ledger: `amountMicros` is credited to one place and debited to another, so that every line balances by itself. */
 export interface LedgerEntry {
-  readonly id: string;
-  /** Shared by all lines of one event. */
+  /** Names what happened, such as the end of a generation: the same is never booked twice. Shared by its lines. */
   readonly transactionId: string;
+  /** From 0, in each account. */
+  readonly line: number;
   readonly at: number;
   readonly kind: EntryKind;
   readonly accountId: string;
@@ -62,7 +63,6 @@ export interface LedgerEntry {
   readonly keyId: string | null;
   readonly generationId: string | null;
   readonly attemptId: string | null;
-  readonly refundId: string | null;
   readonly reason: string | null;
 }
 

@@ -75,13 +75,14 @@ export class LedgerRepository {
     );
   }
 
-  async refundOf(manager: EntityManager, refundId: string): Promise<{ generationId: string; amountMicros: Micros } | null> {
-    const [found] = await rows<{ generationId: string; amountMicros: Micros }>(
+  /** Null when nothing is booked under this name. */
+  async amountOf(manager: EntityManager, transactionId: string): Promise<Micros | null> {
+    const [found] = await rows<{ amountMicros: Micros }>(
       manager,
-      `SELECT generation_id AS "generationId", amount_micros AS "amountMicros" FROM ledger_entries WHERE refund_id = :refundId LIMIT 1`,
-      { refundId },
+      `SELECT amount_micros AS "amountMicros" FROM ledger_entries WHERE transaction_id = :transactionId LIMIT 1`,
+      { transactionId },
     );
-    return found ?? null;
+    return found?.amountMicros ?? null;
   }
 }
 
@@ -92,8 +93,8 @@ export function sumOf(place: 'held' | 'spent'): string {
 
 function entryRow(entry: LedgerEntry): Record<string, string | number | null> {
   return {
-    id: entry.id,
     transaction_id: entry.transactionId,
+    line: entry.line,
     at: entry.at,
     kind: entry.kind,
     account_id: entry.accountId,
@@ -106,7 +107,6 @@ function entryRow(entry: LedgerEntry): Record<string, string | number | null> {
     key_id: entry.keyId,
     generation_id: entry.generationId,
     attempt_id: entry.attemptId,
-    refund_id: entry.refundId,
     reason: entry.reason,
   };
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { type Micros, newId } from '../common/index.js';
+import type { Micros } from '../common/index.js';
 import type { Account, Balance, LedgerEntry, Refusal, Spender } from './budget.types.js';
 import { leastRemaining, type Movement, moved, movement, refusalOf, settlement } from './ledger.policy.js';
 import { LedgerRepository } from './ledger.repository.js';
@@ -32,6 +32,7 @@ export interface SettleRequest extends Cause {
 }
 
 export interface RefundRequest extends Cause {
+  /** Unique for the generation. */
   readonly refundId: string;
   readonly amountMicros: Micros;
 }
@@ -39,7 +40,7 @@ export interface RefundRequest extends Cause {
 /** `refundableMicros`: what is still left to give back after it. */
 export type RefundResult =
   | { readonly kind: 'refunded'; readonly refundableMicros: Micros }
-  | { readonly kind: 'repeated'; readonly amountMicros: Micros; readonly generationId: string; readonly refundableMicros: Micros }
+  | { readonly kind: 'repeated'; readonly amountMicros: Micros; readonly refundableMicros: Micros }
   | { readonly kind: 'too_much'; readonly refundableMicros: Micros };
 
 /**
@@ -61,15 +62,17 @@ export class Ledger {
       if (amountMicros === 0) return { granted: true, remainingMicros: null };
       const refusal = refusalOf(accounts, posting.balances, amountMicros);
       if (refusal !== null) return { granted: false, refusal };
-      const transactionId = newId('posting');
-      for (const { id } of accounts) posting.post(id, movement('hold', amountMicros), request, transactionId);
+      for (const { id } of accounts) posting.post(id, movement('hold', amountMicros), request, `hold/${request.generationId}`);
       return { granted: true, remainingMicros: leastRemaining(accounts.flatMap(({ id }) => posting.balances.get(id) ?? [])) };
     });
     await posting.close();
     return results;
   }
 
-  /** Turns what generations hold into what they cost; a cost of 0 gives all of it back. Each generation at most once. */
+  /**
+   * Turns what generations hold into what they cost; a cost of 0 gives all of it back.
+   * @throws when a generation was settled before: the ledger's key refuses a second end
+   */
   async settle(manager: EntityManager, requests: readonly SettleRequest[]): Promise<void> {
     const held = await this.repository.postedBy(
       manager,
@@ -85,9 +88,8 @@ export class Ledger {
       plans.flatMap(({ shares }) => shares.map(({ accountId }) => accountId)),
     );
     for (const { request, shares } of plans) {
-      const transactionId = newId('posting');
       for (const { accountId, heldMicros } of shares) {
-        posting.post(accountId, settlement(heldMicros, request.costMicros), request, transactionId);
+        posting.post(accountId, settlement(heldMicros, request.costMicros), request, `end/${request.generationId}`);
       }
     }
     await posting.close();
@@ -97,17 +99,15 @@ export class Ledger {
   async refund(manager: EntityManager, request: RefundRequest): Promise<RefundResult> {
     const posted = await this.repository.postedBy(manager, [request.generationId]);
     const refundableMicros = posted.length === 0 ? 0 : Math.min(...posted.map(({ spentMicros }) => spentMicros));
-    const earlier = await this.repository.refundOf(manager, request.refundId);
-    if (earlier !== null) return { kind: 'repeated', ...earlier, refundableMicros };
+    const transactionId = `refund/${request.generationId}/${request.refundId}`;
+    const earlier = await this.repository.amountOf(manager, transactionId);
+    if (earlier !== null) return { kind: 'repeated', amountMicros: earlier, refundableMicros };
     if (request.amountMicros > refundableMicros) return { kind: 'too_much', refundableMicros };
     const posting = await this.open(
       manager,
       posted.map(({ accountId }) => accountId),
     );
-    const transactionId = newId('posting');
-    for (const { accountId } of posted) {
-      posting.post(accountId, movement('refund', request.amountMicros), request, transactionId, request.refundId);
-    }
+    for (const { accountId } of posted) posting.post(accountId, movement('refund', request.amountMicros), request, transactionId);
     await posting.close();
     return { kind: 'refunded', refundableMicros: refundableMicros - request.amountMicros };
   }
@@ -128,16 +128,16 @@ class Posting {
     readonly balances: Map<string, Balance>,
   ) {}
 
-  post(accountId: string, movements: readonly Movement[], cause: Cause, transactionId: string, refundId: string | null = null): void {
+  post(accountId: string, movements: readonly Movement[], cause: Cause, transactionId: string): void {
     const balance = this.balances.get(accountId);
     if (balance === undefined) throw new Error(`The balance ${accountId} is not locked`);
     if (movements.length === 0) return;
     this.balances.set(accountId, moved(balance, movements));
     this.changed.add(accountId);
-    for (const { kind, debit, credit, amountMicros } of movements) {
+    for (const [line, { kind, debit, credit, amountMicros }] of movements.entries()) {
       this.entries.push({
-        id: newId('posting'),
         transactionId,
+        line,
         at: cause.atMs,
         kind,
         accountId,
@@ -150,7 +150,6 @@ class Posting {
         keyId: cause.spender.keyId,
         generationId: cause.generationId,
         attemptId: cause.attemptId,
-        refundId,
         reason: cause.reason,
       });
     }

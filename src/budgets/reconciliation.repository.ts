@@ -113,8 +113,8 @@ export class ReconciliationRepository {
       await this.ledger.append(
         manager,
         differences.map(({ accountId, budgetId, held, settled }) => ({
-          id: newId('posting'),
           transactionId: newId('posting'),
+          line: 0,
           at: nowMs,
           kind: 'adjust' as const,
           accountId,
@@ -127,7 +127,6 @@ export class ReconciliationRepository {
           keyId: null,
           generationId: null,
           attemptId: null,
-          refundId: null,
           reason: `held ${held.balanceMicros} → ${held.ledgerMicros}, settled ${settled.balanceMicros} → ${settled.ledgerMicros}`,
         })),
       );
