@@ -173,7 +173,8 @@ describe('models', () => {
 });
 
 describe.each(databases())('migrate on $name', ({ url }) => {
-  it('goes up, stays, and comes down', async () => {
+  // Starts the command a dozen times, which is slow beside other tests.
+  it('goes up, stays, and comes down', { timeout: 180_000 }, async () => {
     const environment = { LITEGEN__DATABASE_URL: url, LITEGEN__DATABASE__MIGRATE_ON_START: 'false' };
     const names = MIGRATIONS.map((migration) => new migration().name);
     if (url.startsWith('postgres')) {
