@@ -79,6 +79,9 @@ function checkParam(path: YamlPath, name: string, spec: ParamSpec, report: Repor
     case 'size':
       checkSize(path, spec, report);
       break;
+    case 'bool':
+      // Its schema says all there is to say.
+      break;
   }
 }
 
