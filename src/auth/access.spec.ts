@@ -110,7 +110,16 @@ describe.each(databases())('access on $name', ({ url }) => {
           { ...tenant, keyId, active: true, now },
         );
       });
-      foreignIds.push(keyId);
+      const budgetId = `budget-of-${tenant.appId}`;
+      await database.write((manager) =>
+        rows(
+          manager,
+          `INSERT INTO budgets (id, org_id, app_id, level, subject, period, limit_micros, created_at, updated_at)
+           VALUES (:budgetId, :orgId, :appId, 'application', :appId, 'month', 1, :now, :now) RETURNING id`,
+          { ...tenant, budgetId, now },
+        ),
+      );
+      foreignIds.push(keyId, budgetId);
     }
   }
 
@@ -155,6 +164,11 @@ describe.each(databases())('access on $name', ({ url }) => {
       'patch /v1/keys/{id}': 'admin',
       'delete /v1/keys/{id}': 'admin',
       'post /v1/keys/{id}/rotate': 'admin',
+      'post /v1/budgets': 'admin',
+      'get /v1/budgets': 'admin',
+      'get /v1/budgets/{id}': 'admin',
+      'patch /v1/budgets/{id}': 'admin',
+      'delete /v1/budgets/{id}': 'admin',
     });
   });
 

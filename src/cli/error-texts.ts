@@ -121,8 +121,8 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   },
 
   quota_exceeded: {
-    when: 'The price does not fit into what is left of the key’s quota, that of running requests counted.',
-    remedy: 'Raise `token_quota`, or wait until running requests have ended and given back what they held.',
+    when: 'The price does not fit into what is left of a budget, that of running requests counted; `error.budget` says of which.',
+    remedy: 'Raise the limit, or wait until the period ends (`resets_at`) or running requests give back what they hold.',
   },
   price_unknown: {
     when: 'The catalogue has no price for this request, so that nothing can be reserved.',

@@ -11,6 +11,7 @@ import { listModels } from './list-models.js';
 import { migrate, revert } from './migrate.js';
 import { openApiDocument } from './openapi-document.js';
 import { type GeneratedOptions, jsonText, settleGenerated, type Terminal } from './output.js';
+import { reconcile } from './reconcile.js';
 import { redactedConfig } from './redacted-config.js';
 
 /** What the commands need of the gateway. */
@@ -67,6 +68,11 @@ export function createProgram(host: CliHost): Command {
     .description('bring the database’s schema up to date')
     .option('--revert', 'undo the last migration instead, with what its tables hold')
     .action((options: { readonly revert?: boolean }) => (options.revert === true ? revert(host) : migrate(host)));
+  program
+    .command('reconcile')
+    .description('compute every balance from the ledger; ends with 1 when one differs')
+    .option('--repair', 'set such balances to what the ledger says, with a line in the ledger for each')
+    .action((options: { readonly repair?: boolean }) => reconcile(host, options));
   program
     .command('models')
     .description('list the catalogue, and whether each model’s provider is configured')

@@ -1,12 +1,14 @@
 import { lifecycleHeaders } from '../catalog/index.js';
 import { appliedPreferences, formatUsd, type Preferences } from '../common/index.js';
 import type { Created, GenerationRecord, Planned } from '../generations/index.js';
+import { publicCostSource } from './usage.js';
 
 /** Headers that tell about a generation, for clients that drop fields which they do not know. */
 export function generationHeaders({ generation }: Pick<GenerationRecord, 'generation'>): Record<string, string> {
   return {
     'x-litegen-generation-id': generation.id,
     'x-litegen-cost': formatUsd(generation.costMicros ?? generation.quote.amountMicros),
+    'x-litegen-cost-source': publicCostSource(generation.costSource),
     'x-litegen-model': headerText(generation.model),
     'x-litegen-provider': generation.provider,
   };
@@ -16,6 +18,7 @@ export function generationHeaders({ generation }: Pick<GenerationRecord, 'genera
 export function createdHeaders(created: Created, now: Date, preferences?: Preferences): Record<string, string> {
   return {
     ...generationHeaders(created),
+    ...(created.remainingMicros === null ? {} : { 'x-litegen-budget-remaining': formatUsd(created.remainingMicros) }),
     ...planHeaders(created.planned, now, preferences),
     ...(created.isReplayed ? { 'idempotent-replayed': 'true' } : {}),
   };

@@ -1,14 +1,15 @@
-import { microsToTokens, microsToUsd } from '../common/index.js';
+import { type Micros, microsToTokens, microsToUsd } from '../common/index.js';
 import type { GenerationEntity } from '../generations/index.js';
 import type { CostSource, UsageInfo } from './dto/generation-answer.dto.js';
 
-/** What it cost, or, until that is known, what it is expected to cost. Token counts are complete: some clients refuse partial ones. */
-export function toUsage({
-  usage,
-  costMicros,
-  costSource,
-  quote,
-}: Pick<GenerationEntity, 'usage' | 'costMicros' | 'costSource' | 'quote'>): UsageInfo {
+/**
+ * What it cost, or, until that is known, what it is expected to cost. Token counts are complete: some clients refuse partial ones.
+ * @param remainingMicros null or absent: no budget bounds the request
+ */
+export function toUsage(
+  { usage, costMicros, costSource, quote }: Pick<GenerationEntity, 'usage' | 'costMicros' | 'costSource' | 'quote'>,
+  remainingMicros: Micros | null = null,
+): UsageInfo {
   const micros = costMicros ?? quote.amountMicros;
   const input = {
     text_tokens: (usage?.input_text_tokens ?? 0) + (usage?.cached_input_text_tokens ?? 0),
@@ -21,6 +22,7 @@ export function toUsage({
     cost_usd: microsToUsd(micros),
     tokens: microsToTokens(micros),
     cost_source: publicCostSource(costSource),
+    ...(remainingMicros === null ? {} : { budget_remaining_usd: microsToUsd(remainingMicros) }),
     input_tokens: inputTokens,
     output_tokens: outputTokens,
     total_tokens: inputTokens + outputTokens,
@@ -30,7 +32,7 @@ export function toUsage({
 }
 
 /** LiteGen knows two: what the vendor said, and what the price list says. */
-function publicCostSource(source: string | null): CostSource {
+export function publicCostSource(source: string | null): CostSource {
   return source === null || source === 'catalog' ? 'estimated' : 'dynamic';
 }
 

@@ -37,7 +37,7 @@ export interface Created extends GenerationRecord {
   readonly planned: Planned;
   /** The request repeats an earlier one, whose generation this is. */
   readonly isReplayed: boolean;
-  /** The least that any budget had left when the answer began, this request's hold deducted; null: nothing is bounded. */
+  /** The least that any budget has left, US micro-dollars, without what this still holds or has cost; null: nothing is bounded. */
   readonly remainingMicros: Micros | null;
 }
 
@@ -114,7 +114,8 @@ export class GenerationsService {
     }
     const result = await waiting;
     stop?.();
-    return { ...(await this.recordAfter(generation, result)), planned, isReplayed: false, remainingMicros };
+    const record = await this.recordAfter(generation, result);
+    return { ...record, planned, isReplayed: false, remainingMicros: remainingAfter(record.generation, remainingMicros) };
   }
 
   /** Answers with a generation that runs or ran already. */
@@ -222,6 +223,12 @@ export class GenerationsService {
     }
     await this.repository.hide(tenant, id, this.clock.nowMs());
   }
+}
+
+/** Once a generation has ended, what it held beyond its cost is free again. */
+function remainingAfter({ holdState, holdMicros, costMicros }: GenerationEntity, remainingMicros: Micros | null): Micros | null {
+  if (remainingMicros === null || holdState === 'held') return remainingMicros;
+  return Math.max(0, remainingMicros + holdMicros - (costMicros ?? 0));
 }
 
 function outputsOf(assets: readonly AssetEntity[]): AssetEntity[] {

@@ -23,6 +23,8 @@ const EXPOSED_HEADERS = [
   'x-request-id',
   'x-litegen-generation-id',
   'x-litegen-cost',
+  'x-litegen-cost-source',
+  'x-litegen-budget-remaining',
   'x-litegen-model',
   'x-litegen-provider',
   'x-litegen-dropped-params',

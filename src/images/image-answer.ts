@@ -1,7 +1,7 @@
 import type { Model } from '../catalog/index.js';
 import { FileText } from '../common/index.js';
 import { toUsage } from '../doors/index.js';
-import type { GenerationRecord, Linker } from '../generations/index.js';
+import type { Created, GenerationRecord, Linker } from '../generations/index.js';
 import type { ResponseFormat } from './dto/image-request.dto.js';
 import type { ImageGenerationResponse, ImageResult } from './dto/image-response.dto.js';
 import { imageFacts } from './image-facts.js';
@@ -13,7 +13,7 @@ export type ImageAnswer = Omit<ImageGenerationResponse, 'data'> & {
 
 /** The finished pictures. @param format absent: both forms */
 export function toImageAnswer(
-  { generation, outputs }: GenerationRecord,
+  { generation, outputs, remainingMicros }: GenerationRecord & Partial<Pick<Created, 'remainingMicros'>>,
   model: Model | undefined,
   link: Linker,
   format?: ResponseFormat,
@@ -23,7 +23,7 @@ export function toImageAnswer(
     created: Math.floor(generation.createdAt / 1000),
     model: generation.model,
     provider: generation.provider,
-    usage: toUsage(generation),
+    usage: toUsage(generation, remainingMicros),
     ...imageFacts(generation, model, outputs[0]),
     metadata: generation.metadata,
     receipt: generation.receipt as ImageGenerationResponse['receipt'],

@@ -67,7 +67,7 @@ export class ImageStreams {
     await this.answers.events(reply, stream);
   }
 
-  private finish(family: string, stream: EventStream, record: GenerationRecord, request: FastifyRequest): void {
+  private finish(family: string, stream: EventStream, record: Created, request: FastifyRequest): void {
     try {
       throwUnlessCompleted(record);
       this.pushCompleted(family, stream, record, request);
@@ -105,8 +105,8 @@ export class ImageStreams {
   }
 
   /** One event for each picture; the last tells the usage of all. */
-  private pushCompleted(family: string, stream: EventStream, record: GenerationRecord, request: FastifyRequest): void {
-    const { generation, outputs } = record;
+  private pushCompleted(family: string, stream: EventStream, record: Created, request: FastifyRequest): void {
+    const { generation, outputs, remainingMicros } = record;
     const link = linkerFor(this.links, request);
     const model = this.catalog.find(generation.model);
     const type = `${family}.completed`;
@@ -118,7 +118,7 @@ export class ImageStreams {
           b64_json: new FileText(output.sha256, output.bytes),
           created_at: this.seconds(),
           ...eventFacts(imageFacts(generation, model, output)),
-          usage: index === outputs.length - 1 ? toUsage(generation) : NO_USAGE,
+          usage: index === outputs.length - 1 ? toUsage(generation, remainingMicros) : NO_USAGE,
           id: generation.id,
           index,
           url: link(output),

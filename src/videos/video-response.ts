@@ -1,6 +1,13 @@
 import type { Model } from '../catalog/index.js';
 import { toUsage } from '../doors/index.js';
-import { type Dialect, type GenerationEntity, type GenerationRecord, type Linker, publicStatus } from '../generations/index.js';
+import {
+  type Created,
+  type Dialect,
+  type GenerationEntity,
+  type GenerationRecord,
+  type Linker,
+  publicStatus,
+} from '../generations/index.js';
 import type { VideoError, VideoGenerationResponse, VideoStatus } from './dto/video-response.dto.js';
 
 /** LiteGen's words in OpenAI's; a cancelled video has failed there, with the code `cancelled`. */
@@ -14,7 +21,7 @@ const OPENAI_STATUSES: Readonly<Record<ReturnType<typeof publicStatus>, VideoSta
 
 /** @param dialect whose words; those of the generation's own creation unless the route belongs to one dialect */
 export function toVideo(
-  { generation, outputs }: GenerationRecord,
+  { generation, outputs, remainingMicros }: GenerationRecord & Partial<Pick<Created, 'remainingMicros'>>,
   model: Model | undefined,
   link: Linker,
   dialect: Dialect = generation.request.dialect,
@@ -49,7 +56,7 @@ export function toVideo(
       duration_seconds: output.durationMs === null ? null : output.durationMs / 1000,
       index,
     })),
-    usage: toUsage(generation),
+    usage: toUsage(generation, remainingMicros),
     metadata: generation.metadata,
     receipt: generation.receipt as VideoGenerationResponse['receipt'],
   };

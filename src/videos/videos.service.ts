@@ -112,7 +112,7 @@ export class VideosService {
     return { id, object: 'video.deleted', deleted: true };
   }
 
-  private video(record: GenerationRecord, request: FastifyRequest, dialect?: Dialect): VideoGenerationResponse {
+  private video(record: Parameters<typeof toVideo>[0], request: FastifyRequest, dialect?: Dialect): VideoGenerationResponse {
     return toVideo(record, this.catalog.find(record.generation.model), linkerFor(this.links, request), dialect);
   }
 

@@ -26,6 +26,13 @@ export class UsageInfo {
   })
   cost_source!: CostSource;
 
+  @ApiPropertyOptional({
+    type: Number,
+    description: 'The least that any budget has left, US dollars. Absent: nothing is bounded.',
+    example: 9.96,
+  })
+  budget_remaining_usd?: number;
+
   @ApiProperty({ type: 'integer' })
   input_tokens!: number;
 
