@@ -12,7 +12,11 @@ const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 /** Not rows of a tenant: the catalogue is the same for all. */
 const SHARED_PATHS = ['/v1/models/{id}'];
 /** What gets past validation, where the id must be looked up after it. */
-const BODIES: Readonly<Record<string, object>> = { patchGeneration: { status: 'cancelled' } };
+const BODIES: Readonly<Record<string, object>> = {
+  patchGeneration: { status: 'cancelled' },
+  resolveGeneration: { charged: 'no' },
+  refundGeneration: { amount_usd: 1, reason: 'x' },
+};
 
 interface Operation {
   readonly name: string;
@@ -164,6 +168,8 @@ describe.each(databases())('access on $name', ({ url }) => {
       'patch /v1/keys/{id}': 'admin',
       'delete /v1/keys/{id}': 'admin',
       'post /v1/keys/{id}/rotate': 'admin',
+      'post /v1/generations/{id}/resolve': 'admin',
+      'post /v1/generations/{id}/refund': 'admin',
       'post /v1/budgets': 'admin',
       'get /v1/budgets': 'admin',
       'get /v1/budgets/{id}': 'admin',

@@ -5,6 +5,9 @@ import { StorageModule } from '../storage/index.js';
 import { AdmissionService } from './admission.service.js';
 import { CallbacksController } from './callbacks.controller.js';
 import { CallbacksService } from './callbacks.service.js';
+import { CorrectionsController } from './corrections.controller.js';
+import { CorrectionsRepository } from './corrections.repository.js';
+import { CorrectionsService } from './corrections.service.js';
 import { Dispatcher } from './dispatcher.service.js';
 import { GenerationSignals } from './generation-signals.js';
 import { GenerationStatsQueries } from './generation-stats.queries.js';
@@ -26,10 +29,12 @@ import { Worker } from './worker.service.js';
 /** The engine: one state machine for every generation. */
 @Module({
   imports: [CostsModule, ProvidersModule, StorageModule],
-  controllers: [CallbacksController, GenerationsController],
+  controllers: [CallbacksController, CorrectionsController, GenerationsController],
   providers: [
     AdmissionService,
     CallbacksService,
+    CorrectionsRepository,
+    CorrectionsService,
     Dispatcher,
     GenerationSignals,
     GenerationStatsQueries,

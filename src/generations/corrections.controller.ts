@@ -1,0 +1,69 @@
+import { Body, Controller, Headers, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
+import { ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { principalOf, Scoped } from '../auth/index.js';
+import { ApiError, ApiErrors } from '../common/index.js';
+import { LinkSigner } from '../storage/index.js';
+import { CorrectionsService } from './corrections.service.js';
+import { RefundGenerationRequest, RefundResponse, ResolveGenerationRequest } from './dto/correction.dto.js';
+import { GenerationDetail } from './dto/generation.dto.js';
+import { linkerFor, toGenerationDetail } from './generation-response.js';
+import { GenerationsQueries } from './generations.queries.js';
+
+@ApiTags('Generations')
+@Controller('v1/generations')
+export class CorrectionsController {
+  constructor(
+    private readonly corrections: CorrectionsService,
+    private readonly queries: GenerationsQueries,
+    private readonly links: LinkSigner,
+  ) {}
+
+  @Post(':id/resolve')
+  @HttpCode(200)
+  @Scoped('admin')
+  @ApiOperation({
+    summary: 'Tell whether a generation was billed',
+    description: 'Where nobody knew whether the vendor billed, the hold was kept (`hold.state` is `held`). This settles or releases it.',
+  })
+  @ApiOkResponse({ type: GenerationDetail })
+  @ApiErrors(400, 401, 403, 404, 409)
+  async resolveGeneration(
+    @Req() request: FastifyRequest,
+    @Param('id') id: string,
+    @Body() body: ResolveGenerationRequest,
+  ): Promise<GenerationDetail> {
+    const tenant = principalOf(request);
+    await this.corrections.resolve(tenant, id, body);
+    const view = await this.queries.find(tenant, id);
+    if (view === null) throw new ApiError('not_found', `There is no generation ${id} any more.`, { param: 'id' });
+    return toGenerationDetail(view, linkerFor(this.links, request));
+  }
+
+  @Post(':id/refund')
+  @HttpCode(200)
+  @Scoped('admin')
+  @ApiOperation({
+    summary: 'Give back what a generation cost',
+    description: 'All budgets that it was counted on get the amount back, in the period in which it was counted.',
+  })
+  @ApiHeader({
+    name: 'idempotency-key',
+    required: false,
+    description: 'Names the refund: the same one gives money back once.',
+    schema: { type: 'string' },
+  })
+  @ApiOkResponse({ type: RefundResponse })
+  @ApiErrors(400, 401, 403, 404, 409, 422)
+  async refundGeneration(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+    @Param('id') id: string,
+    @Body() body: RefundGenerationRequest,
+    @Headers('idempotency-key') idempotencyKey?: string,
+  ): Promise<RefundResponse> {
+    const { refund, isReplayed } = await this.corrections.refund(principalOf(request), id, body, idempotencyKey);
+    if (isReplayed) reply.header('idempotent-replayed', 'true');
+    return refund;
+  }
+}
