@@ -11,7 +11,8 @@ const REPEATABLE = /^\s*(select|insert|update|delete|with|begin|commit|rollback)
 
 interface Prepared {
   readonly statement: Statement;
-  error: Error | null;
+  /** Those who wait for an answer. The driver forgets them when the statement cannot be prepared. */
+  readonly waiting: Set<(error: Error) => void>;
 }
 
 /**
@@ -45,10 +46,12 @@ export function sqliteDriver(): unknown {
 
     private runKept(method: 'all' | 'run', sql: string, [parameters, callback]: unknown[]): this | undefined {
       if (typeof callback !== 'function' || !REPEATABLE.test(sql)) return undefined;
-      const prepared = this.prepared(sql);
-      prepared.statement[method](parameters ?? [], function (this: Statement, error: Error | null, rows?: unknown[]) {
-        // A statement that could not be prepared tells its reason only then.
-        (callback as Callback).call(this, error === null ? null : (prepared.error ?? error), rows);
+      const { statement, waiting } = this.prepared(sql);
+      const fail = (error: Error): void => (callback as Callback).call(statement, error);
+      waiting.add(fail);
+      statement[method](parameters ?? [], function (this: Statement, error: Error | null, rows?: unknown[]) {
+        waiting.delete(fail);
+        (callback as Callback).call(this, error, rows);
       });
       return this;
     }
@@ -62,11 +65,11 @@ export function sqliteDriver(): unknown {
         return known;
       }
       const fresh: Prepared = {
-        error: null,
+        waiting: new Set(),
         statement: super.prepare(sql, (error: Error | null) => {
           if (error === null) return;
-          fresh.error = error;
           this.kept.delete(sql);
+          for (const fail of [...fresh.waiting]) fail(error);
         }),
       };
       this.kept.set(sql, fresh);
