@@ -15,6 +15,7 @@ import { MetricsService } from '../metrics/index.js';
 import { type AssetEntity, MediaProbe, type StoredBlob } from '../storage/index.js';
 import type { AttemptEntity } from './attempt.entity.js';
 import type { AttemptEnd } from './attempt-end.repository.js';
+import { chargedForCancellation, chargedForFailure } from './charges.policy.js';
 import type { GenerationEntity } from './generation.entity.js';
 import type { AttemptState, GenerationFailure, HoldState, Settlement, StoredResult } from './generation.types.js';
 import { GenerationSignals } from './generation-signals.js';
@@ -150,12 +151,14 @@ export class Settler {
   ): Promise<void> {
     addWarnings(held.generation, warnings);
     this.metrics.providerError(held.generation, failure.code);
+    const billed = chargedForFailure(charged, failure.code, this.catalog.find(held.generation.model)?.charges);
+    const told = { ...failure, details: { ...failure.details, charged: billed } };
     await this.write(held, {
-      settlement: { status: 'failed', ...costOf(held.generation, charged), usage: null, failure },
+      settlement: { status: 'failed', ...costOf(held.generation, billed), usage: null, failure: told },
       attempt: {
         id: held.attempt.id,
-        state: attemptState,
-        charged,
+        state: attemptState === 'unknown' && billed !== 'unknown' ? 'failed' : attemptState,
+        charged: billed,
         errorCode: failure.code,
         errorMessage: failure.message,
         vendorCode: text(failure.details['vendor_code']),
@@ -167,10 +170,12 @@ export class Settler {
     });
   }
 
-  async cancelled(held: Held, charged: Charged): Promise<void> {
+  /** @param otherwise what counts when neither the plugin nor the vendor's rules tell */
+  async cancelled(held: Held, charged: Charged, otherwise?: Charged): Promise<void> {
+    const billed = chargedForCancellation(charged, this.catalog.find(held.generation.model)?.charges, otherwise);
     await this.write(held, {
-      settlement: { status: 'cancelled', ...costOf(held.generation, charged), usage: null, failure: null },
-      attempt: { id: held.attempt.id, state: 'cancelled', charged },
+      settlement: { status: 'cancelled', ...costOf(held.generation, billed), usage: null, failure: null },
+      attempt: { id: held.attempt.id, state: 'cancelled', charged: billed },
       outputs: [],
     });
   }

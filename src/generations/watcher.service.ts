@@ -67,7 +67,8 @@ export class Watcher {
   async tryCancel(held: Held, prepared: PreparedCall): Promise<boolean> {
     const result = await this.calls.cancel(held, prepared);
     if (result !== 'cancelled') return false;
-    await this.settler.cancelled(held, 'no');
+    // A confirmed cancellation says nothing of a bill; most vendors send none.
+    await this.settler.cancelled(held, 'unknown', 'no');
     return true;
   }
 

@@ -49,6 +49,14 @@ const referenceInputs = section({
   roles: z.record(text, role),
 });
 
+const charged = z.enum(['yes', 'no']);
+
+const charges = section({
+  failed: charged.optional().describe('Jobs that the vendor reports as failed.'),
+  content_rejected: charged.optional().describe('Requests or results that the vendor’s filter refused.'),
+  cancelled: charged.optional().describe('Jobs that were cancelled.'),
+});
+
 const note = section({ about: text.describe('The key it is about, such as params.quality.'), text, source: z.string().optional() });
 
 /** One model. */
@@ -63,6 +71,7 @@ export const modelSchema = section({
   operations: z.array(z.enum(OPERATIONS)).min(1).optional().describe('Default: what the capabilities say.'),
   lifecycle: lifecycle.optional(),
   pricing: pricingSchema.optional().describe('A model without a price is refused, never free.'),
+  charges: charges.optional().describe('Whether the vendor bills what came to nothing, for when it does not say itself.'),
   capabilities,
   prompt: prompt.prefault({}),
   params: paramsSchema.prefault({}),

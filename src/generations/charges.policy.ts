@@ -1,0 +1,33 @@
+import type { Charged } from '@litegen/plugin-sdk';
+import type { Model } from '../catalog/index.js';
+import type { ErrorCode } from '../common/index.js';
+
+/** What the model's file says its vendor bills. */
+export type ChargeRules = NonNullable<Model['charges']>;
+
+/**
+ * Failures that the vendor itself reported, by the rule that they fall under. Where nobody knows whether the vendor did the work,
+ * no rule can tell what it bills.
+ */
+const RULED: Partial<Record<ErrorCode, keyof ChargeRules>> = {
+  content_policy_violation: 'content_rejected',
+  provider_invalid_request: 'failed',
+  provider_authentication_failed: 'failed',
+  provider_permission_denied: 'failed',
+  provider_quota_exhausted: 'failed',
+  provider_rate_limited: 'failed',
+  provider_unavailable: 'failed',
+  provider_timeout: 'failed',
+  provider_internal: 'failed',
+};
+
+/** The plugin's own word comes first; the vendor's rules decide where it has none. */
+export function chargedForFailure(charged: Charged, code: ErrorCode, rules: ChargeRules | undefined): Charged {
+  const rule = RULED[code];
+  return charged === 'unknown' && rule !== undefined ? (rules?.[rule] ?? charged) : charged;
+}
+
+/** @param otherwise what counts when neither the plugin nor the vendor's rules tell */
+export function chargedForCancellation(charged: Charged, rules: ChargeRules | undefined, otherwise: Charged = 'unknown'): Charged {
+  return charged === 'unknown' ? (rules?.cancelled ?? otherwise) : charged;
+}
