@@ -51,8 +51,8 @@ export class PostgresDatabases {
   }
 }
 
-/** The tests' own Postgres, whose TypeScript Vite loads. */
-async function startPostgres() {
+/** The tests' own Postgres, whose TypeScript Vite loads. `settings`: further server settings by name. */
+export async function startPostgres(settings) {
   const { createViteServer } = await import('vitest/node');
   const vite = await createViteServer({
     root: ROOT,
@@ -62,7 +62,7 @@ async function startPostgres() {
   });
   try {
     const { PostgresServer } = await vite.ssrLoadModule('/test/support/postgres-server.ts');
-    const server = await PostgresServer.prepare();
+    const server = await PostgresServer.prepare(settings);
     await server.start();
     return server;
   } finally {

