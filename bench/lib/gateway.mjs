@@ -39,7 +39,10 @@ export async function startGateway({
   mkdirSync(join(directory, 'models'));
   writeFileSync(join(directory, 'models/bench.yaml'), stringify({ models }));
   const base = { master_key: MASTER_KEY, database_url: database.url, storage: { path: join(directory, 'blobs') } };
-  writeFileSync(join(directory, 'litegen.yaml'), stringify({ ...base, ...settings, server: { port, ...settings.server } }));
+  writeFileSync(
+    join(directory, 'litegen.yaml'),
+    stringify({ ...base, ...settings, server: { port, drain_delay_seconds: 0, ...settings.server } }),
+  );
   const log = join(directory, 'gateway.log');
   const descriptor = openSync(log, 'a');
   const spawnedAtMs = performance.now();

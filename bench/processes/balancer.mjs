@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:net';
 import { Agent, request } from 'undici';
 import { answerCalls, listen } from './answer-calls.mjs';
 
-const PROBE_EVERY_MS = 250;
+const PROBE_EVERY_MS = 1000;
 const PROBE_TIMEOUT_MS = 2000;
 
 /** `{url, host, port, isReady, sockets}` of each replica. */

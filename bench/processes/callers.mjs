@@ -21,6 +21,7 @@ class Run {
     this.outcomes = new Map();
     this.examples = [];
     this.repeats = 0;
+    this.isOver = false;
     this.slowestMs = 0;
     /** Failures that are not the error envelope with a stable code, and 503 without Retry-After. */
     this.unclear = 0;
@@ -29,7 +30,7 @@ class Run {
 
   get mayStart() {
     const { requests, durationMs } = this.order;
-    if (requests !== undefined && this.next >= requests) return false;
+    if (this.isOver || (requests !== undefined && this.next >= requests)) return false;
     return durationMs === undefined || performance.now() - this.startedAtMs < durationMs;
   }
 
@@ -129,4 +130,16 @@ class Run {
   }
 }
 
-answerCalls({ run: (order) => new Run(order).execute() });
+let running;
+
+answerCalls({
+  run: (order) => {
+    running = new Run(order);
+    return running.execute();
+  },
+  /** Begins nothing more; the run ends when what is under way has been answered. */
+  finish: () => {
+    running.isOver = true;
+  },
+  progress: () => ({ started: running.next, finished: running.jobs.length }),
+});

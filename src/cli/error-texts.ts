@@ -190,6 +190,10 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
 
   shutting_down: { when: 'This process is being stopped.', remedy: 'Send the request again; another process takes it.' },
   service_unavailable: { when: 'The gateway has no room right now.', remedy: 'Send the request again as `Retry-After` says.' },
+  database_unavailable: {
+    when: 'The database does not answer. Without `generation_id` nothing was sent to a vendor and nothing is charged.',
+    remedy: 'Send the request again as `Retry-After` says; with a `generation_id`, look that up instead.',
+  },
   storage_unavailable: {
     when: 'The file store cannot be reached or is full.',
     remedy: 'Try again later; the operator finds the reason in the log and by `npm run doctor`.',

@@ -1,7 +1,7 @@
 import { ERRORS, type ErrorCode } from '../common/index.js';
 import { ERROR_TEXTS } from './error-texts.js';
 
-const FAULTS = { caller: 'the caller', vendor: 'the vendor', operator: 'the operator', gateway: 'the gateway' } as const;
+const FAULTS = { caller: 'the caller', vendor: 'the vendor', operator: 'the operator', gateway: 'the gateway', nobody: 'nobody' } as const;
 
 const HEAD = `# Errors
 

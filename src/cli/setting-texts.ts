@@ -7,6 +7,8 @@ export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   'server.public_url': 'Where callers and vendors reach the gateway. Signed links and vendors’ call backs need it behind a proxy.',
   'server.body_limit_bytes': 'The largest JSON body.',
   'server.upload_limit_bytes': 'The largest file of a multipart form.',
+  'server.drain_delay_seconds':
+    'How long, after SIGTERM, requests are still taken while `/health/ready` already answers 503, so that balancers look elsewhere in time.',
   'server.shutdown_grace_seconds': 'How long a shutdown waits for calls to vendors. What is left is taken up by another process.',
   'server.trust_proxy': 'Believe `X-Forwarded-*` headers. Only behind a proxy that sets them.',
   'cors.allowed_origins': 'Origins whose pages may call the API; `*` for any, none by default.',

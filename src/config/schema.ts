@@ -59,6 +59,7 @@ export const configSchema = z.strictObject({
       public_url: z.url({ protocol: /^https?$/ }).optional(),
       body_limit_bytes: bytes.default(26_214_400),
       upload_limit_bytes: bytes.default(67_108_864),
+      drain_delay_seconds: z.coerce.number().min(0).max(300).default(5),
       shutdown_grace_seconds: seconds.default(30),
       trust_proxy: flag.default(false),
     })

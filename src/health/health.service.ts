@@ -24,8 +24,12 @@ export class HealthService implements OnModuleDestroy {
   ) {}
 
   /** The first thing of a shutdown, long before the port closes, so that a balancer looks elsewhere in time (R17). */
-  onModuleDestroy(): void {
+  drain(): void {
     this.draining = true;
+  }
+
+  onModuleDestroy(): void {
+    this.drain();
   }
 
   async readiness(): Promise<ReadinessResponse> {

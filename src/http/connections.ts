@@ -15,7 +15,7 @@ const LAST_BYTES_MS = 2_000;
 export class Connections {
   private readonly server: Server;
   private readonly unused = new Set<Socket>();
-  private ending = false;
+  private leaving = false;
   private closing = false;
 
   /** Before the application listens. */
@@ -25,8 +25,7 @@ export class Connections {
     this.server.on('request', ({ socket }: IncomingMessage) => this.unused.delete(socket));
     const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
     fastify.addHook('onSend', (_request, reply, payload, done) => {
-      // Whoever gets an answer now asks the next process.
-      if (this.ending) reply.header('connection', 'close');
+      if (this.leaving) reply.header('connection', 'close');
       done(null, payload);
     });
     fastify.addHook('preClose', (done) => {
@@ -46,9 +45,13 @@ export class Connections {
     socket.once('close', () => this.unused.delete(socket));
   }
 
-  /** The shutdown begins; what is still open when the grace is over is cut. */
+  /** From now on every answer asks its client to open its next connection elsewhere. */
+  leave(): void {
+    this.leaving = true;
+  }
+
+  /** The port is about to close; what is still open when the grace is over is cut. */
   end(graceMs: number): void {
-    this.ending = true;
     setTimeout(() => this.server.closeAllConnections(), graceMs + LAST_BYTES_MS).unref();
   }
 }

@@ -51,13 +51,18 @@ export class ErrorResponder {
     private readonly routes: RouteTable,
   ) {}
 
+  /** What passes by itself is worth a line, and only a defect its stack. */
+  private report({ code, status, definition, cause, stack }: ApiError, text: string, requestId: string): void {
+    if (status < 500 || definition.fault === 'vendor' || definition.fault === 'nobody') return;
+    const message = `${code}: ${text}`;
+    if (definition.retry) this.logger.warn({ message, requestId, ...(cause instanceof Error ? { cause: cause.message } : {}) });
+    else this.logger.error({ message, requestId, stack: cause instanceof Error ? (cause.stack ?? cause.message) : stack });
+  }
+
   respond(reply: FastifyReply, request: FastifyRequest, thrown: unknown): void {
     const error = request.is404 ? this.routes.miss(request.method, request.url) : toApiError(thrown, request);
     const text = this.secrets.redactText(error.message);
-    if (error.status >= 500 && error.definition.fault !== 'vendor') {
-      const cause = error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : error.stack;
-      this.logger.error({ message: `${error.code}: ${text}`, requestId: request.id, stack: cause });
-    }
+    this.report(error, text, request.id);
     if (reply.sent || reply.raw.headersSent) {
       reply.raw.destroy();
       return;

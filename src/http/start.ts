@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Config, Exposure } from '../config/index.js';
 import { Database } from '../database/index.js';
+import { HealthService } from '../health/index.js';
 import { SecretRegistry } from '../security/index.js';
 import type { StopTracing } from '../tracing/index.js';
 import { createApplication } from './application.js';
@@ -24,7 +26,11 @@ export async function start(config: Config, facts: StartFacts): Promise<void> {
   if (facts.exposure.kind === 'open') logger.warn(facts.exposure.message, 'Exposure');
   const connections = new Connections(app);
   await app.listen(config.server.port, config.server.host);
-  endOnSignals(logger, async () => {
+  endOnSignals(logger, async (signal) => {
+    app.get(HealthService).drain();
+    connections.leave();
+    // Whoever presses Ctrl-C has no balancer; everybody else's needs a moment to see that this process is going.
+    if (signal === 'SIGTERM') await delay(config.server.drain_delay_seconds * 1000);
     connections.end(config.server.shutdown_grace_seconds * 1000);
     await app.close();
     await facts.stopTracing?.();
@@ -52,14 +58,14 @@ function announce(url: string, config: Config, facts: StartFacts): void {
   if (config.observability.log_level !== 'silent') process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-function endOnSignals(logger: PinoLoggerService, close: () => Promise<void>): void {
+function endOnSignals(logger: PinoLoggerService, close: (signal: NodeJS.Signals) => Promise<void>): void {
   let ending = false;
-  const end = async (signal: string): Promise<void> => {
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (ending) return;
     ending = true;
-    logger.log(`Received ${signal}: taking nothing new, finishing what runs`, 'Shutdown');
+    logger.log(`Received ${signal}: not ready any more, finishing what runs`, 'Shutdown');
     try {
-      await close();
+      await close(signal);
       logger.log('Stopped', 'Shutdown');
       process.exit(0);
     } catch (error) {

@@ -36,6 +36,17 @@ describe('a process that is told to end', () => {
     expect(replicas.submits()).toHaveLength(1);
   });
 
+  it('goes on taking requests until its balancer had time to look elsewhere, and lets no client stay', async () => {
+    const replica = await replicas.start({ env: { LITEGEN__SERVER__DRAIN_DELAY_SECONDS: '2' } });
+    const { client } = replica;
+    expect((await client.send('/health/live')).headers.get('connection')).not.toBe('close');
+    const ended = replica.stop();
+    await until(async () => (await client.send('/health/ready')).status === 503);
+    const answer = await client.image({ model: 'mock/paint', prompt: 'a boat' });
+    expect([answer.status, answer.headers.get('connection')]).toEqual([200, 'close']);
+    expect(await ended).toBe(0);
+  });
+
   it('leaves a job that its vendor works on to the next process', async () => {
     const first = await replicas.start();
     const fields = { model: 'mock/clip', prompt: 'a boat [mock latency=2s]', seconds: '1' };

@@ -28,6 +28,11 @@ export interface ReplicaSettings {
   readonly models_directory?: string;
 }
 
+export interface StartOptions extends ReplicaSettings {
+  /** Variables, which win over the settings. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Processes that share a database, a file store and a mock vendor which remembers its jobs; they outlive one another. */
 export class Replicas {
   readonly folder = mkdtempSync(join(tmpdir(), 'litegen-chaos-'));
@@ -39,8 +44,9 @@ export class Replicas {
     private readonly settings: ReplicaSettings = {},
   ) {}
 
-  async start(settings: ReplicaSettings = this.settings): Promise<Replica> {
+  async start({ env, ...settings }: StartOptions = this.settings): Promise<Replica> {
     const gateway = await startGateway({
+      ...(env === undefined ? {} : { env }),
       databaseUrl: this.databaseUrl === '' ? `sqlite://${join(this.folder, 'litegen.db')}` : this.databaseUrl,
       blobsDirectory: join(this.folder, 'blobs'),
       yaml: JSON.stringify({

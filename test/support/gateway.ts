@@ -43,6 +43,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     env: {
       PATH: process.env.PATH,
       LITEGEN__SERVER__PORT: '0',
+      // Nothing balances here.
+      LITEGEN__SERVER__DRAIN_DELAY_SECONDS: '0',
       LITEGEN__DATABASE_URL: options.databaseUrl ?? `sqlite://${join(directory, 'litegen.db')}`,
       LITEGEN__STORAGE__PATH: options.blobsDirectory ?? join(directory, 'blobs'),
       ...options.env,

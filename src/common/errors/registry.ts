@@ -1,5 +1,5 @@
 /** Who must act, which decides how loudly a failure is logged. */
-export type ErrorFault = 'caller' | 'vendor' | 'operator' | 'gateway';
+export type ErrorFault = 'caller' | 'vendor' | 'operator' | 'gateway' | 'nobody';
 
 export interface ErrorDefinition {
   readonly status: number;
@@ -95,8 +95,9 @@ export const ERRORS = {
   range_not_satisfiable: { status: 416, type: 'invalid_request_error', fault: 'caller', retry: false },
 
   // The gateway
-  shutting_down: { status: 503, type: 'service_unavailable', fault: 'gateway', retry: true },
+  shutting_down: { status: 503, type: 'service_unavailable', fault: 'nobody', retry: true },
   service_unavailable: { status: 503, type: 'service_unavailable', fault: 'gateway', retry: true },
+  database_unavailable: { status: 503, type: 'service_unavailable', fault: 'operator', retry: true },
   storage_unavailable: { status: 503, type: 'service_unavailable', fault: 'operator', retry: true },
   internal_error: { status: 500, type: 'internal_error', fault: 'gateway', retry: false },
 } as const satisfies Record<string, ErrorDefinition>;
