@@ -4,9 +4,6 @@ import type { Micros } from '../common/index.js';
 import { dialectOf, insertRows, rows } from '../database/index.js';
 import type { Balance, LedgerEntry } from './budget.types.js';
 
-/** SQLite takes some 32,000 values per statement. */
-const ENTRIES_PER_STATEMENT = 1000;
-
 /** What a generation did to one account. */
 export interface Posted {
   readonly generationId: string;
@@ -58,9 +55,7 @@ export class LedgerRepository {
   }
 
   async append(manager: EntityManager, entries: readonly LedgerEntry[]): Promise<void> {
-    for (let start = 0; start < entries.length; start += ENTRIES_PER_STATEMENT) {
-      await insertRows(manager, 'ledger_entries', entries.slice(start, start + ENTRIES_PER_STATEMENT).map(entryRow));
-    }
+    await insertRows(manager, 'ledger_entries', entries.map(entryRow));
   }
 
   /** What these generations hold and have spent, by account. */

@@ -3,7 +3,7 @@ import { In, IsNull, type Repository } from 'typeorm';
 import type { Tenant } from '../auth/index.js';
 import { Database, insertRows, rows, type SqlValue, skipLocked } from '../database/index.js';
 import { AttemptEntity } from './attempt.entity.js';
-import { type AttemptEnd, endAttempt } from './attempt-end.repository.js';
+import { type AttemptEnd, endAttempts } from './attempt-end.repository.js';
 import { GenerationEntity } from './generation.entity.js';
 import { ACTIVE_STATUSES, type ActiveStatus, type GenerationStatus, type StoredResult } from './generation.types.js';
 import { attemptRow, json } from './generations.rows.js';
@@ -152,7 +152,7 @@ export class GenerationsRepository {
          WHERE id = :id AND lease_token = :token AND status = 'dispatching' RETURNING id`,
         { id: lease.id, token: lease.token, next: nextRunAtMs, now: nowMs },
       );
-      if (updated.length === 1) await endAttempt(manager, attempt, nowMs);
+      if (updated.length === 1) await endAttempts(manager, [[attempt, nowMs]]);
       return updated.length === 1;
     });
   }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Tenant } from '../auth/index.js';
-import { Database, rows } from '../database/index.js';
+import { Database, insertRows, rows } from '../database/index.js';
 import { ACTIVE_STATUSES } from './generation.types.js';
 
 export interface IdempotencyRecord {
@@ -40,28 +40,44 @@ export class IdempotencyRepository {
     return row === undefined ? null : { fingerprint: row.fingerprint, generationId: row.generation_id };
   }
 
-  /** Inside the admission's transaction. False when the key already stands for another generation. */
-  async claim(manager: EntityManager, claim: IdempotencyClaim): Promise<boolean> {
-    const { orgId, appId, key, fingerprint, generationId, nowMs, expiresAtMs } = claim;
-    const taken = await rows(
+  /** Inside the admissions' transaction. Answers the generations that got their key: the first for each, unless it stands for another already. */
+  async claim(manager: EntityManager, claims: readonly IdempotencyClaim[]): Promise<ReadonlySet<string>> {
+    const firsts = new Map<string, IdempotencyClaim>();
+    for (const claim of claims) {
+      const name = `${claim.orgId}/${claim.appId}/${claim.key}`;
+      if (!firsts.has(name)) firsts.set(name, claim);
+    }
+    if (firsts.size === 0) return new Set();
+    // In one order whoever asks, so that no two transactions wait for each other.
+    const ordered = [...firsts].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, claim]) => claim);
+    const taken = await insertRows<{ id: string }>(
       manager,
-      `INSERT INTO idempotency_keys (org_id, app_id, idempotency_key, fingerprint, generation_id, created_at, expires_at)
-       VALUES (:orgId, :appId, :key, :fingerprint, :generationId, :nowMs, :expiresAtMs)
-       ON CONFLICT (org_id, app_id, idempotency_key) DO UPDATE
+      'idempotency_keys',
+      ordered.map(({ orgId, appId, key, fingerprint, generationId, nowMs, expiresAtMs }) => ({
+        org_id: orgId,
+        app_id: appId,
+        idempotency_key: key,
+        fingerprint,
+        generation_id: generationId,
+        created_at: nowMs,
+        expires_at: expiresAtMs,
+      })),
+      `ON CONFLICT (org_id, app_id, idempotency_key) DO UPDATE
          SET fingerprint = excluded.fingerprint, generation_id = excluded.generation_id, created_at = excluded.created_at, expires_at = excluded.expires_at
-         WHERE idempotency_keys.expires_at <= :nowMs
-       RETURNING generation_id`,
-      { orgId, appId, key, fingerprint, generationId, nowMs, expiresAtMs },
+         WHERE idempotency_keys.expires_at <= excluded.created_at
+       RETURNING generation_id AS id`,
     );
-    return taken.length === 1;
+    return new Set(taken.map(({ id }) => id));
   }
 
-  /** Inside the admission's transaction: the request was refused after all. */
-  async forget(manager: EntityManager, { orgId, appId }: Tenant, key: string): Promise<void> {
+  /** Inside the admissions' transaction: these were refused after all. */
+  async forget(manager: EntityManager, claims: readonly IdempotencyClaim[]): Promise<void> {
+    if (claims.length === 0) return;
     await rows(
       manager,
-      'DELETE FROM idempotency_keys WHERE org_id = :orgId AND app_id = :appId AND idempotency_key = :key RETURNING generation_id',
-      { orgId, appId, key },
+      `WITH :refused DELETE FROM idempotency_keys
+       WHERE (org_id, app_id, idempotency_key) IN (SELECT org_id, app_id, idempotency_key FROM refused)`,
+      { refused: claims.map(({ orgId, appId, key }) => ({ org_id: orgId, app_id: appId, idempotency_key: key })) },
     );
   }
 

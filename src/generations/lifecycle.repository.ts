@@ -2,10 +2,10 @@ import { Injectable, Optional } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { type Account, BudgetDirectory, type HoldResult, Ledger, type Refusal } from '../budgets/index.js';
 import type { Micros } from '../common/index.js';
-import { Database, GroupCommit, insertRows, rows } from '../database/index.js';
+import { Database, GroupCommit, insertRows, rows, type SqlRow } from '../database/index.js';
 import { type AssetEntity, AssetsRepository } from '../storage/index.js';
 import type { AttemptEntity } from './attempt.entity.js';
-import { type AttemptEnd, endAttempt } from './attempt-end.repository.js';
+import { type AttemptEnd, endAttempts } from './attempt-end.repository.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { ACTIVE_STATUSES, type Settlement } from './generation.types.js';
 import { GenerationEvents } from './generation-events.port.js';
@@ -13,7 +13,7 @@ import { causeOf, spenderOf } from './generation-spending.js';
 import type { Lease } from './generations.repository.js';
 import { attemptRow, endedRow, generationRow, json } from './generations.rows.js';
 import type { IdempotentAdmission } from './idempotency.policy.js';
-import { IdempotencyRepository } from './idempotency.repository.js';
+import { type IdempotencyClaim, IdempotencyRepository } from './idempotency.repository.js';
 
 export interface Admission {
   readonly generation: GenerationEntity;
@@ -79,9 +79,9 @@ export class LifecycleRepository {
     return this.ends.commit({ ...end, accounts: unforeseen ? await this.budgets.accountsOf(spenderOf(generation)) : [] });
   }
 
+  /** With one statement for each kind of row. Each request is judged on its own, in their order. */
   private async insertAdmissions(manager: EntityManager, items: readonly Counted<Admission>[]): Promise<AdmissionResult[]> {
-    const claimed = new Set<Admission>();
-    for (const item of items) if (await this.claim(manager, item)) claimed.add(item);
+    const claimed = await this.claim(manager, items);
     const holds = await this.holdAll(
       manager,
       items.filter((item) => claimed.has(item) && item.accounts.length > 0),
@@ -92,8 +92,8 @@ export class LifecycleRepository {
       if (!hold.granted) return { kind: 'quota_exceeded', refusal: hold.refusal };
       return { kind: 'admitted', remainingMicros: hold.remainingMicros };
     });
-    const admitted = items.filter((_item, index) => results[index]?.kind === 'admitted');
-    for (const [index, item] of items.entries()) if (results[index]?.kind === 'quota_exceeded') await this.unclaim(manager, item);
+    const of = (kind: AdmissionResult['kind']) => items.filter((_item, index) => results[index]?.kind === kind);
+    const admitted = of('admitted');
     await insertRows(
       manager,
       'generations',
@@ -108,7 +108,15 @@ export class LifecycleRepository {
       manager,
       admitted.flatMap(({ inputs }) => inputs),
     );
+    // A request that is refused for its price leaves its idempotency key unused.
+    await this.idempotency.forget(manager, of('quota_exceeded').flatMap(claimOf));
     return results;
+  }
+
+  /** Those whose idempotency key was free, or that have none. */
+  private async claim(manager: EntityManager, items: readonly Counted<Admission>[]): Promise<ReadonlySet<Admission>> {
+    const taken = await this.idempotency.claim(manager, items.flatMap(claimOf));
+    return new Set(items.filter(({ generation, idempotency }) => idempotency?.key === undefined || taken.has(generation.id)));
   }
 
   private async holdAll(manager: EntityManager, items: readonly Counted<Admission>[]): Promise<ReadonlyMap<Admission, HoldResult>> {
@@ -123,22 +131,17 @@ export class LifecycleRepository {
     return new Map(results.flatMap((result, index) => (items[index] === undefined ? [] : [[items[index], result] as const])));
   }
 
-  private async claim(manager: EntityManager, { generation, idempotency }: Admission): Promise<boolean> {
-    if (idempotency?.key === undefined) return true;
-    const { orgId, appId, id, createdAt } = generation;
-    const { key, fingerprint, expiresAtMs } = idempotency;
-    return this.idempotency.claim(manager, { orgId, appId, key, fingerprint, generationId: id, nowMs: createdAt, expiresAtMs });
-  }
-
-  /** A request that is refused for its price leaves its idempotency key unused. */
-  private async unclaim(manager: EntityManager, { generation, idempotency }: Admission): Promise<void> {
-    if (idempotency?.key !== undefined) await this.idempotency.forget(manager, generation, idempotency.key);
-  }
-
+  /** With one statement for each kind of row. */
   private async writeEnds(manager: EntityManager, items: readonly Counted<End>[]): Promise<boolean[]> {
-    const results: boolean[] = [];
-    for (const item of items) results.push(await this.writeEnd(manager, item));
-    const written = items.filter((_item, index) => results[index] === true);
+    const written = await this.endGenerations(manager, items);
+    await endAttempts(
+      manager,
+      written.flatMap(({ attempt, nowMs }) => (attempt === undefined ? [] : [[attempt, nowMs] as const])),
+    );
+    await this.assets.insertMany(
+      manager,
+      written.flatMap(({ outputs }) => outputs),
+    );
     await this.ledger.settle(
       manager,
       written.filter(isMoneyMoved).map(({ generation, settlement, accounts, nowMs }) => ({
@@ -151,38 +154,58 @@ export class LifecycleRepository {
       manager,
       written.map(({ generation, settlement, outputs, nowMs }) => ({ generation: endedRow(generation, settlement, nowMs), outputs })),
     );
-    return results;
+    const counted = new Set(written);
+    return items.map((item) => counted.has(item));
   }
 
-  private async writeEnd(manager: EntityManager, end: End): Promise<boolean> {
-    const { settlement, generation, lease, nowMs } = end;
-    const ended = await rows(
+  /** Answers those that were written: under each lease the first, when the lease still holds and the generation has not ended. */
+  private async endGenerations(manager: EntityManager, items: readonly Counted<End>[]): Promise<Counted<End>[]> {
+    const firsts = new Map<string, Counted<End>>();
+    for (const item of items) {
+      const name = leaseName(item.lease);
+      if (!firsts.has(name)) firsts.set(name, item);
+    }
+    const ended = await rows<Lease>(
       manager,
-      `UPDATE generations SET status = :status, progress = :progress, cost_micros = :cost, cost_source = :costSource, usage = :usage,
-         hold_state = :holdState, error_code = :errorCode, error_message = :errorMessage, error_details = :errorDetails, receipt = :receipt,
-         lease_owner = NULL, next_run_at = NULL, completed_at = :now, updated_at = :now
-       WHERE id = :id AND lease_token = :token AND status IN (${ACTIVE}) RETURNING id`,
-      {
-        id: lease.id,
-        token: lease.token,
-        status: settlement.status,
-        progress: settlement.status === 'completed' ? 100 : generation.progress,
-        cost: settlement.costMicros,
-        costSource: settlement.costSource,
-        usage: json(settlement.usage),
-        holdState: settlement.holdState,
-        errorCode: settlement.failure?.code ?? null,
-        errorMessage: settlement.failure?.message ?? null,
-        errorDetails: json(settlement.failure?.details ?? null),
-        receipt: json(generation.receipt),
-        now: nowMs,
-      },
+      `WITH :ended UPDATE generations SET status = ended.end_status, progress = CAST(ended.end_progress AS INTEGER),
+         cost_micros = CAST(ended.cost AS BIGINT), cost_source = ended.source, usage = ended.end_usage, hold_state = ended.hold,
+         error_code = ended.code, error_message = ended.message, error_details = ended.details, receipt = ended.end_receipt,
+         lease_owner = NULL, next_run_at = NULL, completed_at = CAST(ended.at AS BIGINT), updated_at = CAST(ended.at AS BIGINT)
+       FROM ended WHERE id = ended.generation_id AND lease_token = CAST(ended.token AS BIGINT) AND status IN (${ACTIVE})
+       RETURNING id, lease_token AS token`,
+      { ended: [...firsts.values()].map(endValues) },
     );
-    if (ended.length === 0) return false;
-    if (end.attempt !== undefined) await endAttempt(manager, end.attempt, nowMs);
-    await this.assets.insertMany(manager, end.outputs);
-    return true;
+    return ended.flatMap((lease) => firsts.get(leaseName(lease)) ?? []);
   }
+}
+
+function claimOf({ generation, idempotency }: Admission): IdempotencyClaim[] {
+  if (idempotency?.key === undefined) return [];
+  const { orgId, appId, id, createdAt } = generation;
+  const { key, fingerprint, expiresAtMs } = idempotency;
+  return [{ orgId, appId, key, fingerprint, generationId: id, nowMs: createdAt, expiresAtMs }];
+}
+
+function leaseName({ id, token }: Lease): string {
+  return `${id}/${token}`;
+}
+
+function endValues({ lease, generation, settlement, nowMs }: End): SqlRow {
+  return {
+    generation_id: lease.id,
+    token: lease.token,
+    end_status: settlement.status,
+    end_progress: settlement.status === 'completed' ? 100 : generation.progress,
+    cost: settlement.costMicros,
+    source: settlement.costSource,
+    end_usage: json(settlement.usage),
+    hold: settlement.holdState,
+    code: settlement.failure?.code ?? null,
+    message: settlement.failure?.message ?? null,
+    details: json(settlement.failure?.details ?? null),
+    end_receipt: json(generation.receipt),
+    at: nowMs,
+  };
 }
 
 function isMoneyMoved({ generation, settlement }: End): boolean {

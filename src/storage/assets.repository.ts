@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager, In } from 'typeorm';
-import { Database } from '../database/index.js';
+import { Database, insertRows, type SqlRow } from '../database/index.js';
 import { AssetEntity } from './asset.entity.js';
 
 @Injectable()
@@ -8,8 +8,8 @@ export class AssetsRepository {
   constructor(private readonly database: Database) {}
 
   /** Inside the caller's transaction. */
-  async insertMany(manager: EntityManager, rows: readonly AssetEntity[]): Promise<void> {
-    if (rows.length > 0) await manager.insert(AssetEntity, [...rows]);
+  async insertMany(manager: EntityManager, assets: readonly AssetEntity[]): Promise<void> {
+    await insertRows(manager, 'assets', assets.map(assetRow));
   }
 
   /** Inputs first, then partials and outputs, each in their order; for all the generations at once. */
@@ -35,4 +35,25 @@ export class AssetsRepository {
   isReferenced(manager: EntityManager, sha256: string): Promise<boolean> {
     return manager.existsBy(AssetEntity, { sha256 });
   }
+}
+
+function assetRow(asset: AssetEntity): SqlRow {
+  return {
+    id: asset.id,
+    org_id: asset.orgId,
+    app_id: asset.appId,
+    generation_id: asset.generationId,
+    direction: asset.direction,
+    position: asset.position,
+    role: asset.role,
+    sha256: asset.sha256,
+    content_type: asset.contentType,
+    bytes: asset.bytes,
+    width: asset.width,
+    height: asset.height,
+    duration_ms: asset.durationMs,
+    revised_prompt: asset.revisedPrompt,
+    source_url: asset.sourceUrl,
+    created_at: asset.createdAt,
+  };
 }

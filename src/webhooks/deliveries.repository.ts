@@ -6,9 +6,6 @@ import type { WebhookDeliveryEntity } from './webhook-delivery.entity.js';
 import type { WebhookMessageEntity } from './webhook-message.entity.js';
 import type { DeliveryState, EventType } from './webhooks.types.js';
 
-/** Rows per statement; a delivery has eleven values, and SQLite takes 32,766 in one. */
-const ROWS_AT_ONCE = 1000;
-
 /** A message that is due at an endpoint and leased to this process. */
 export interface ClaimedDelivery {
   readonly id: string;
@@ -53,8 +50,8 @@ export class DeliveriesRepository {
     messages: readonly WebhookMessageEntity[],
     deliveries: readonly WebhookDeliveryEntity[],
   ): Promise<void> {
-    for (const part of parts(messages)) await insertRows(manager, 'webhook_messages', part.map(messageRow));
-    for (const part of parts(deliveries)) await insertRows(manager, 'webhook_deliveries', part.map(deliveryRow));
+    await insertRows(manager, 'webhook_messages', messages.map(messageRow));
+    await insertRows(manager, 'webhook_deliveries', deliveries.map(deliveryRow));
   }
 
   /** Endpoints that work come first, then those that wait longest. Costs one look into an index per endpoint, however much is due. */
@@ -157,10 +154,6 @@ export class DeliveriesRepository {
     );
     return purged.length;
   }
-}
-
-function* parts<Row>(all: readonly Row[]): Generator<readonly Row[]> {
-  for (let start = 0; start < all.length; start += ROWS_AT_ONCE) yield all.slice(start, start + ROWS_AT_ONCE);
 }
 
 function messageRow(row: WebhookMessageEntity): Record<string, SqlValue> {

@@ -169,6 +169,43 @@ describe.each(databases())('leases on $name', ({ url }) => {
     expect(await rows(database.manager, 'SELECT id FROM generations WHERE id IN (:ids)', { ids: refused.map(({ id }) => id) })).toEqual([]);
   });
 
+  it('judges each request and each end of a batch on its own', async () => {
+    const keyId = newId('key');
+    await addKey(database, keyId, 100_000, NOW);
+    const wishes = [60_000, 50_000, 40_000, 1];
+    const asked = wishes.map((holdMicros) => generation({ keyId, holdMicros, nextRunAt: null }));
+    const repeated = newId('req');
+    const admissions = asked.map((row, index): Admission => {
+      const key = index === 1 ? newId('req') : repeated;
+      const idempotency = { key, fingerprint: 'f', expiresAtMs: NOW + 1 };
+      return { generation: row, inputs: [], ...(index === 3 ? {} : { idempotency }) };
+    });
+    const results = await Promise.all(admissions.map((one) => lifecycle().admit(one)));
+    expect(results).toMatchObject([
+      { kind: 'admitted', remainingMicros: 40_000 },
+      { kind: 'quota_exceeded', refusal: { requiredMicros: 50_000, remainingMicros: 40_000 } },
+      { kind: 'duplicate' },
+      { kind: 'admitted', remainingMicros: 39_999 },
+    ]);
+    // What was refused left its key free.
+    const again = { ...(admissions[1] as Admission), generation: generation({ keyId, holdMicros: 30_000, nextRunAt: null }) };
+    expect(await lifecycle().admit(again)).toMatchObject({ kind: 'admitted' });
+    const kept = [asked[0], asked[3], again.generation] as GenerationEntity[];
+    const [dearest, , last] = kept as [GenerationEntity, GenerationEntity, GenerationEntity];
+    const completed = { ...cancelled, status: 'completed' as const, costMicros: 5, costSource: 'catalog', holdState: 'settled' as const };
+    const end = { nowMs: NOW + 7, outputs: [] };
+    const ends = await Promise.all([
+      lifecycle().settle({ ...end, lease: { id: dearest.id, token: 0 }, generation: dearest, settlement: completed }),
+      lifecycle().settle({ ...end, lease: { id: dearest.id, token: 0 }, generation: dearest, settlement: cancelled }),
+      lifecycle().settle({ ...end, lease: { id: last.id, token: 9 }, generation: last, settlement: cancelled }),
+      lifecycle().settle({ ...end, lease: { id: last.id, token: 0 }, generation: last, settlement: cancelled }),
+    ]);
+    expect(ends).toEqual([true, false, false, true]);
+    expect(await first().findAny(dearest.id)).toMatchObject({ status: 'completed', progress: 100, costMicros: 5, completedAt: NOW + 7 });
+    expect(await first().findAny(last.id)).toMatchObject({ status: 'cancelled', holdState: 'released', nextRunAt: null });
+    expect(await spendingOf(database, keyId)).toMatchObject({ heldMicros: 1, usedMicros: 5 });
+  });
+
   it('migrates down to nothing and up again', async () => {
     const source = (await openDataSources(configSchema.parse({ database_url: url }), [], MIGRATIONS)).writer;
     for (const _migration of MIGRATIONS) await source.undoLastMigration();
