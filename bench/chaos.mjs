@@ -11,7 +11,7 @@ import { Cluster } from './lib/cluster.mjs';
 import { PostgresDatabases } from './lib/database.mjs';
 import { verdictTable } from './lib/report.mjs';
 
-const PARTS = ['budget', 'idempotency', 'rollout'];
+const PARTS = ['budget', 'idempotency', 'rollout', 'postgres'];
 
 function readArguments() {
   const { values, positionals } = parseArgs({

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { ROOT } from '../../scripts/files.mjs';
+import { verdict } from './report.mjs';
 
 const ACTIVE = `('queued', 'dispatching', 'running', 'ingesting')`;
 const LOOK_EVERY_MS = 250;
@@ -48,7 +49,7 @@ export async function audit({ databaseUrl, vendor, acceptedIds }) {
     databaseUrl,
     `SELECT COUNT(*) AS count FROM (SELECT 1 FROM ledger_entries WHERE kind = 'settle' GROUP BY generation_id, account_id HAVING COUNT(*) > 1) twice`,
   );
-  const balances = await query(databaseUrl, 'SELECT SUM(held_micros) AS held, SUM(settled_micros) AS settled FROM budget_balances');
+  const balances = await query(databaseUrl, 'SELECT held_micros AS held, settled_micros AS settled FROM budget_balances');
   const bought = boughtBy(attempts, vendor);
   const ended = generations.filter(({ status }) => ['completed', 'failed', 'cancelled'].includes(status));
   const charged = generations.filter(({ cost_micros: cost }) => (cost ?? 0) > 0);
@@ -71,8 +72,8 @@ export async function audit({ databaseUrl, vendor, acceptedIds }) {
     /** Bought at the vendor, and neither charged nor held for an operator to clear. */
     boughtForNothing: count(generations, ({ id, cost_micros: cost, hold_state: hold }) => bought.has(id) && !(cost > 0) && hold !== 'held'),
     vendorJobs: [...bought.values()].reduce((sum, jobs) => sum + jobs, 0),
-    spentMicros: balances[0].settled ?? 0,
-    heldMicros: balances[0].held ?? 0,
+    /** Of every budget. */
+    balances,
     costMicros: generations.reduce((sum, { cost_micros: cost }) => sum + (cost ?? 0), 0),
     unknownMicros: unknown.reduce((sum, { hold_micros: held }) => sum + held, 0),
     reconciliation: await reconcile(databaseUrl),
@@ -107,6 +108,46 @@ export async function reconcile(databaseUrl) {
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (text += part));
   const code = await new Promise((resolve) => child.once('close', resolve));
   return { code, text: text.trim() };
+}
+
+/** What must hold whatever happened to the processes. */
+export function moneyVerdicts(facts) {
+  const none = (what, value) => verdict(what, value, '=', 0, '', 0);
+  return [
+    none('accepted jobs that are lost or did not end', facts.lost + facts.generations - facts.ended),
+    none('duplicate submits at the vendor', facts.duplicateSubmits),
+    none('duplicate charges', facts.duplicateCharges),
+    none('charged though the vendor has no job', facts.chargedForNothing),
+    none('vendor has a job that is neither charged nor held', facts.boughtForNothing),
+    ...facts.balances.map(({ settled }, index) =>
+      verdict(`spent of budget ${index + 1} against the jobs' costs, $`, settled / 1e6, '=', facts.costMicros / 1e6, ''),
+    ),
+    ...facts.balances.map(({ held }, index) =>
+      verdict(`held of budget ${index + 1} against unknown outcomes, $`, held / 1e6, '=', facts.unknownMicros / 1e6, ''),
+    ),
+    none('differences found by `litegen reconcile` (exit code)', facts.reconciliation.code),
+  ];
+}
+
+/** One line about jobs and one about submits. */
+export function factsText(facts) {
+  const failures = Object.entries(facts.failures).map(([code, failed]) => `${failed} ${code}`);
+  return [
+    `${facts.generations} jobs: ${facts.completed} completed${failures.length === 0 ? '' : `, failed: ${failures.join(', ')}`}`,
+    `${facts.vendorJobs} jobs at the vendor from ${facts.submits} submits, of which it recognised ${facts.recognised} as repeated; ` +
+      `${facts.unknownOutcomes} outcomes unknown, whose $${facts.unknownMicros / 1e6} stay held`,
+    facts.reconciliation.text,
+  ];
+}
+
+/** Every job that ended was told of once or more, and nothing was told of twice under different ids. */
+export function webhookFacts(messages, ended) {
+  const ids = messages.map(({ generationId }) => generationId);
+  return {
+    missing: ended - new Set(ids).size,
+    extra: ids.length - new Set(ids).size,
+    repeated: messages.reduce((sum, { deliveries }) => sum + deliveries - 1, 0),
+  };
 }
 
 function count(items, isCounted) {

@@ -8,7 +8,6 @@ import { answerCalls } from './answer-calls.mjs';
 const ANSWER_TIMEOUT_MS = 120_000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 2000;
-const KEPT_EXAMPLES = 5;
 const KEPT_BYTES = 300;
 
 class Run {
@@ -19,10 +18,12 @@ class Run {
     this.latencies = [];
     /** What was answered, or why nothing was, with how often. */
     this.outcomes = new Map();
-    this.examples = [];
+    this.examples = new Map();
     this.repeats = 0;
     this.isOver = false;
     this.slowestMs = 0;
+    /** Of what was answered with an error. */
+    this.slowestRefusalMs = 0;
     /** Failures that are not the error envelope with a stable code, and 503 without Retry-After. */
     this.unclear = 0;
     this.kinds = order.kinds.flatMap((kind) => Array.from({ length: kind.weight ?? 1 }, () => kind));
@@ -42,10 +43,11 @@ class Run {
       started: this.next,
       jobs: this.jobs,
       outcomes: Object.fromEntries(this.outcomes),
-      examples: this.examples,
+      examples: [...this.examples].map(([outcome, text]) => `${outcome}: ${text}`),
       repeats: this.repeats,
       unclear: this.unclear,
       slowestMs: this.slowestMs,
+      slowestRefusalMs: this.slowestRefusalMs,
       elapsedMs: performance.now() - this.startedAtMs,
       p50Ms: percentile(sorted, 0.5),
       p99Ms: percentile(sorted, 0.99),
@@ -106,12 +108,15 @@ class Run {
     } catch (error) {
       answer = { status: 0, code: 'no answer', mayRepeat: true, text: `${error.code ?? ''} ${error.message}` };
     }
-    this.slowestMs = Math.max(this.slowestMs, performance.now() - beganMs);
+    const tookMs = performance.now() - beganMs;
+    this.slowestMs = Math.max(this.slowestMs, tookMs);
+    if (answer.status !== 0 && answer.status >= 300) this.slowestRefusalMs = Math.max(this.slowestRefusalMs, tookMs);
     const outcome =
       answer.status === 0 || answer.code !== undefined ? `${answer.status || ''} ${answer.code}`.trim() : String(answer.status);
     this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
     const hasFailed = answer.status < 200 || answer.status >= 300;
-    if (hasFailed && this.examples.length < KEPT_EXAMPLES) this.examples.push(`${outcome}: ${answer.text.slice(0, KEPT_BYTES)}`);
+    // One of each kind is enough to see what it is.
+    if (hasFailed && !this.examples.has(outcome)) this.examples.set(outcome, answer.text.slice(0, KEPT_BYTES));
     return answer;
   }
 

@@ -1,4 +1,4 @@
-import { applyMigrations, type OpenDataSources, openDataSources, rows } from '../database/index.js';
+import { applyMigrations, type OpenDataSources, openDataSources, rows, withoutTimeLimit } from '../database/index.js';
 import type { CliHost } from './program.js';
 
 type MigrationHost = Pick<CliHost, 'loadConfig' | 'migrations' | 'terminal'>;
@@ -22,7 +22,7 @@ export async function revert(host: MigrationHost): Promise<void> {
 }
 
 async function withDatabase(host: MigrationHost, work: (sources: OpenDataSources) => Promise<void>): Promise<void> {
-  const sources = await openDataSources(host.loadConfig().config, [], host.migrations);
+  const sources = await openDataSources(withoutTimeLimit(host.loadConfig().config), [], host.migrations);
   try {
     await work(sources);
   } finally {

@@ -1,6 +1,6 @@
 import { BudgetEntity, type Difference, LedgerRepository, ReconciliationRepository } from '../budgets/index.js';
 import { Clock, formatUsd } from '../common/index.js';
-import { Database, openDataSources } from '../database/index.js';
+import { Database, openDataSources, withoutTimeLimit } from '../database/index.js';
 import type { CliHost } from './program.js';
 
 type ReconciliationHost = Pick<CliHost, 'loadConfig' | 'migrations' | 'terminal'>;
@@ -8,7 +8,7 @@ type ReconciliationHost = Pick<CliHost, 'loadConfig' | 'migrations' | 'terminal'
 /** Ends with 1 when anything differs, unless all of it was set right. */
 export async function reconcile(host: ReconciliationHost, { repair = false }: { readonly repair?: boolean }): Promise<void> {
   const { terminal } = host;
-  const database = new Database(await openDataSources(host.loadConfig().config, [BudgetEntity], host.migrations));
+  const database = new Database(await openDataSources(withoutTimeLimit(host.loadConfig().config), [BudgetEntity], host.migrations));
   try {
     const books = new ReconciliationRepository(database, new LedgerRepository());
     const differences = repair ? await books.repair(new Clock().nowMs()) : await books.differences();

@@ -1,6 +1,8 @@
 /** What each setting means, for docs/configuration.md. Where the schema describes a key itself, that text is used. */
 export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   'database.pool_size': 'Connections of one process to Postgres.',
+  'database.timeout_seconds':
+    'How long Postgres may take to give a connection, and to answer a statement, before the request fails; 0: for ever. Migrations and commands have no limit.',
   'database.migrate_on_start': 'Bring the schema up to date before serving. With `false`, run `npm run migrate` first.',
   'server.host': 'The address to listen on. Anything but loopback needs `master_key`.',
   'server.port': 'The port to listen on; 0 takes a free one.',

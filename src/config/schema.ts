@@ -49,9 +49,13 @@ export const configSchema = z.strictObject({
     .default('sqlite://data/litegen.db')
     .describe('sqlite://path, sqlite://:memory: or postgres://user:password@host/database.'),
   database: z
-    .strictObject({ pool_size: z.coerce.number().int().min(1).max(500).default(10), migrate_on_start: flag.default(true) })
+    .strictObject({
+      pool_size: z.coerce.number().int().min(1).max(500).default(10),
+      timeout_seconds: z.coerce.number().min(0).max(3600).default(10),
+      migrate_on_start: flag.default(true),
+    })
     .prefault({})
-    .describe('Connections per process (Postgres), and whether start migrates.'),
+    .describe('Connections per process and how long they are waited for (Postgres), and whether start migrates.'),
   server: z
     .strictObject({
       host: z.string().default('127.0.0.1'),

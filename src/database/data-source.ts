@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { DataSource, type DataSourceOptions, type EntitySchema } from 'typeorm';
 import type { Config } from '../config/index.js';
+import { boundedClient, loadPg } from './bounded-client.js';
 import { sqliteDriver } from './sqlite-driver.js';
 
 /** An entity class. */
@@ -31,9 +31,15 @@ export function dataSourceOptions(config: Config, entities: EntityList, migratio
     return { ...shared, type: 'sqlite', database: sqlitePath(config.database_url), driver: sqliteDriver() };
   }
   // The driver answers bigint as text; all of ours (times, bytes, micro-dollars) fit a number exactly.
-  const pg = createRequire(import.meta.url)('pg') as { types: { setTypeParser(oid: number, parse: (text: string) => unknown): void } };
-  pg.types.setTypeParser(20, Number);
-  return { ...shared, type: 'postgres', url: config.database_url, extra: { max: config.database.pool_size, keepAlive: true } };
+  loadPg().types.setTypeParser(20, Number);
+  const { pool_size: max, timeout_seconds: timeoutSeconds } = config.database;
+  const timeoutMs = timeoutSeconds * 1000;
+  return {
+    ...shared,
+    type: 'postgres',
+    url: config.database_url,
+    extra: { max, keepAlive: true, connectionTimeoutMillis: timeoutMs, Client: boundedClient(timeoutMs) },
+  };
 }
 
 /** Durable against a killed process; several readers beside the writer; waits rather than failing on a lock. */
@@ -47,6 +53,11 @@ export interface OpenDataSources {
   readonly writer: DataSource;
   /** A second connection on a SQLite file, so that reads never see another request's open transaction; otherwise the writer itself. */
   readonly reader: DataSource;
+}
+
+/** For commands, whose statements may rightly take long. */
+export function withoutTimeLimit(config: Config): Config {
+  return { ...config, database: { ...config.database, timeout_seconds: 0 } };
 }
 
 export async function openDataSources(config: Config, entities: EntityList, migrations: MigrationList): Promise<OpenDataSources> {

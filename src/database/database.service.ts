@@ -1,14 +1,20 @@
-import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { applyMigrations } from './apply-migrations.js';
 import type { OpenDataSources } from './data-source.js';
+import { CommitUnknown, isUnavailable } from './unavailable.js';
 import { WriteGate } from './write-gate.js';
+
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 1_000;
 
 export const DATA_SOURCES = Symbol('litegen.data-sources');
 
 /** The way to the database. Repositories read through `manager` and write only inside `transaction`. */
 @Injectable()
 export class Database implements OnApplicationShutdown {
+  private readonly logger = new Logger(Database.name);
   private readonly gate: WriteGate | undefined;
   readonly dialect: 'sqlite' | 'postgres';
 
@@ -22,10 +28,42 @@ export class Database implements OnApplicationShutdown {
     return this.sources.reader.manager;
   }
 
-  /** Commits what `work` did, or nothing of it. Nested calls join the outer transaction's manager only if it is handed on. */
+  /**
+   * Commits what `work` did, or nothing of it. Nested calls join the outer transaction's manager only if it is handed on.
+   * @throws CommitUnknown when the database went away at the very end: then all of it was committed, or nothing
+   */
   transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    const run = () => this.sources.writer.transaction(work);
+    const run = () => this.commit(work);
     return this.gate === undefined ? run() : this.gate.run(run);
+  }
+
+  private async commit<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    let isDone = false;
+    try {
+      return await this.sources.writer.transaction(async (manager) => {
+        const result = await work(manager);
+        isDone = true;
+        return result;
+      });
+    } catch (error) {
+      throw isDone && isUnavailable(error) ? new CommitUnknown(error) : error;
+    }
+  }
+
+  /**
+   * Does again and again what fails because the database is away, until it is done: for what is known and would be lost otherwise. Only
+   * for work that may be done twice, such as a compare-and-set, since the first time may have been committed.
+   */
+  async insist<T>(work: (isRepeated: boolean) => Promise<T>): Promise<T> {
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return await work(tries > 0);
+      } catch (error) {
+        if (!isUnavailable(error)) throw error;
+        if (tries === 0) this.logger.warn(`A write waits until the database is back: ${String(error)}`);
+        await delay(FIRST_PAUSE_MS + Math.random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries));
+      }
+    }
   }
 
   /** A single statement that needs no transaction of its own. */

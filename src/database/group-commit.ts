@@ -1,3 +1,5 @@
+import { isUnavailable } from './unavailable.js';
+
 /**
  * Gathers the items of one event-loop turn, and of the time in which the previous batch was being written, into one batch
  * that all callers await: durable rows at the price of one transaction for many.
@@ -8,7 +10,7 @@ export class GroupCommit<Item, Result> {
 
   /**
    * @param write commits all items or none, and answers in their order. When it fails for a batch of several, each item is tried alone,
-   *   so that one bad item does not fail its neighbours.
+   *   so that one bad item does not fail its neighbours; when the database is away, all fail at once.
    */
   constructor(
     private readonly write: (items: readonly Item[]) => Promise<readonly Result[]>,
@@ -32,7 +34,8 @@ export class GroupCommit<Item, Result> {
         const results = await this.write(batch.map((entry) => entry.item));
         batch.forEach((entry, index) => entry.resolve(results[index] as Result));
       } catch (error) {
-        if (batch.length === 1) batch[0]?.reject(error);
+        // What says nothing about the items is the same for all of them.
+        if (batch.length === 1 || isUnavailable(error)) for (const entry of batch) entry.reject(error);
         else await this.writeAlone(batch);
       }
     }

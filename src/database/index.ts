@@ -5,3 +5,4 @@ export * from './database.service.js';
 export * from './group-commit.js';
 export * from './instance-secrets.js';
 export * from './sql.js';
+export * from './unavailable.js';

@@ -20,6 +20,7 @@ import { IdempotencyService } from './idempotency.service.js';
 import { LeaseKeeper } from './lease-keeper.service.js';
 import { LifecycleRepository } from './lifecycle.repository.js';
 import { Settler } from './settler.service.js';
+import { UnconfirmedAdmissions } from './unconfirmed-admissions.service.js';
 import { VendorCalls } from './vendor-calls.service.js';
 import { VendorWords } from './vendor-words.js';
 import { Waiters } from './waiters.service.js';
@@ -46,6 +47,7 @@ import { Worker } from './worker.service.js';
     LeaseKeeper,
     LifecycleRepository,
     Settler,
+    UnconfirmedAdmissions,
     VendorCalls,
     VendorWords,
     Waiters,

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { In, IsNull, type Repository } from 'typeorm';
+import { type EntityManager, In, IsNull, type Repository } from 'typeorm';
 import type { Tenant } from '../auth/index.js';
 import { Database, insertRows, rows, type SqlValue, skipLocked } from '../database/index.js';
 import { AttemptEntity } from './attempt.entity.js';
@@ -23,13 +23,17 @@ const ACTIVE = ACTIVE_STATUSES.map((status) => `'${status}'`).join(',');
 export class GenerationsRepository {
   constructor(private readonly database: Database) {}
 
-  /** Takes up to `limit` generations that are due. No two callers ever get the same one. */
-  async claim(owner: string, nowMs: number, leaseUntilMs: number, limit: number): Promise<GenerationEntity[]> {
+  /**
+   * Takes up to `limit` generations that are due. No two callers ever get the same one.
+   * @param others whether also those that another process let lapse
+   */
+  async claim(owner: string, nowMs: number, leaseUntilMs: number, limit: number, others = true): Promise<GenerationEntity[]> {
+    const due = others ? 'next_run_at <= :now' : 'next_run_at <= :now AND lease_owner IS NULL';
     const claimed = await this.database.write((manager) =>
       rows<{ id: string }>(
         manager,
         `UPDATE generations SET lease_owner = :owner, lease_token = lease_token + 1, due_at = next_run_at, next_run_at = :until, updated_at = :now
-         WHERE id IN (SELECT id FROM generations WHERE next_run_at <= :now ORDER BY next_run_at LIMIT :limit ${skipLocked(manager)})
+         WHERE id IN (SELECT id FROM generations WHERE ${due} ORDER BY next_run_at LIMIT :limit ${skipLocked(manager)})
          RETURNING id`,
         { owner, until: leaseUntilMs, now: nowMs, limit },
       ),
@@ -70,16 +74,16 @@ export class GenerationsRepository {
 
   /** Begins an attempt: the status and the attempt's row in one transaction, before the first vendor byte. */
   beginAttempt(lease: Lease, attempt: AttemptEntity, nowMs: number): Promise<boolean> {
-    return this.database.transaction(async (manager) => {
+    return this.insist(async (manager) => {
       const begun = await rows(
         manager,
         `UPDATE generations SET status = 'dispatching', attempt_id = :attemptId, attempt_count = :ordinal, updated_at = :now,
            started_at = COALESCE(started_at, :now)
-         WHERE id = :id AND lease_token = :token AND status = 'queued' RETURNING id`,
+         WHERE id = :id AND lease_token = :token AND (status = 'queued' OR (status = 'dispatching' AND attempt_id = :attemptId)) RETURNING id`,
         { id: lease.id, token: lease.token, attemptId: attempt.id, ordinal: attempt.ordinal, now: nowMs },
       );
       if (begun.length === 0) return false;
-      await insertRows(manager, 'attempts', [attemptRow(attempt)]);
+      await insertRows(manager, 'attempts', [attemptRow(attempt)], 'ON CONFLICT (id) DO NOTHING');
       return true;
     });
   }
@@ -102,7 +106,7 @@ export class GenerationsRepository {
     },
     nowMs: number,
   ): Promise<boolean> {
-    return this.database.transaction(async (manager) => {
+    return this.insist(async (manager) => {
       const updated = await rows(
         manager,
         `UPDATE generations SET status = 'running', lease_owner = NULL, next_run_at = :next, poll_count = 0, updated_at = :now
@@ -130,7 +134,7 @@ export class GenerationsRepository {
 
   /** The vendor is done; its links are kept so that any replica can fetch the files. */
   startIngesting(lease: Lease, attemptId: string, result: StoredResult, nowMs: number): Promise<boolean> {
-    return this.database.transaction(async (manager) => {
+    return this.insist(async (manager) => {
       const updated = await rows(
         manager,
         `UPDATE generations SET status = 'ingesting', updated_at = :now WHERE id = :id AND lease_token = :token
@@ -145,7 +149,7 @@ export class GenerationsRepository {
 
   /** Ends an attempt that is followed by another, and queues the generation again. */
   requeue(lease: Lease, attempt: AttemptEnd, nextRunAtMs: number, nowMs: number): Promise<boolean> {
-    return this.database.transaction(async (manager) => {
+    return this.insist(async (manager) => {
       const updated = await rows(
         manager,
         `UPDATE generations SET status = 'queued', lease_owner = NULL, next_run_at = :next, updated_at = :now
@@ -252,14 +256,21 @@ export class GenerationsRepository {
 
   private async changeUnderLease(lease: Lease, change: Readonly<Record<string, SqlValue>>, extra = ''): Promise<boolean> {
     const assignments = Object.keys(change).map((column) => `${column} = :${column}`);
-    const updated = await this.database.write((manager) =>
-      rows(
-        manager,
-        `UPDATE generations SET ${assignments.join(', ')}${extra} WHERE id = :lease_id AND lease_token = :lease_token_held
-           AND status IN (${ACTIVE}) RETURNING id`,
-        { ...change, lease_id: lease.id, lease_token_held: lease.token },
+    const updated = await this.database.insist(() =>
+      this.database.write((manager) =>
+        rows(
+          manager,
+          `UPDATE generations SET ${assignments.join(', ')}${extra} WHERE id = :lease_id AND lease_token = :lease_token_held
+             AND status IN (${ACTIVE}) RETURNING id`,
+          { ...change, lease_id: lease.id, lease_token_held: lease.token },
+        ),
       ),
     );
     return updated.length === 1;
+  }
+
+  /** What a vendor said must not be lost because the database is away at that moment; the lease's token decides when it is back. */
+  private insist<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return this.database.insist(() => this.database.transaction(work));
   }
 }

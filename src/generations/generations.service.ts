@@ -4,6 +4,7 @@ import { Span } from 'nestjs-otel';
 import type { Tenant } from '../auth/index.js';
 import { BudgetDirectory, quotaExceeded } from '../budgets/index.js';
 import { ApiError, Clock, type ErrorCode, type Micros } from '../common/index.js';
+import { isUnavailable } from '../database/index.js';
 import { type AssetEntity, AssetsRepository } from '../storage/index.js';
 import { AdmissionService, type GenerationCommand, type Planned } from './admission.service.js';
 import { Dispatcher } from './dispatcher.service.js';
@@ -14,7 +15,8 @@ import { spenderOf } from './generation-spending.js';
 import { GenerationsRepository } from './generations.repository.js';
 import { IdempotencyService } from './idempotency.service.js';
 import { LeaseKeeper } from './lease-keeper.service.js';
-import { LifecycleRepository } from './lifecycle.repository.js';
+import { type Admission, LifecycleRepository } from './lifecycle.repository.js';
+import { UnconfirmedAdmissions } from './unconfirmed-admissions.service.js';
 import { Waiters, type WaitResult, type WaitUntil } from './waiters.service.js';
 import { Worker } from './worker.service.js';
 
@@ -51,6 +53,7 @@ export class GenerationsService {
     private readonly admission: AdmissionService,
     private readonly idempotency: IdempotencyService,
     private readonly lifecycle: LifecycleRepository,
+    private readonly unconfirmed: UnconfirmedAdmissions,
     private readonly budgets: BudgetDirectory,
     private readonly repository: GenerationsRepository,
     private readonly assets: AssetsRepository,
@@ -94,7 +97,10 @@ export class GenerationsService {
         startedAt: generation.createdAt,
       });
     }
-    const admission = await this.lifecycle.admit({ generation, attempt, inputs, idempotency });
+    const wanted = { generation, attempt, inputs, idempotency };
+    const admission = await this.lifecycle.admit(wanted).catch((error: unknown) => {
+      throw this.unconfirmed.refuse(wanted, error);
+    });
     if (admission.kind === 'duplicate') {
       const first = await this.idempotency.earlier(command, idempotency);
       if (first !== null) return this.attach(first, planned, options);
@@ -103,7 +109,18 @@ export class GenerationsService {
       });
     }
     if (admission.kind === 'quota_exceeded') throw quotaExceeded(admission.refusal, generation.createdAt);
-    const { remainingMicros } = admission;
+    return this.begin(wanted, admission.remainingMicros, planned, options).catch((error: unknown) => {
+      throw afterAdmission(error, generation.id, idempotency.key !== undefined);
+    });
+  }
+
+  /** What follows once the row is committed: the call to the vendor, and the wait for what comes of it. */
+  private async begin(
+    { generation, attempt }: Admission,
+    remainingMicros: Micros | null,
+    planned: Planned,
+    options: CreateOptions,
+  ): Promise<Created> {
     options.onAdmitted?.({ generation, outputs: [], planned, isReplayed: false, remainingMicros });
     this.watchConnection(generation.id, options.connection);
     const stop = options.onSignal === undefined ? undefined : this.signals.listen(generation.id, options.onSignal);
@@ -233,6 +250,16 @@ function remainingAfter({ holdState, holdMicros, costMicros }: GenerationEntity,
 
 function outputsOf(assets: readonly AssetEntity[]): AssetEntity[] {
   return assets.filter(({ direction }) => direction === 'output').sort((left, right) => left.position - right.position);
+}
+
+/** The vendor may be at work, so a repetition is only safe where it is recognised. */
+function afterAdmission(error: unknown, generationId: string, isRecognised: boolean): unknown {
+  if (!isUnavailable(error)) return error;
+  return new ApiError(
+    'database_unavailable',
+    `The database does not answer at the moment. The request was admitted and goes on; look it up at /v1/generations/${generationId}.`,
+    { generationId, shouldRetry: isRecognised, retryAfterSeconds: 2, cause: error },
+  );
 }
 
 /** The failure of a generation as the error that a waiting caller gets. */

@@ -81,6 +81,18 @@ export class IdempotencyRepository {
     );
   }
 
+  /** The generation was never sent, so the same request under the same key is a new one. */
+  async release({ id, orgId, appId }: Tenant & { readonly id: string }, key: string): Promise<void> {
+    await this.database.write((manager) =>
+      rows(
+        manager,
+        `DELETE FROM idempotency_keys
+         WHERE org_id = :orgId AND app_id = :appId AND idempotency_key = :key AND generation_id = :id RETURNING generation_id`,
+        { orgId, appId, key, id },
+      ),
+    );
+  }
+
   /** A key that outlived its time goes, unless its generation is still under way. */
   async removeExpired(nowMs: number): Promise<number> {
     const removed = await this.database.write((manager) =>

@@ -2,12 +2,15 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { Clock, newId } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
+import { isUnavailable } from '../database/index.js';
 import { GenerationsRepository, type Lease } from './generations.repository.js';
 
 const HEARTBEAT = 'generations.heartbeat';
 const LONGEST_HEARTBEAT_MS = 5_000;
 /** A beat may be missed without losing the lease. */
 const BEATS_PER_LEASE = 3;
+/** A connection that broke is tried anew about every second. */
+const SHORTEST_CONSIDERATION_MS = 2_000;
 
 interface HeldLease {
   readonly lease: Lease;
@@ -28,6 +31,7 @@ export class LeaseKeeper implements OnApplicationBootstrap {
   private readonly logger = new Logger(LeaseKeeper.name);
   private beating: Promise<void> | undefined;
   private lastBeatMs = 0;
+  private awayAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly clock: Clock,
@@ -75,6 +79,16 @@ export class LeaseKeeper implements OnApplicationBootstrap {
     if (this.clock.nowMs() - this.lastBeatMs >= 2 * this.heartbeatMs) await this.beat();
   }
 
+  /** The database was away, and so perhaps for the others as well, who could not renew what they hold. They get the time to do it. */
+  noteFailure(error: unknown): void {
+    if (isUnavailable(error)) this.awayAtMs = this.clock.monotonicMs();
+  }
+
+  /** Whether a lease that lapsed means that its holder is gone. */
+  mayTakeOver(): boolean {
+    return this.clock.monotonicMs() - this.awayAtMs >= Math.max(SHORTEST_CONSIDERATION_MS, 2 * this.heartbeatMs);
+  }
+
   beat(): Promise<void> {
     this.beating ??= this.renew().finally(() => {
       this.beating = undefined;
@@ -101,6 +115,7 @@ export class LeaseKeeper implements OnApplicationBootstrap {
       }
       this.lastBeatMs = now;
     } catch (error) {
+      this.noteFailure(error);
       this.logger.warn(`Leases could not be renewed: ${String(error)}`);
     }
   }

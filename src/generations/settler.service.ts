@@ -11,13 +11,21 @@ import { Injectable, Logger } from '@nestjs/common';
 import { CatalogService } from '../catalog/index.js';
 import { Clock, newId } from '../common/index.js';
 import { CostsService } from '../costs/index.js';
+import { Database } from '../database/index.js';
 import { MetricsService } from '../metrics/index.js';
 import { type AssetEntity, MediaProbe, type StoredBlob } from '../storage/index.js';
 import type { AttemptEntity } from './attempt.entity.js';
 import type { AttemptEnd } from './attempt-end.repository.js';
 import { chargedForCancellation, chargedForFailure } from './charges.policy.js';
 import type { GenerationEntity } from './generation.entity.js';
-import type { AttemptState, GenerationFailure, HoldState, Settlement, StoredResult } from './generation.types.js';
+import {
+  type AttemptState,
+  type GenerationFailure,
+  type HoldState,
+  isTerminal,
+  type Settlement,
+  type StoredResult,
+} from './generation.types.js';
 import { GenerationSignals } from './generation-signals.js';
 import { backoffMs } from './generations.machine.js';
 import { GenerationsRepository, type Lease } from './generations.repository.js';
@@ -45,6 +53,7 @@ export class Settler {
 
   constructor(
     private readonly clock: Clock,
+    private readonly database: Database,
     private readonly lifecycle: LifecycleRepository,
     private readonly repository: GenerationsRepository,
     private readonly signals: GenerationSignals,
@@ -196,7 +205,10 @@ export class Settler {
   ): Promise<boolean> {
     const nowMs = this.clock.nowMs();
     const { generation, lease } = held;
-    const written = await this.lifecycle.settle({ lease, generation, nowMs, ...end });
+    const written = await this.database.insist(
+      async (isRepeated) =>
+        (await this.lifecycle.settle({ lease, generation, nowMs, ...end })) || (isRepeated && (await this.hasEnded(lease))),
+    );
     if (!written) {
       this.logLost(held);
       return false;
@@ -205,6 +217,12 @@ export class Settler {
     const record = { generation: endedRow(generation, end.settlement, nowMs), outputs: end.outputs };
     this.signals.send(generation.id, { type: 'ended', record });
     return true;
+  }
+
+  /** Whether the end was committed after all when its answer got lost: under one lease there is one end. */
+  private async hasEnded({ id, token }: Lease): Promise<boolean> {
+    const found = await this.repository.findAny(id);
+    return found !== null && found.leaseToken === token && isTerminal(found.status);
   }
 
   private async outputAsset(generation: GenerationEntity, { blob, output }: Delivered, position: number): Promise<AssetEntity> {

@@ -20,6 +20,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CatalogService, type Model } from '../catalog/index.js';
 import { newId } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
+import { Database } from '../database/index.js';
 import { createInputMedia, type LoadedProvider, MediaDownloader, ProviderRegistry } from '../providers/index.js';
 import { type AssetEntity, AssetsRepository, BlobStore, LinkSigner, type StoredBlob } from '../storage/index.js';
 import type { GenerationEntity } from './generation.entity.js';
@@ -48,6 +49,7 @@ export class VendorCalls {
   constructor(
     private readonly catalog: CatalogService,
     private readonly registry: ProviderRegistry,
+    private readonly database: Database,
     private readonly assets: AssetsRepository,
     private readonly blobs: BlobStore,
     private readonly downloader: MediaDownloader,
@@ -180,7 +182,8 @@ export class VendorCalls {
 
   private async inputs(generation: GenerationEntity): Promise<InputMedia[]> {
     if (generation.request.inputRoles.length === 0) return [];
-    const assets = await this.assets.byGeneration([generation.id]);
+    // Nothing was sent so far, and a database that is away is no failure of the vendor.
+    const assets = await this.database.insist(() => this.assets.byGeneration([generation.id]));
     return assets
       .filter(({ direction }) => direction === 'input')
       .sort((left, right) => left.position - right.position)

@@ -2,6 +2,7 @@ import { type BeforeApplicationShutdown, Inject, Injectable, Logger, type OnAppl
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { Clock } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
+import { Database, isUnavailable } from '../database/index.js';
 import { MetricsService } from '../metrics/index.js';
 import { Dispatcher } from './dispatcher.service.js';
 import type { GenerationEntity } from './generation.entity.js';
@@ -25,6 +26,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
   constructor(
     private readonly clock: Clock,
     private readonly schedule: SchedulerRegistry,
+    private readonly database: Database,
     private readonly repository: GenerationsRepository,
     private readonly leases: LeaseKeeper,
     private readonly dispatcher: Dispatcher,
@@ -71,7 +73,8 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
       await this.leases.catchUp();
       const now = this.clock.nowMs();
       const limit = Math.min(room, CLAIM_AT_ONCE);
-      const claimed = await this.repository.claim(this.leases.owner, now, this.leases.leaseUntilMs(), limit);
+      const others = this.leases.mayTakeOver();
+      const claimed = await this.repository.claim(this.leases.owner, now, this.leases.leaseUntilMs(), limit, others);
       // More may be due than one batch holds.
       if (claimed.length === limit) setImmediate(() => void this.tick());
       for (const generation of claimed) {
@@ -80,14 +83,17 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
         void this.run(lease, generation, (signal) => this.carryOn(lease, generation, signal));
       }
     } catch (error) {
-      this.logger.error('Due generations could not be claimed', stackOf(error));
+      this.leases.noteFailure(error);
+      if (isUnavailable(error)) this.logger.warn(`Due generations could not be claimed: ${String(error)}`);
+      else this.logger.error('Due generations could not be claimed', stackOf(error));
     } finally {
       this.claiming = false;
     }
   }
 
   async carryOn(lease: Lease, generation: GenerationEntity, signal: AbortSignal): Promise<void> {
-    const attempt = generation.attemptId === null ? null : await this.repository.findAttempt(generation.attemptId);
+    const { attemptId } = generation;
+    const attempt = attemptId === null ? null : await this.database.insist(() => this.repository.findAttempt(attemptId));
     const held: Held | null = attempt === null ? null : { lease, generation, attempt };
     switch (generation.status) {
       case 'queued':

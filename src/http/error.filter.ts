@@ -1,6 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Injectable, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError, type ErrorCode } from '../common/index.js';
+import { isUnavailable } from '../database/index.js';
 import { SecretRegistry } from '../security/index.js';
 import { RouteTable } from './route-table.js';
 
@@ -21,9 +22,18 @@ const FRAMEWORK_CODES: Readonly<Record<number, ErrorCode>> = {
   503: 'service_unavailable',
 };
 
+/** A failover of a database takes some seconds. */
+const RETRY_AFTER_SECONDS = 2;
+
 /** Anything thrown, as the one error that callers see. What nobody foresaw becomes `internal_error` without a detail. */
 export function toApiError(thrown: unknown, request?: FastifyRequest): ApiError {
   if (thrown instanceof ApiError) return thrown;
+  if (isUnavailable(thrown)) {
+    return new ApiError('database_unavailable', 'The database does not answer at the moment. Nothing was sent to a vendor.', {
+      retryAfterSeconds: RETRY_AFTER_SECONDS,
+      cause: thrown,
+    });
+  }
   const status = thrown instanceof HttpException ? thrown.getStatus() : (thrown as { statusCode?: unknown } | null)?.statusCode;
   const code = typeof status === 'number' ? FRAMEWORK_CODES[status] : undefined;
   const message = thrown instanceof Error ? thrown.message : String(thrown);

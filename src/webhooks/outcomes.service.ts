@@ -48,7 +48,7 @@ export class Outcomes {
 
   /** False when another replica took the delivery over: then that one's attempt counts. */
   async record(delivery: ClaimedDelivery, outcome: AttemptOutcome): Promise<boolean> {
-    const written = await this.ends.commit({ delivery, outcome });
+    const written = await this.database.insist(() => this.ends.commit({ delivery, outcome }));
     this.metrics.webhookAttempt(outcome.success, outcome.durationMs);
     return written;
   }
