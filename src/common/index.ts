@@ -10,3 +10,4 @@ export * from './http/schema-validator.js';
 export * from './ids.js';
 export * from './loop-share.js';
 export * from './money.js';
+export * from './semaphore.js';

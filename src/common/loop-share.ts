@@ -1,26 +1,55 @@
-/** How long decoding may run within one turn of the event loop before everything else gets its turn. Milliseconds. */
-const SHARE_MS = 2;
+interface Waiting {
+  readonly order: number;
+  readonly resume: () => void;
+}
 
 /**
- * Spreads the work on many bodies over turns of the event loop. A slice costs a fraction of a millisecond, but the chunks
- * of all sockets that are ready arrive in one turn, so their sum is what has to be bounded.
+ * Spreads work over turns of the event loop. What is done at once costs a fraction of a millisecond, but everything that became
+ * ready arrives in one turn, so it is the number of such slices that has to be bounded. Who began first goes first: work that is
+ * under way ends soon and sets its memory free, and what began later waits without holding much.
  */
 export class LoopShare {
-  private turnStartedAtMs: number | undefined;
+  private readonly waiting: Waiting[] = [];
+  private used = 0;
+  private lastOrder = 0;
 
-  /** Resolves when there is time left in this turn. Call it before each slice of work. */
-  async take(): Promise<void> {
-    while (this.turnStartedAtMs !== undefined && performance.now() - this.turnStartedAtMs > SHARE_MS) {
-      await new Promise((resolve) => setImmediate(resolve));
+  constructor(private readonly slicesPerTurn: number) {}
+
+  /** A place in the order, to be kept for all slices of one piece of work. */
+  join(): number {
+    this.lastOrder += 1;
+    return this.lastOrder;
+  }
+
+  /** Undefined when there is room in this turn, else resolves when there is. Ask before each slice. */
+  take(order = this.join()): Promise<void> | undefined {
+    if (this.used < this.slicesPerTurn) {
+      this.use();
+      return undefined;
     }
-    if (this.turnStartedAtMs === undefined) {
-      this.turnStartedAtMs = performance.now();
-      setImmediate(() => {
-        this.turnStartedAtMs = undefined;
-      });
+    return new Promise((resume) => {
+      let at = this.waiting.length;
+      while (at > 0 && (this.waiting[at - 1] as Waiting).order > order) at -= 1;
+      this.waiting.splice(at, 0, { order, resume });
+    });
+  }
+
+  private use(): void {
+    if (this.used === 0) setImmediate(() => this.nextTurn());
+    this.used += 1;
+  }
+
+  private nextTurn(): void {
+    this.used = 0;
+    for (const { resume } of this.waiting.splice(0, this.slicesPerTurn)) {
+      this.use();
+      resume();
     }
   }
 }
 
-/** One per process, since the event loop is. */
-export const loopShare = new LoopShare();
+/** For media that pass through, in slices of 64 KB: each costs about a quarter of a millisecond with its reading and writing. */
+export const mediaShare = new LoopShare(12);
+
+/** For requests that arrive, of which nobody else's media may take the turn. */
+export const requestShare = new LoopShare(8);

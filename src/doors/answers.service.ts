@@ -8,8 +8,8 @@ import { Heartbeats } from './heartbeats.service.js';
 /** Up to this length a body is built in one go. */
 const SMALL_BODY_BYTES = 262_144;
 
-/** One slice of base64. */
-const STREAM_BUFFER_BYTES = 131_072;
+/** One slice of base64 at a time: what waits for a slow client is made when it is wanted. */
+const STREAM_BUFFER_BYTES = 1;
 
 /** Writes JSON and event streams that hold stored files. */
 @Injectable()
@@ -20,7 +20,7 @@ export class Answers {
     blobs: BlobStore,
     private readonly heartbeats: Heartbeats,
   ) {
-    this.open = (sha256) => blobs.read(sha256);
+    this.open = (sha256) => blobs.chunks(sha256);
   }
 
   /** Sends JSON in which {@link FileText} may stand; memory does not grow with the files. */

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Access, AuthService } from '../auth/index.js';
-import { ApiError } from '../common/index.js';
+import { ApiError, requestShare } from '../common/index.js';
 import type { Config } from '../config/index.js';
 import { KeyThrottlerGuard } from '../limits/index.js';
 import { MetricsService } from '../metrics/index.js';
@@ -77,7 +77,10 @@ function installMeasures(fastify: FastifyInstance, metrics: MetricsService): voi
   const logger = new Logger('Http');
   fastify.addHook('onRequest', (_request, _reply, done) => {
     metrics.requestStarted();
-    done();
+    // Many requests may arrive in one turn of the event loop.
+    const turn = requestShare.take();
+    if (turn === undefined) done();
+    else void turn.then(() => done());
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     const route = request.is404 ? 'unmatched' : (request.routeOptions.url ?? 'unmatched');

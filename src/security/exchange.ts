@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
+import { mediaShare } from '../common/index.js';
 import { describeFailure, EgressError } from './egress.errors.js';
 
 export interface ResponseHead {
@@ -9,16 +10,25 @@ export interface ResponseHead {
   readonly body: Readable;
 }
 
+/** So much is taken in although nobody asks, so that small answers which are never read set their connection free. */
+const UNASKED_BYTES = 64 * 1024;
+
+/** A body piece by piece as it comes from the socket: a stream of bytes would join pieces into ever new buffers. */
 class ResponseBody extends Readable {
+  private readonly order = mediaShare.join();
+
   constructor(
     private readonly controller: Dispatcher.DispatchController,
     private readonly onClosed: () => void,
   ) {
-    super({ highWaterMark: 64 * 1024 });
+    super({ objectMode: true, highWaterMark: 0 });
   }
 
   override _read(): void {
-    this.controller.resume();
+    if (!this.controller.paused) return;
+    const turn = mediaShare.take(this.order);
+    if (turn === undefined) this.controller.resume();
+    else void turn.then(() => this.controller.resume());
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
@@ -43,6 +53,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   private failure: EgressError | undefined;
   private controller: Dispatcher.DispatchController | undefined;
   private body: ResponseBody | undefined;
+  private receivedBytes = 0;
   private timer: NodeJS.Timeout | undefined;
   private readonly onAbort = (): void => this.giveUp('aborted', `the request to ${this.host} was given up`);
 
@@ -76,11 +87,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.body = new ResponseBody(controller, () => this.settle());
     // An unread body may break at any time; the error belongs to whoever reads it.
     this.body.on('error', () => undefined);
+    if (Number(headers['content-length']) > UNASKED_BYTES) controller.pause();
     this.resolve({ status, headers: joined(headers), body: this.body });
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.body?.push(chunk) === false) controller.pause();
+    // The parser may go on from a pause with an empty piece, which a stream of pieces would pass on.
+    if (chunk.length === 0) return;
+    this.receivedBytes += chunk.length;
+    this.body?.push(chunk);
+    if (this.receivedBytes > UNASKED_BYTES) controller.pause();
   }
 
   onResponseEnd(): void {

@@ -42,7 +42,13 @@ export class Pools {
   }
 
   private create(destination: Destination, connectTimeoutMs: number): Pool {
-    const connect = buildConnector({ timeout: connectTimeoutMs, lookup: this.lookupFor(destination) });
+    // `highWaterMark` goes through to the socket: what comes in while nobody reads stays with the kernel.
+    const options: buildConnector.BuildOptions & { highWaterMark: number } = {
+      timeout: connectTimeoutMs,
+      lookup: this.lookupFor(destination),
+      highWaterMark: 1,
+    };
+    const connect = buildConnector(options);
     return new Pool(destination.url.origin, { connect, pipelining: 1, allowH2: false });
   }
 

@@ -2,6 +2,7 @@ import { createHash, type Hash, hash, randomUUID } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApiError } from '../common/index.js';
+import { BIG_FILE_BUFFER_BYTES, bigFiles, giveBuffer, takeBuffer } from './big-files.js';
 import type { BlobWriter, StoredBlob } from './blob-store.port.js';
 import { HEAD_BYTES, probeMedia, type RandomAccess } from './media-probe.js';
 import { storageUnavailable } from './storage.errors.js';
@@ -14,8 +15,13 @@ export type SpooledFile = { readonly sha256: string; readonly bytes: number } & 
 
 /** Up to this length a file never touches the disk before its name is known. */
 export const SMALL_FILE_BYTES = HEAD_BYTES;
-/** Chunks are gathered to about this length before they are written out. */
-const FLUSH_BYTES = 262_144;
+interface Disk {
+  readonly path: string;
+  readonly file: FileHandle;
+  /** What is still to be written, `filled` bytes of it. */
+  readonly buffer: Buffer;
+  filled: number;
+}
 
 /**
  * The writer that both stores share: hashes, counts, caps and sniffs a file while it comes in.
@@ -27,10 +33,8 @@ export class BlobSpool implements BlobWriter {
   /** The file's first bytes, kept for the probe. */
   private head: Buffer[] = [];
   private headBytes = 0;
-  private pending: Buffer[] = [];
-  private pendingBytes = 0;
   private hash: Hash | undefined;
-  private disk: { readonly path: string; readonly file: FileHandle } | undefined;
+  private disk: Disk | undefined;
 
   constructor(
     private readonly directory: string,
@@ -77,11 +81,11 @@ export class BlobSpool implements BlobWriter {
   async abort(): Promise<void> {
     this.state = 'closed';
     this.head = [];
-    this.pending = [];
     const disk = this.disk;
     this.disk = undefined;
     if (disk === undefined) return;
     await disk.file.close().catch(() => undefined);
+    giveBuffer(disk.buffer);
     await rm(disk.path, { force: true }).catch(() => undefined);
   }
 
@@ -89,37 +93,34 @@ export class BlobSpool implements BlobWriter {
     if (this.disk === undefined || this.hash === undefined) {
       this.hash = createHash('sha256');
       const path = join(this.directory, randomUUID());
-      this.disk = { path, file: await open(path, 'wx+', 0o640) };
+      const file = await open(path, 'wx+', 0o640);
+      this.disk = { path, file, buffer: takeBuffer(), filled: 0 };
       const early = Buffer.concat(this.head, this.headBytes);
       const missing = Buffer.from(chunk.subarray(0, Math.max(0, HEAD_BYTES - early.length)));
       this.head = [Buffer.concat([early, missing])];
       this.headBytes = early.length + missing.length;
       this.hash.update(early);
-      if (early.length > 0) this.hold(early);
+      await this.append(this.disk, early);
     }
     this.hash.update(chunk);
-    if (this.pendingBytes + chunk.byteLength < FLUSH_BYTES) {
-      this.hold(Buffer.from(chunk));
-      return;
+    await this.append(this.disk, chunk);
+  }
+
+  private async append(disk: Disk, data: Uint8Array): Promise<void> {
+    for (let at = 0; at < data.byteLength; ) {
+      const piece = data.subarray(at, at + BIG_FILE_BUFFER_BYTES - disk.filled);
+      disk.buffer.set(piece, disk.filled);
+      disk.filled += piece.byteLength;
+      at += piece.byteLength;
+      if (disk.filled === BIG_FILE_BUFFER_BYTES) await this.flush(disk);
     }
-    this.hold(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-    await this.flush();
   }
 
-  private hold(data: Buffer): void {
-    this.pending.push(data);
-    this.pendingBytes += data.length;
-  }
-
-  private async flush(): Promise<void> {
-    const parts = this.pending;
-    const length = this.pendingBytes;
-    this.pending = [];
-    this.pendingBytes = 0;
-    if (this.disk === undefined || length === 0) return;
-    const { bytesWritten } = await this.disk.file.writev(parts);
-    // A disk that is nearly full takes a part; this goes on until it takes all or says why not.
-    if (bytesWritten < length) await this.disk.file.writeFile(Buffer.concat(parts, length).subarray(bytesWritten));
+  private async flush(disk: Disk): Promise<void> {
+    if (disk.filled === 0) return;
+    // `writeFile` goes on where the last one ended; a disk that is nearly full takes all or says why not.
+    await bigFiles.run(() => disk.file.writeFile(disk.buffer.subarray(0, disk.filled)));
+    disk.filled = 0;
   }
 
   private async close(): Promise<SpooledFile> {
@@ -127,8 +128,9 @@ export class BlobSpool implements BlobWriter {
       const data = this.head.length === 1 ? (this.head[0] as Buffer) : Buffer.concat(this.head, this.headBytes);
       return { kind: 'memory', data, bytes: this.bytes, sha256: hash('sha256', data) };
     }
-    await this.flush();
-    return { kind: 'disk', ...this.disk, bytes: this.bytes, sha256: this.hash.digest('hex') };
+    await this.flush(this.disk);
+    const { path, file } = this.disk;
+    return { kind: 'disk', path, file, bytes: this.bytes, sha256: this.hash.digest('hex') };
   }
 
   private randomAccess(spooled: SpooledFile): RandomAccess {

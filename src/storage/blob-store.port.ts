@@ -43,6 +43,10 @@ export abstract class BlobStore {
   abstract createWriter(maxBytes: number): Promise<BlobWriter>;
   /** @throws ApiError `not_found` when there is no such file, `storage_unavailable`. */
   abstract read(sha256: string, range?: ByteRange): Promise<Readable>;
+  /** The file from its beginning; each piece is valid until the next is asked for. Fails as {@link read} does. */
+  async *chunks(sha256: string): AsyncGenerator<Uint8Array, void> {
+    yield* await this.read(sha256);
+  }
   /** The whole file in memory; for small ones. @throws ApiError `not_found`, `storage_unavailable` */
   abstract readAll(sha256: string): Promise<Buffer>;
   abstract has(sha256: string): Promise<boolean>;

@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { ApiError } from '../common/index.js';
+import { bigFiles, giveBuffer, takeBuffer } from './big-files.js';
 import { BlobSpool, type SpooledFile } from './blob-spool.js';
 import { BlobStore, type BlobWriter, type ByteRange } from './blob-store.port.js';
 import { blobNotFound, storageUnavailable } from './storage.errors.js';
@@ -55,6 +56,23 @@ export class LocalBlobStore extends BlobStore {
     }
   }
 
+  override async *chunks(sha256: string): AsyncGenerator<Uint8Array, void> {
+    const file = await open(this.pathOf(sha256), 'r').catch((error: unknown) => {
+      throw readError(sha256, error);
+    });
+    const buffer = takeBuffer();
+    try {
+      for (;;) {
+        const { bytesRead } = await bigFiles.run(() => file.read(buffer, 0, buffer.length));
+        if (bytesRead === 0) return;
+        yield buffer.subarray(0, bytesRead);
+      }
+    } finally {
+      await file.close();
+      giveBuffer(buffer);
+    }
+  }
+
   async readAll(sha256: string): Promise<Buffer> {
     try {
       return await readFile(this.pathOf(sha256));
@@ -97,7 +115,7 @@ export class LocalBlobStore extends BlobStore {
     const target = this.pathOf(file.sha256);
     if ((await this.lengthOf(target)) === file.bytes) return;
     if (file.kind === 'disk') {
-      await file.file.datasync();
+      await bigFiles.run(() => file.file.datasync());
       await this.moveTo(target, file.path);
       await syncDirectory(dirname(target));
       return;

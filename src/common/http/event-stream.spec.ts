@@ -11,7 +11,7 @@ async function* opened(): AsyncGenerator<Buffer> {
 
 async function read(stream: EventStream): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of stream.bytes(async () => opened())) chunks.push(chunk);
+  for await (const chunk of stream.bytes(() => opened())) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
 }
 

@@ -50,7 +50,7 @@ describe('jsonPieces', () => {
       ['two', randomBytes(300_000)],
       ['none', Buffer.alloc(0)],
     ]);
-    const open = async (name: string) => cut(files.get(name) as Buffer, [1, 2]);
+    const open = (name: string) => cut(files.get(name) as Buffer, [1, 2]);
     const build = (text: (name: string) => unknown) => ({
       title: 'größe "x" 0;',
       data: ['one', 'two', 'none'].map((name) => ({ b64_json: text(name) })),

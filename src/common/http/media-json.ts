@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { loopShare } from '../loop-share.js';
+import { mediaShare } from '../loop-share.js';
 
 /** Stands in a value for the base64 text of a stored file; {@link jsonPieces} finds it. */
 export class FileText {
@@ -19,10 +19,10 @@ export class FileText {
 export type JsonPiece = string | FileText;
 
 /** Opens a stored file. */
-export type OpenFile = (sha256: string) => Promise<AsyncIterable<Uint8Array>>;
+export type OpenFile = (sha256: string) => AsyncIterable<Uint8Array>;
 
-/** A multiple of three, so that each slice encodes by itself. */
-const SLICE_BYTES = 98_304;
+/** A multiple of three, so that each slice encodes by itself, and small enough for its text to die young. */
+const SLICE_BYTES = 49_152;
 
 /** The JSON of a value in which {@link FileText} may stand wherever a string may; no file is read. */
 export function jsonPieces(value: unknown): JsonPiece[] {
@@ -47,7 +47,7 @@ export function contentLengthOf(pieces: readonly JsonPiece[]): number {
 export async function* encodePieces(pieces: readonly JsonPiece[], open: OpenFile): AsyncGenerator<Buffer, void> {
   for (const piece of pieces) {
     if (typeof piece === 'string') yield Buffer.from(piece);
-    else yield* encodeBase64(await open(piece.sha256), piece.bytes);
+    else yield* encodeBase64(open(piece.sha256), piece.bytes);
   }
 }
 
@@ -55,6 +55,7 @@ export async function* encodePieces(pieces: readonly JsonPiece[], open: OpenFile
 export async function* encodeBase64(file: AsyncIterable<Uint8Array>, bytes: number): AsyncGenerator<Buffer, void> {
   let rest: Buffer = Buffer.alloc(0);
   let seen = 0;
+  const order = mediaShare.join();
   for await (const chunk of file) {
     seen += chunk.byteLength;
     const view = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
@@ -67,7 +68,7 @@ export async function* encodeBase64(file: AsyncIterable<Uint8Array>, bytes: numb
     }
     const end = view.length - ((view.length - at) % 3);
     for (; at < end; at += SLICE_BYTES) {
-      await loopShare.take();
+      await mediaShare.take(order);
       yield base64Of(view.subarray(at, Math.min(at + SLICE_BYTES, end)));
     }
     rest = Buffer.from(view.subarray(end));

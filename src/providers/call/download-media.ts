@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type MediaSource, ProviderError } from '@litegen/plugin-sdk';
-import { ApiError, loopShare } from '../../common/index.js';
+import { ApiError, mediaShare } from '../../common/index.js';
 import { capped, EgressError, type EgressPolicy, type EgressService } from '../../security/index.js';
 import type { BlobStore, StoredBlob } from '../../storage/index.js';
 import { Base64Decoder } from './base64-decoder.js';
@@ -21,7 +21,7 @@ export interface DownloadOptions {
 /** Waits before the second and the third try, in milliseconds. */
 const RETRY_DELAYS_MS = [500, 2_000];
 const HEADERS_TIMEOUT_MS = 60_000;
-const DECODE_SLICE_LENGTH = 64 * 1024;
+const SLICE_LENGTH = 64 * 1024;
 
 type UrlSource = Extract<MediaSource, { kind: 'url' }>;
 
@@ -41,7 +41,6 @@ async function store(options: DownloadOptions, chunks: AsyncIterable<Uint8Array>
   try {
     let bytes = 0;
     for await (const chunk of chunks) {
-      await loopShare.take();
       bytes += chunk.byteLength;
       await writer.write(chunk);
     }
@@ -113,10 +112,23 @@ async function download(source: UrlSource, options: DownloadOptions): Promise<St
   throw new Error('unreachable: the last try returns or throws');
 }
 
+async function* slicesOf(data: Uint8Array): AsyncGenerator<Uint8Array, void> {
+  for await (const at of inTurns(data.byteLength)) yield data.subarray(at, at + SLICE_LENGTH);
+}
+
+/** Where slices begin, each when its turn has come. */
+async function* inTurns(length: number): AsyncGenerator<number, void> {
+  const order = mediaShare.join();
+  for (let at = 0; at < length; at += SLICE_LENGTH) {
+    await mediaShare.take(order);
+    yield at;
+  }
+}
+
 async function* decodeDataUrl(url: string): AsyncGenerator<Uint8Array, void> {
   const decoder = new Base64Decoder();
   try {
-    for (let at = 0; at < url.length; at += DECODE_SLICE_LENGTH) yield decoder.push(url.slice(at, at + DECODE_SLICE_LENGTH));
+    for await (const at of inTurns(url.length)) yield decoder.push(url.slice(at, at + SLICE_LENGTH));
     yield decoder.finish();
   } catch (error) {
     throw error instanceof UnreadableBody
@@ -145,7 +157,7 @@ export async function downloadMedia(source: MediaSource, options: DownloadOption
     case 'litegen.stored-media':
       return alreadyStored(source, options);
     case 'bytes':
-      return store(options, [source.data]);
+      return store(options, slicesOf(source.data));
     case 'url':
       if (/^data:/i.test(source.url)) return store(options, decodeDataUrl(source.url));
       return download(source, options);

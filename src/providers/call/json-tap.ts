@@ -1,5 +1,4 @@
 import type { StoredMedia } from '@litegen/plugin-sdk';
-import { loopShare } from '../../common/index.js';
 import type { BlobWriter, StoredBlob } from '../../storage/index.js';
 import { Base64Decoder } from './base64-decoder.js';
 import { JsonText } from './json-text.js';
@@ -19,8 +18,6 @@ export const MAX_JSON_TEXT_BYTES = 8 * 1024 * 1024;
 const MAX_DEPTH = 256;
 /** Characters decoded at once: about a tenth of a millisecond. */
 const SLICE_LENGTH = 64 * 1024;
-/** Scanned at once, because it takes less time than waiting for a turn. */
-const SMALL_TEXT_BYTES = 8_192;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -98,7 +95,6 @@ export class JsonTap {
       this.rest.append(chunk.subarray(start));
       return chunk.length;
     }
-    if (chunk.length - start > SMALL_TEXT_BYTES) await loopShare.take();
     const mediaAt = this.scan(chunk, start);
     if (mediaAt === -1) return chunk.length;
     this.media = { writer: await this.options.openWriter(), decoder: new Base64Decoder(), escape: '' };
@@ -158,7 +154,6 @@ export class JsonTap {
     const quote = chunk.indexOf(QUOTE, start);
     const end = quote === -1 ? chunk.length : quote;
     for (let at = start; at < end; at += SLICE_LENGTH) {
-      await loopShare.take();
       const text = chunk.toString('latin1', at, Math.min(at + SLICE_LENGTH, end));
       const data = media.decoder.push(unescapedMedia(media, text));
       if (data.length > 0) await media.writer.write(data);

@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream';
 import type { Charged, JsonOptions, ServerSentEvent, StoredMedia, VendorResponse } from '@litegen/plugin-sdk';
-import { loopShare } from '../../common/index.js';
 import { capped, type EgressResponse } from '../../security/index.js';
 import type { BlobStore, StoredBlob } from '../../storage/index.js';
 import { EventStream } from './event-stream.js';
@@ -72,7 +71,6 @@ export class HostVendorResponse implements VendorResponse {
     const writer = await store.createWriter(maxOutputBytes);
     try {
       for await (const chunk of body) {
-        await loopShare.take();
         await writer.write(chunk);
       }
       const blob = await writer.finish();

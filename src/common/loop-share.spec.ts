@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { LoopShare } from './loop-share.js';
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('LoopShare', () => {
+  it('lets so many slices run in a turn, and the rest in the next ones', async () => {
+    const share = new LoopShare(3);
+    let done = 0;
+    const work = Array.from({ length: 8 }, async () => {
+      await share.take();
+      done += 1;
+    });
+    const seen: number[] = [];
+    while (done < 8) {
+      await Promise.resolve();
+      seen.push(done);
+      await turn();
+    }
+    expect(Math.max(...seen.map((count, index) => count - (seen[index - 1] ?? 0)))).toBe(3);
+    await Promise.all(work);
+  });
+
+  it('makes nobody wait who is alone', async () => {
+    const share = new LoopShare(1);
+    expect(share.take()).toBeUndefined();
+    expect(share.take()).toBeInstanceOf(Promise);
+    await turn();
+    await turn();
+    expect(share.take()).toBeUndefined();
+  });
+
+  it('serves first who began first, however late it asks', async () => {
+    const share = new LoopShare(1);
+    const [first, second, third] = [share.join(), share.join(), share.join()];
+    share.take();
+    const served: number[] = [];
+    const waiting = [third, first, second].map(async (order) => {
+      await share.take(order);
+      served.push(order);
+    });
+    await Promise.all(waiting);
+    expect(served).toEqual([first, second, third]);
+  });
+});
