@@ -30,4 +30,6 @@ export {
   type PriceUnit,
   type Pricing,
 } from './schema/index.js';
+export { day, decimal, section } from './schema/section.js';
 export { suggest } from './suggest.js';
+export { formatProblem, YamlSource } from './yaml-source.js';

@@ -11,6 +11,7 @@ import { buildOpenApi } from '../http/openapi.js';
 import { SecretRegistry } from '../security/index.js';
 import { PACKAGE_ROOT, VERSION } from '../version.js';
 import { settings } from './configuration-document.js';
+import type { PriceReport } from './list-prices.js';
 import { createProgram } from './program.js';
 
 interface Run {
@@ -169,6 +170,38 @@ describe('models', () => {
     const { out } = await run(['models']);
     expect(out).toMatch(/^mock\/paint +image\.generate.* ready$/m);
     expect(out).toMatch(/^fal\/\S+ .*needs providers\.fal\.api_key$/m);
+  });
+});
+
+describe('prices', () => {
+  it('puts what vendors publish beside what the gateway makes of it', async () => {
+    const { out, code } = await run(['prices', '--model', 'fal/flux-2-pro']);
+    expect(out).toMatch(
+      /^fal\/flux-2-pro +image\.generate +1024x1024 +0\.03 +0\.03 +0 +published \d{4}-\d\d-\d\d +https:\/\/fal\.ai\/\S+$/m,
+    );
+    expect(out).toMatch(/^(\d+) of \1 published prices to the cent, 2 operations of models covered, 0 gaps$/m);
+    expect(code).toBe(0);
+  });
+
+  it('ends with 1 when an operator’s price differs from the published one, or a new model has none', async () => {
+    const models = join(folder, 'priced');
+    mkdirSync(join(models, 'prices'), { recursive: true });
+    writeFileSync(
+      join(models, 'own.yaml'),
+      `models:
+  - { id: fal/recraft-v4, pricing: { base_cost_usd: "0.05" } }
+  - { id: fal/recraft-v5, provider: fal, media_type: image, display_name: New, pricing: { base_cost_usd: 1 }, capabilities: { text_to_image: true } }
+`,
+    );
+    writeFileSync(join(models, 'prices/own.yaml'), 'prices: [{ models: [fal/recraft-v3], unpublished: ours, cases: [{ usd: "0.04" }] }]\n');
+    const { out, code } = await run(['prices', '--model', 'fal/recraft', '--json'], { LITEGEN_MODELS_DIR: models });
+    const { checks, gaps } = JSON.parse(out) as PriceReport;
+    expect(checks.filter(({ agrees }) => !agrees)).toMatchObject([
+      { model: 'fal/recraft-v4', publishedUsd: '0.04', oursUsd: '0.05', differenceUsd: '0.01', problem: 'is 0.05, published is 0.04' },
+    ]);
+    expect(checks.at(-1)).toMatchObject({ model: 'fal/recraft-v3', confidence: 'unpublished', agrees: true });
+    expect(gaps).toContain('fal/recraft-v5: no price fixture covers image.generate');
+    expect(code).toBe(1);
   });
 });
 

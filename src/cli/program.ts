@@ -8,6 +8,7 @@ import { configurationDocument } from './configuration-document.js';
 import { type DoctorHost, examine, type Finding } from './doctor/index.js';
 import { errorsDocument } from './errors-document.js';
 import { listModels } from './list-models.js';
+import { listPrices, type PricesOptions } from './list-prices.js';
 import { migrate, revert } from './migrate.js';
 import { openApiDocument } from './openapi-document.js';
 import { type GeneratedOptions, jsonText, settleGenerated, type Terminal } from './output.js';
@@ -77,6 +78,12 @@ export function createProgram(host: CliHost): Command {
     .command('models')
     .description('list the catalogue, and whether each model’s provider is configured')
     .action(() => listModels(host));
+  program
+    .command('prices')
+    .description('compare every price with what the vendors publish; ends with 1 when one differs or is missing')
+    .option('--model <prefix>', 'only models whose id begins like this')
+    .option('--json', 'print JSON')
+    .action((options: PricesOptions) => listPrices(host, options));
   return program;
 }
 

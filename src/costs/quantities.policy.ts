@@ -17,6 +17,7 @@ const USAGE_FIELDS: Partial<Record<PriceUnit, keyof VendorUsage>> = {
   image: 'images',
   second: 'seconds',
   megapixel: 'megapixels',
+  input_megapixel: 'input_megapixels',
   credit: 'credits',
   input_text_token: 'input_text_tokens',
   cached_input_text_token: 'cached_input_text_tokens',
@@ -26,28 +27,32 @@ const USAGE_FIELDS: Partial<Record<PriceUnit, keyof VendorUsage>> = {
   output_image_token: 'output_image_tokens',
 };
 
+const PIXELS = 1_000_000;
+const NOTHING: Quantity = { total: Fraction.ZERO, billable: Fraction.ZERO, basis: 'known' };
+
 /**
  * The quantity of a component's unit, or undefined when nothing tells it.
  * @param outputs outputs asked for, or delivered
  */
 export function quantityOf(
-  { unit, round_up: roundUp }: Pick<PriceComponent, 'unit' | 'round_up'>,
+  component: Pick<PriceComponent, 'unit' | 'round_up' | 'pixels'>,
   request: PricedRequest,
   outputs: number,
   usage?: VendorUsage,
 ): Quantity | undefined {
+  const { unit, round_up: roundUp } = component;
   const reported = reportedQuantity(unit, usage);
   if (reported !== undefined) return { total: reported, billable: roundUp ? reported.ceiling() : reported, basis: 'reported' };
-  const perOutput = knownPerOutput(unit, request);
-  if (perOutput !== undefined) {
-    const count = Fraction.of(outputs);
-    return { total: perOutput.times(count), billable: (roundUp ? perOutput.ceiling() : perOutput).times(count), basis: 'known' };
-  }
-  if (unit === 'request') {
-    const one = Fraction.of(outputs === 0 ? 0 : 1);
-    return { total: one, billable: one, basis: 'known' };
-  }
-  return estimatedQuantity(unit, roundUp, request, outputs) ?? impliedZero(unit, request);
+  const perOutput = knownPerOutput(component, request);
+  const known = perOutput === undefined ? undefined : times(perOutput, outputs, roundUp, 'known');
+  if (known !== undefined && !isVendorsChoice(unit, request)) return known;
+  if (unit === 'request') return times(Fraction.of(Math.min(outputs, 1)), 1, false, 'known');
+  if (isOfInputs(unit) && request.inputRoles.length === 0) return NOTHING;
+  const estimated = estimatedQuantity(unit, roundUp, request, outputs);
+  if (estimated !== undefined) return estimated;
+  if (known !== undefined) return { ...known, basis: 'estimated' };
+  // Caches are not counted on.
+  return unit.startsWith('cached_') ? { ...NOTHING, basis: 'estimated' } : undefined;
 }
 
 function reportedQuantity(unit: PriceUnit, usage: VendorUsage | undefined): Fraction | undefined {
@@ -55,13 +60,14 @@ function reportedQuantity(unit: PriceUnit, usage: VendorUsage | undefined): Frac
   if (usage === undefined || field === undefined) return undefined;
   const count = usage[field];
   if (count !== undefined && Number.isFinite(count) && count >= 0) return Fraction.of(count);
+  if (unit === 'input_megapixel' && usage.megapixels !== undefined) return Fraction.ZERO;
   // A vendor that counts tokens at all leaves out the kinds it did not use.
   const countsTokens =
     unit.endsWith('_token') && Object.entries(usage).some(([name, value]) => name.endsWith('_tokens') && value !== undefined);
   return countsTokens ? Fraction.ZERO : undefined;
 }
 
-function knownPerOutput(unit: PriceUnit, request: PricedRequest): Fraction | undefined {
+function knownPerOutput({ unit, pixels = PIXELS }: Pick<PriceComponent, 'unit' | 'pixels'>, request: PricedRequest): Fraction | undefined {
   if (unit === 'image') return Fraction.of(1);
   if (unit === 'second') {
     const seconds = effectiveParam('duration_seconds', request);
@@ -70,21 +76,30 @@ function knownPerOutput(unit: PriceUnit, request: PricedRequest): Fraction | und
   if (unit === 'megapixel') {
     const text = effectiveParam('size', request);
     const size = typeof text === 'string' ? parseSize(text) : undefined;
-    return size === undefined ? undefined : Fraction.of(BigInt(size.width) * BigInt(size.height)).dividedBy(1_000_000);
+    return size === undefined ? undefined : Fraction.of(BigInt(size.width) * BigInt(size.height)).dividedBy(pixels);
   }
   return undefined;
+}
+
+/** An edit that asks for no size mostly gets that of its picture, whatever the default is. */
+function isVendorsChoice(unit: PriceUnit, { params, inputRoles }: PricedRequest): boolean {
+  return unit === 'megapixel' && inputRoles.length > 0 && (params.size === undefined || params.size === null);
+}
+
+function times(each: Fraction, count: number, roundUp: boolean, basis: Quantity['basis']): Quantity {
+  const factor = Fraction.of(count);
+  return { total: each.times(factor), billable: (roundUp ? each.ceiling() : each).times(factor), basis };
 }
 
 function estimatedQuantity(unit: PriceUnit, roundUp: boolean, request: PricedRequest, outputs: number): Quantity | undefined {
   const estimate = request.model.pricing?.estimates.find((one) => one.unit === unit && conditionHolds(one.when, request));
   if (estimate === undefined) return undefined;
-  const each = Fraction.parse(String(estimate.quantity));
-  const count = Fraction.of(estimate.per_output ? outputs : Math.min(outputs, 1));
-  return { total: each.times(count), billable: (roundUp ? each.ceiling() : each).times(count), basis: 'estimated' };
+  const perOutputs = estimate.per_output ? outputs : Math.min(outputs, 1);
+  const perInputs = estimate.per_input ? request.inputRoles.length : 1;
+  return times(Fraction.parse(String(estimate.quantity)), perOutputs * perInputs, roundUp, 'estimated');
 }
 
-/** Caches are not counted on, and image tokens come from images. */
-function impliedZero(unit: PriceUnit, request: PricedRequest): Quantity | undefined {
-  const zero = unit.startsWith('cached_') || (unit === 'input_image_token' && request.inputRoles.length === 0);
-  return zero ? { total: Fraction.ZERO, billable: Fraction.ZERO, basis: 'estimated' } : undefined;
+/** What is counted of references needs references. */
+function isOfInputs(unit: PriceUnit): boolean {
+  return unit === 'input_image_token' || unit === 'input_megapixel';
 }

@@ -35,7 +35,9 @@ export interface VendorUsage {
   output_image_tokens?: number;
   images?: number;
   seconds?: number;
+  /** Those of references among them, unless `input_megapixels` tells these apart. As large as the vendor's megapixels are. */
   megapixels?: number;
+  input_megapixels?: number;
   credits?: number;
 }
 

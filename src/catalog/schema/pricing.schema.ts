@@ -20,6 +20,11 @@ const component = section({
   unit: z.enum(PRICE_UNITS),
   usd: decimal.describe('US dollars for `per` units, as a decimal string.'),
   per: z.int().positive().default(1).describe('Units per price, such as 1000000 for tokens.'),
+  pixels: z
+    .int()
+    .positive()
+    .optional()
+    .describe('Of a megapixel, as this vendor counts; default 1000000, many count 1048576 (1024 × 1024).'),
   round_up: z.boolean().default(false).describe('The vendor bills begun units: each output’s quantity is rounded up.'),
   when: conditionSchema.optional(),
   source: z.string().optional().describe('Where the price was read.'),
@@ -33,6 +38,7 @@ const estimate = section({
   unit: z.enum(PRICE_UNITS),
   quantity: z.union([z.number().nonnegative(), decimal]).describe('How many units.'),
   per_output: z.boolean().default(false).describe('Whether the quantity is for one output rather than for the request.'),
+  per_input: z.boolean().default(false).describe('Whether the quantity is for one reference rather than for all of them.'),
   when: conditionSchema.optional(),
 });
 

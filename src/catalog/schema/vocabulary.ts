@@ -46,6 +46,7 @@ export const PRICE_UNITS = [
   'image',
   'second',
   'megapixel',
+  'input_megapixel',
   'input_text_token',
   'cached_input_text_token',
   'input_image_token',

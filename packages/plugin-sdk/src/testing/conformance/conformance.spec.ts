@@ -74,6 +74,18 @@ const BREAKS: readonly Break[] = [
   { check: 'manifest:', file: 'package.json', from: '"spec": 1', to: '"spec": 7', says: /litegen\.spec is not 1/ },
   { check: 'manifest:', file: 'package.json', from: '"./src/index.js",\n    "models"', to: '"../x.js",\n    "models"', says: /leads out/ },
   { check: 'capabilities:', file: 'models/acme.yaml', from: 'acme/film-1', to: 'other/film-1', says: /does not begin with "acme\/"/ },
+  ...(
+    [
+      [
+        'models: [acme/film-1]',
+        'models: [acme/film-2]',
+        /prices\[1\] is about acme\/film-2.*no published figure for acme\/film-1 video\.generate/,
+      ],
+      ['operation: image.edit', 'operation: image.generate', /no published figure for acme\/paint-1 image\.edit/],
+      ['published: $0.02', 'unpublished: why\n    published: $0.02', /prices\[0\] says not either/],
+      ['checked: 2026-11-01', 'confidence: reported', /prices\[0\] has no source or no checked/],
+    ] as const
+  ).map(([from, to, says]): Break => ({ check: 'prices:', file: 'models/prices/acme.yaml', from, to, says })),
   { check: 'entry:', file: INDEX, from: "id: 'acme'", to: "id: 'acne'", says: /its id is "acne"/ },
   {
     check: 'create:',

@@ -47,12 +47,28 @@ export interface ModelEntry {
   readonly extra_allowlist?: readonly string[];
   readonly streaming?: { readonly partial_images_max?: number };
   readonly webhooks?: boolean;
+  readonly lifecycle?: { readonly sunset?: string };
 }
 
 /** A parsed capability file. */
 export interface ModelFile {
   readonly path: string;
   readonly content: { readonly models?: readonly ModelEntry[] } & Readonly<Record<string, Json>>;
+}
+
+/** A parsed file of published prices. */
+export interface PriceFile {
+  readonly path: string;
+  readonly content: {
+    readonly prices?: readonly {
+      readonly models?: readonly string[];
+      readonly published?: string;
+      readonly unpublished?: string;
+      readonly source?: string;
+      readonly checked?: string;
+      readonly cases?: readonly { readonly operation?: Operation }[];
+    }[];
+  };
 }
 
 export function packageDirectory(setup: ConformanceSetup): string {
@@ -76,14 +92,28 @@ export function entryUrl(setup: ConformanceSetup): string {
 }
 
 export function readModelFiles(setup: ConformanceSetup): ModelFile[] {
-  const folder = setup.modelsDirectory ?? readManifest(setup).models;
-  if (folder === undefined) return [];
-  const directory = resolve(packageDirectory(setup), folder);
+  const directory = modelsDirectory(setup);
+  if (directory === undefined) return [];
   demand(existsSync(directory), `the models folder ${directory} does not exist`);
-  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
+  return readYaml<ModelFile['content']>(directory);
+}
+
+/** Undefined: the plugin has none. */
+export function readPriceFiles(setup: ConformanceSetup): PriceFile[] | undefined {
+  const directory = join(modelsDirectory(setup) ?? '', 'prices');
+  return existsSync(directory) ? readYaml<PriceFile['content']>(directory) : undefined;
+}
+
+function modelsDirectory(setup: ConformanceSetup): string | undefined {
+  const folder = setup.modelsDirectory ?? readManifest(setup).models;
+  return folder === undefined ? undefined : resolve(packageDirectory(setup), folder);
+}
+
+function readYaml<Content>(directory: string): { path: string; content: Content }[] {
+  return readdirSync(directory)
     .filter((name) => /\.ya?ml$/.test(name))
     .sort()
-    .map((name) => ({ path: name, content: parse(readFileSync(join(directory, name), 'utf8')) as ModelFile['content'] }));
+    .map((name) => ({ path: name, content: parse(readFileSync(join(directory, name), 'utf8')) as Content }));
 }
 
 export function readModels(setup: ConformanceSetup): ModelEntry[] {

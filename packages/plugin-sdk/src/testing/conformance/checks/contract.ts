@@ -2,7 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { PLUGIN_SPEC } from '../../../manifest.js';
 import { manifestProblems } from '../manifest-problems.js';
 import { modelProblems } from '../model-problems.js';
-import { importPlugin, packageDirectory, readManifest, readModelFiles, readModels, readPackage } from '../package.js';
+import { importPlugin, packageDirectory, readManifest, readModelFiles, readModels, readPackage, readPriceFiles } from '../package.js';
+import { priceProblems } from '../price-problems.js';
 import { Rig } from '../rig.js';
 import { type ConformanceCheck, type ConformanceSetup, demand } from '../setup.js';
 
@@ -28,6 +29,16 @@ export function contractChecks(setup: ConformanceSetup): ConformanceCheck[] {
           return 'not_applicable';
         }
         const problems = modelProblems(readManifest(setup).id, files);
+        demand(problems.length === 0, problems.join('; '));
+        return 'passed';
+      },
+    },
+    {
+      name: 'prices: every operation of every model has a published figure, or says why there is none',
+      run: async () => {
+        const files = readPriceFiles(setup);
+        if (files === undefined) return 'not_applicable';
+        const problems = priceProblems(readModels(setup), files);
         demand(problems.length === 0, problems.join('; '));
         return 'passed';
       },
