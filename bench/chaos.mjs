@@ -9,24 +9,31 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Cluster } from './lib/cluster.mjs';
 import { PostgresDatabases } from './lib/database.mjs';
+import { startGateway } from './lib/gateway.mjs';
 import { verdictTable } from './lib/report.mjs';
 
-const PARTS = ['budget', 'idempotency', 'rollout', 'postgres'];
+const PARTS = ['budget', 'idempotency', 'rollout', 'kill', 'pause', 'postgres'];
+
+/** Scenarios of the benchmark that belong to the same promises. */
+const SCENARIOS = ['watching', 'webhooks', 'cache-hit', 'prices'].filter((name) =>
+  existsSync(new URL(`scenarios/${name}.mjs`, import.meta.url)),
+);
+const ALL = [...PARTS, ...SCENARIOS];
 
 function readArguments() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: { quick: { type: 'boolean', default: false }, minutes: { type: 'string' } },
   });
-  const unknown = positionals.filter((name) => !PARTS.includes(name));
-  if (unknown.length > 0) throw new Error(`no part ${unknown.join(', ')}; there are ${PARTS.join(', ')}`);
+  const unknown = positionals.filter((name) => !ALL.includes(name));
+  if (unknown.length > 0) throw new Error(`no part ${unknown.join(', ')}; there are ${ALL.join(', ')}`);
   const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
   if (minutes !== undefined && !(minutes > 0)) throw new Error(`--minutes is a number above 0, not "${values.minutes}"`);
-  return { isQuick: values.quick, minutes, names: positionals.length === 0 ? PARTS : positionals };
+  return { isQuick: values.quick, minutes, names: positionals.length === 0 ? ALL : positionals };
 }
 
 async function runOne(name, options) {
-  const part = await import(`./chaos/${name}.mjs`);
+  const part = await import(PARTS.includes(name) ? `./chaos/${name}.mjs` : `./scenarios/${name}.mjs`);
   console.log(`\n\n## ${part.title}\n`);
   const beganMs = performance.now();
   try {
@@ -56,13 +63,15 @@ async function main() {
       await cluster.stop();
     }
   };
+  const start = (options) => startGateway({ databases, ...options });
   try {
     console.log(`${cpus().length} cores, Node ${process.version}, ${new Date().toISOString()}${isQuick ? ', quick' : ''}`);
     const outcomes = [];
-    for (const name of names) outcomes.push(await runOne(name, { withCluster, isQuick, minutes }));
+    for (const name of names) outcomes.push(await runOne(name, { withCluster, start, databases, isQuick, minutes }));
     const figures = outcomes.reduce((sum, outcome) => sum + outcome.figures, 0);
     const missed = outcomes.reduce((sum, outcome) => sum + outcome.missed, 0);
-    console.log(`\n\n${figures - missed} of ${figures} figures hold.`);
+    const parts = outcomes.filter((outcome) => outcome.missed > 0).map(({ name }) => name);
+    console.log(`\n\n${figures - missed} of ${figures} figures hold${parts.length === 0 ? '' : `; see ${parts.join(', ')}`}.`);
     process.exitCode = missed === 0 ? 0 : 1;
   } finally {
     await databases.stop();

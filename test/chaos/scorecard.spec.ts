@@ -1,0 +1,33 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { postgresDatabase } from '../support/databases.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const PATIENCE_MS = 150_000;
+
+/** `npm run chaos` in its short form: three replicas behind a balancer. It ends with 1 when a figure is missed. */
+describe.skipIf(process.platform !== 'linux')('the proof that users can run', () => {
+  const { url } = postgresDatabase();
+
+  function chaos(...names: string[]): Promise<{ code: number | null; output: string }> {
+    const child = spawn(process.execPath, ['bench/chaos.mjs', '--quick', ...names], {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env.PATH, CHAOS_DATABASE_URL: url },
+    });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    return new Promise((resolve) => child.once('close', (code) => resolve({ code, output })));
+  }
+
+  it.each([
+    { parts: ['budget', 'idempotency'], what: 'a budget admits what it covers, and a key buys once, however many ask at once' },
+    { parts: ['rollout'], what: 'a rolling restart fails no request' },
+    { parts: ['postgres'], what: 'an outage of the database loses no job and no money, and needs no restart' },
+  ])('$what', { timeout: PATIENCE_MS }, async ({ parts }) => {
+    const { code, output } = await chaos(...parts);
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/(\d+) of \1 figures hold/);
+  });
+});
