@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { RecentFiles } from './recent-files.js';
 
 /** What the first bytes of a file say about it; nothing here is taken from a sender's word. */
 export interface MediaFacts {
@@ -39,12 +40,20 @@ export interface ByteRange {
 
 /** Where bytes are kept: the local disk, or an S3-compatible bucket. */
 export abstract class BlobStore {
+  protected readonly recent = new RecentFiles();
+
   /** @param maxBytes the cap that `write` enforces while streaming. */
   abstract createWriter(maxBytes: number): Promise<BlobWriter>;
   /** @throws ApiError `not_found` when there is no such file, `storage_unavailable`. */
   abstract read(sha256: string, range?: ByteRange): Promise<Readable>;
   /** The file from its beginning; each piece is valid until the next is asked for. Fails as {@link read} does. */
   async *chunks(sha256: string): AsyncGenerator<Uint8Array, void> {
+    const recent = this.recent.get(sha256);
+    if (recent === undefined) yield* this.stored(sha256);
+    else yield recent;
+  }
+  /** What {@link chunks} answers from the store itself. */
+  protected async *stored(sha256: string): AsyncGenerator<Uint8Array, void> {
     yield* await this.read(sha256);
   }
   /** The whole file in memory; for small ones. @throws ApiError `not_found`, `storage_unavailable` */

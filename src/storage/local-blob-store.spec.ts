@@ -30,7 +30,7 @@ async function text(store: BlobStore, sha256: string, range?: { start: number; e
 describe('the local store', () => {
   let root: string;
   let store: LocalBlobStore;
-  const pathOf = (digest: string) => join(root, digest.slice(0, 2), digest.slice(2, 4), digest);
+  const pathOf = (digest: string) => join(root, digest.slice(0, 2), digest);
   const temporaryFiles = () => readdirSync(join(root, 'tmp'));
 
   beforeEach(async () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { rename as renameFile, stat as statFile, writeFile as writeFileTo } from 'node:fs';
-import { mkdir, open, readdir, readFile, rm, unlink } from 'node:fs/promises';
+import { close as closeFile, constants, open as openFile, write as writeTo } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
@@ -11,21 +11,21 @@ import { BlobStore, type BlobWriter, type ByteRange } from './blob-store.port.js
 import { blobNotFound, storageUnavailable } from './storage.errors.js';
 
 // What every small file goes through. These cost a fraction of their namesakes of `fs/promises`.
-const rename = promisify(renameFile);
-const stat = promisify(statFile);
-const writeFile = promisify(writeFileTo);
+const openSmall = promisify(openFile);
+const writeSmall = promisify(writeTo);
+const closeSmall = promisify(closeFile);
 
 /** A temporary file that nobody wrote to for so long belongs to a process that died. */
 const STALE_AFTER_MS = 6 * 3_600_000;
 const READ_CHUNK_BYTES = 262_144;
 
 /**
- * Files on the local disk (or a shared mount), at `<root>/ab/cd/<sha256>`.
+ * Files on the local disk (or a shared mount), at `<root>/ab/<sha256>`.
  *
- * A file appears under its name by rename, so a reader never meets half a file and a killed process leaves only a temporary
- * one. Against a loss of power, files larger than 64 KB are synced with their directory before `finish` resolves: that is
- * where vendors' paid outputs are, and it costs a millisecond or two in a call of seconds. Smaller ones (icons, probes) are
- * left to the kernel; a name whose length is wrong is not trusted, and is written anew when the same content comes again.
+ * Large files appear under their name by rename, and are synced with their directory before `finish` resolves: that is where vendors'
+ * paid outputs are, and it costs a millisecond or two in a call of seconds. Files of up to 64 KB (icons, probes) are left to the kernel
+ * and written to where they belong at once. Nobody knows such a file before `finish` resolves, and whoever has the same content writes
+ * the same bytes over it, which mends what a killed process or a loss of power left.
  */
 export class LocalBlobStore extends BlobStore {
   private readonly root: string;
@@ -56,7 +56,7 @@ export class LocalBlobStore extends BlobStore {
     }
   }
 
-  override async *chunks(sha256: string): AsyncGenerator<Uint8Array, void> {
+  protected override async *stored(sha256: string): AsyncGenerator<Uint8Array, void> {
     const file = await open(this.pathOf(sha256), 'r').catch((error: unknown) => {
       throw readError(sha256, error);
     });
@@ -86,6 +86,7 @@ export class LocalBlobStore extends BlobStore {
   }
 
   async delete(sha256: string): Promise<void> {
+    this.recent.delete(sha256);
     try {
       await unlink(this.pathOf(sha256));
     } catch (error) {
@@ -108,36 +109,20 @@ export class LocalBlobStore extends BlobStore {
   private pathOf(sha256: string): string {
     // The address becomes a path: nothing but a digest may pass.
     if (!/^[0-9a-f]{64}$/.test(sha256)) throw blobNotFound(sha256);
-    return join(this.root, sha256.slice(0, 2), sha256.slice(2, 4), sha256);
+    return join(this.root, sha256.slice(0, 2), sha256);
   }
 
   private async keep(file: SpooledFile): Promise<void> {
     const target = this.pathOf(file.sha256);
-    if ((await this.lengthOf(target)) === file.bytes) return;
-    if (file.kind === 'disk') {
-      await bigFiles.run(() => file.file.datasync());
-      await this.moveTo(target, file.path);
-      await syncDirectory(dirname(target));
+    if (file.kind === 'memory') {
+      await inDirectoryOf(target, () => writeOver(target, file.data));
+      this.recent.add(file.sha256, file.data);
       return;
     }
-    const path = join(this.temporary, randomUUID());
-    try {
-      await writeFile(path, file.data, { flag: 'wx', mode: 0o640 });
-      await this.moveTo(target, path);
-    } catch (error) {
-      await rm(path, { force: true }).catch(() => undefined);
-      throw error;
-    }
-  }
-
-  private async moveTo(target: string, path: string): Promise<void> {
-    try {
-      await rename(path, target);
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-      await mkdir(dirname(target), { recursive: true });
-      await rename(path, target);
-    }
+    if ((await this.lengthOf(target)) === file.bytes) return;
+    await bigFiles.run(() => file.file.datasync());
+    await inDirectoryOf(target, () => rename(file.path, target));
+    await syncDirectory(dirname(target));
   }
 
   private async lengthOf(path: string): Promise<number | undefined> {
@@ -167,6 +152,31 @@ export async function prepareTemporaryDirectory(directory: string, nowMs: number
     }
   } catch (error) {
     throw storageUnavailable(`The storage directory ${directory} cannot be used.`, error);
+  }
+}
+
+/** Makes the directory when it is missing, which happens once for each of the 256. */
+async function inDirectoryOf(path: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    await mkdir(dirname(path)).catch(unlessMade);
+    await work();
+  }
+}
+
+function unlessMade(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+}
+
+/** Without emptying the file first, so that nobody who reads the same content ever meets less of it. */
+async function writeOver(path: string, data: Buffer): Promise<void> {
+  const file = await openSmall(path, constants.O_CREAT | constants.O_WRONLY, 0o640);
+  try {
+    for (let at = 0; at < data.length; ) at += (await writeSmall(file, data, at, data.length - at, at)).bytesWritten;
+  } finally {
+    await closeSmall(file);
   }
 }
 

@@ -94,6 +94,7 @@ export class S3BlobStore extends BlobStore {
   }
 
   async delete(sha256: string): Promise<void> {
+    this.recent.delete(sha256);
     try {
       await this.client.send(new this.library.DeleteObjectCommand({ Bucket: this.bucket, Key: this.keyOf(sha256) }));
     } catch (error) {
@@ -129,6 +130,7 @@ export class S3BlobStore extends BlobStore {
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.put(Key, file);
+        if (file.kind === 'memory') this.recent.add(file.sha256, file.data);
         return;
       } catch (error) {
         // The SDK repeats what it can, but never a stream.

@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { mediaShare } from '../loop-share.js';
 
+/** Nobody can guess it, so no string of a value can be taken for one. */
+const MARKER = randomUUID();
+const MARKERS = new RegExp(`${MARKER}(\\d+);`);
+
+/** The files of the value that {@link jsonPieces} is just looking at. */
+let gathered: FileText[] | undefined;
+
 /** Stands in a value for the base64 text of a stored file; {@link jsonPieces} finds it. */
 export class FileText {
   /** @param bytes length of the file, not of its text */
@@ -8,6 +15,11 @@ export class FileText {
     readonly sha256: string,
     readonly bytes: number,
   ) {}
+
+  /** What `JSON.stringify` puts in its place. */
+  toJSON(): unknown {
+    return gathered === undefined ? { sha256: this.sha256, bytes: this.bytes } : `${MARKER}${gathered.push(this) - 1};`;
+  }
 
   /** Length of the text, in characters and bytes alike. */
   get characters(): number {
@@ -27,15 +39,18 @@ const SLICE_BYTES = 49_152;
 /** The JSON of a value in which {@link FileText} may stand wherever a string may; no file is read. */
 export function jsonPieces(value: unknown): JsonPiece[] {
   const files: FileText[] = [];
-  // Nobody can guess the marker, so no string of the value can be taken for one.
-  let marker: string | undefined;
-  const text = JSON.stringify(value, (_key, member: unknown) => {
-    if (!(member instanceof FileText)) return member;
-    marker ??= randomUUID();
-    return `${marker}${files.push(member) - 1};`;
-  });
-  if (marker === undefined) return [text];
-  return text.split(new RegExp(`${marker}(\\d+);`)).map((part, index) => (index % 2 === 0 ? part : (files[Number(part)] as FileText)));
+  gathered = files;
+  const text = stringify(value);
+  if (files.length === 0) return [text];
+  return text.split(MARKERS).map((part, index) => (index % 2 === 0 ? part : (files[Number(part)] as FileText)));
+}
+
+function stringify(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } finally {
+    gathered = undefined;
+  }
 }
 
 /** The exact `content-length` of the pieces. */
