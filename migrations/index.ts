@@ -2,6 +2,13 @@ import { Initial1763683200000 } from './1763683200000-initial.js';
 import { Webhooks1763700000000 } from './1763700000000-webhooks.js';
 import { Ledger1763710000000 } from './1763710000000-ledger.js';
 import { BrokenConnections1763720000000 } from './1763720000000-broken-connections.js';
+import { Cache1763740000000 } from './1763740000000-cache.js';
 
 /** In the order in which they run. */
-export const MIGRATIONS = [Initial1763683200000, Webhooks1763700000000, Ledger1763710000000, BrokenConnections1763720000000];
+export const MIGRATIONS = [
+  Initial1763683200000,
+  Webhooks1763700000000,
+  Ledger1763710000000,
+  BrokenConnections1763720000000,
+  Cache1763740000000,
+];

@@ -5,6 +5,7 @@ import { OpenTelemetryModule } from 'nestjs-otel';
 import { MIGRATIONS } from '../migrations/index.js';
 import { ApiKeyEntity, AuthModule } from './auth/index.js';
 import { BudgetEntity, BudgetsModule } from './budgets/index.js';
+import { CacheModule } from './cache/index.js';
 import { CatalogModule, type CatalogSources } from './catalog/index.js';
 import { CONFIG, type Config, ConfigModule } from './config/index.js';
 import { DatabaseModule } from './database/index.js';
@@ -61,6 +62,7 @@ export class AppModule {
         BudgetsModule,
         AuthModule,
         LimitsModule,
+        CacheModule,
         GenerationsModule,
         WebhooksModule,
         ImagesModule,

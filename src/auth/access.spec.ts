@@ -175,6 +175,7 @@ describe.each(databases())('access on $name', ({ url }) => {
       'get /v1/budgets/{id}': 'admin',
       'patch /v1/budgets/{id}': 'admin',
       'delete /v1/budgets/{id}': 'admin',
+      'delete /v1/cache': 'admin',
     });
   });
 

@@ -51,6 +51,10 @@ export class ApiKeyEntity {
   @Column('text', { name: 'webhook_url', nullable: true })
   webhookUrl!: string | null;
 
+  /** 0: never from the cache. Null: as the model has it. */
+  @Column('integer', { name: 'cache_ttl_seconds', nullable: true })
+  cacheTtlSeconds!: number | null;
+
   @Column('boolean', { name: 'is_active' })
   isActive!: boolean;
 

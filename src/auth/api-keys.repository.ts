@@ -13,6 +13,7 @@ export type ApiKeyChange = Readonly<
       | 'allowed_models'
       | 'rpm_limit'
       | 'webhook_url'
+      | 'cache_ttl_seconds'
       | 'expires_at'
       | 'is_active'
       | 'key_hash'
@@ -63,6 +64,7 @@ export class ApiKeysRepository {
         allowed_models: row.allowedModels === null ? null : JSON.stringify(row.allowedModels),
         rpm_limit: row.rpmLimit,
         webhook_url: row.webhookUrl,
+        cache_ttl_seconds: row.cacheTtlSeconds,
         is_active: row.isActive,
         expires_at: row.expiresAt,
         created_at: row.createdAt,

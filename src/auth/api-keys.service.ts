@@ -47,6 +47,7 @@ export class ApiKeysService {
       allowedModels: request.allowed_models ?? null,
       rpmLimit: request.rpm_limit ?? null,
       webhookUrl: request.webhook_url ?? null,
+      cacheTtlSeconds: request.cache?.ttl_seconds ?? null,
       isActive: true,
       expiresAt: this.futureTime(request.expires_at),
       lastUsedAt: null,
@@ -81,6 +82,7 @@ export class ApiKeysService {
       ...(request.is_active === undefined ? {} : { is_active: request.is_active }),
       ...(given('rpm_limit') ? { rpm_limit: request.rpm_limit ?? null } : {}),
       ...(given('webhook_url') ? { webhook_url: request.webhook_url ?? null } : {}),
+      ...(given('cache') ? { cache_ttl_seconds: request.cache?.ttl_seconds ?? null } : {}),
       ...(given('expires_at') ? { expires_at: this.time(request.expires_at) } : {}),
       ...(given('allowed_models')
         ? { allowed_models: request.allowed_models == null ? null : JSON.stringify(request.allowed_models) }
@@ -188,6 +190,7 @@ function fields(key: ApiKeyEntity, { quotaMicros }: KeySpending) {
     allowed_models: key.allowedModels,
     expires_at: isoOrNull(key.expiresAt),
     webhook_url: key.webhookUrl,
+    cache: key.cacheTtlSeconds === null ? null : { ttl_seconds: key.cacheTtlSeconds },
     public_id: key.publicId,
   };
 }

@@ -131,5 +131,6 @@ function principalOfKey(key: ApiKeyEntity): Principal {
     scopes: new Set(scopes),
     ...(key.allowedModels === null ? {} : { allowedModels: key.allowedModels }),
     ...(key.rpmLimit === null ? {} : { rpmLimit: key.rpmLimit }),
+    ...(key.cacheTtlSeconds === null ? {} : { cacheTtlSeconds: key.cacheTtlSeconds }),
   };
 }

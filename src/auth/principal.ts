@@ -19,6 +19,8 @@ export interface Principal extends Tenant {
   readonly allowedModels?: readonly string[];
   /** Requests per minute. */
   readonly rpmLimit?: number;
+  /** How long its results may be given again, seconds; 0: never. Undefined: as the model has it. */
+  readonly cacheTtlSeconds?: number;
 }
 
 /** The seeded tenant of single-tenant mode. */
@@ -33,7 +35,8 @@ export function mayUseModel(principal: Pick<Principal, 'allowedModels'>, modelId
   return principal.allowedModels.some((pattern) => matchesGlob(pattern, modelId));
 }
 
-function matchesGlob(pattern: string, text: string): boolean {
+/** `*` stands for any run of characters. */
+export function matchesGlob(pattern: string, text: string): boolean {
   if (!pattern.includes('*')) return pattern === text;
   const parts = pattern.split('*');
   const [first = '', ...rest] = parts;

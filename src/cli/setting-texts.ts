@@ -48,6 +48,11 @@ export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   'idempotency.retention_hours': 'How long an `Idempotency-Key` is remembered.',
   'idempotency.duplicate_guard_seconds':
     'For how long the same request, sent again after a broken connection, gets the first one’s generation; 0: never.',
+  'cache.enabled': 'Whether there is a cache. A request uses it only when it, its key or `cache.models` says so.',
+  'cache.default_ttl_seconds': 'How long the results of `cache.models` may be given again.',
+  'cache.max_items': 'How many results one process remembers in memory. The database keeps all of them.',
+  'cache.max_bytes': 'How much memory one process gives to them.',
+  'cache.models': 'Models whose requests use the cache: catalogue ids, or patterns with `*`.',
   'webhooks.timeout_seconds': 'How long a receiver may take to answer.',
   'webhooks.retry_schedule_seconds': 'Pauses between the attempts of one delivery; the last attempt follows the last pause.',
   'webhooks.endpoint_concurrency': 'Deliveries to one receiver at the same time.',

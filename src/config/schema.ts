@@ -13,6 +13,9 @@ const seconds = z.coerce.number().positive();
 const bytes = z.coerce.number().int().positive();
 const flag = z.union([z.boolean(), z.enum(['true', 'false', '1', '0', '']).transform((text) => text === 'true' || text === '1')]);
 
+/** Thirty days. */
+export const MAX_CACHE_TTL_SECONDS = 2_592_000;
+
 /** One vendor account. Unlisted keys are refused; what only one vendor needs goes under `options`. */
 const provider = z.strictObject({
   /** Default: the entry's own name. */
@@ -112,6 +115,16 @@ export const configSchema = z.strictObject({
     .describe(
       'How long an Idempotency-Key is remembered, and for how long a repetition after a broken connection is not bought again (0: never).',
     ),
+  cache: z
+    .strictObject({
+      enabled: flag.default(false),
+      default_ttl_seconds: z.coerce.number().int().positive().max(MAX_CACHE_TTL_SECONDS).default(3600),
+      max_items: z.coerce.number().int().positive().default(10_000),
+      max_bytes: bytes.default(33_554_432),
+      models: csv.default([]),
+    })
+    .prefault({})
+    .describe('Answers repetitions from earlier results, for those who ask for it.'),
   webhooks: z
     .strictObject({
       timeout_seconds: seconds.max(30).default(15),

@@ -18,10 +18,18 @@ export function generationHeaders({ generation }: Pick<GenerationRecord, 'genera
 export function createdHeaders(created: Created, now: Date, preferences?: Preferences): Record<string, string> {
   return {
     ...generationHeaders(created),
+    ...cacheHeaders(created),
     ...(created.remainingMicros === null ? {} : { 'x-litegen-budget-remaining': formatUsd(created.remainingMicros) }),
     ...planHeaders(created.planned, now, preferences),
     ...(created.isReplayed ? { 'idempotent-replayed': 'true' } : {}),
   };
+}
+
+/** What the cache did; nothing when nobody asked for it. */
+function cacheHeaders({ cache }: Created): Record<string, string> {
+  if (cache === undefined) return {};
+  const { status, ageMs } = cache;
+  return { 'x-litegen-cache': status, ...(ageMs === undefined ? {} : { age: String(Math.floor(ageMs / 1000)) }) };
 }
 
 /** Headers of the answer to a request: what was dropped, which preference was heeded, and when the model ends. */

@@ -1,5 +1,6 @@
 import type { JsonObject, Operation } from '@litegen/plugin-sdk';
 import type { Principal } from '../auth/index.js';
+import type { CacheDirectives } from '../cache/index.js';
 import type { CommandReference, Dialect, GenerationCommand, Idempotency } from '../generations/index.js';
 import type { BaseGenerationRequest } from './dto/generation-request.dto.js';
 
@@ -34,6 +35,7 @@ export interface CommandFacts {
   readonly stream?: boolean;
   readonly delivery: string;
   readonly idempotency: Idempotency;
+  readonly cache: CacheDirectives;
 }
 
 /** A checked request in the engine's terms. */

@@ -1,5 +1,6 @@
 import { applyDecorators, type Type } from '@nestjs/common';
 import { ApiHeader, type ApiOperationOptions, getSchemaPath } from '@nestjs/swagger';
+import { MAX_CACHE_TTL_SECONDS } from '../config/index.js';
 
 /** A body as the API's document describes it. */
 export type RequestBody = NonNullable<ApiOperationOptions['requestBody']>;
@@ -46,6 +47,21 @@ export function ApiGenerationHeaders(): MethodDecorator {
       required: false,
       description: '`strict` for requests that do not say it themselves.',
       schema: { type: 'boolean', default: true },
+    }),
+    ApiHeader({
+      name: 'x-litegen-cache-ttl',
+      required: false,
+      description:
+        'Uses the cache, where the gateway has one: an earlier result of the same request is given again, and this one’s may be for so ' +
+        'many seconds. 0: not. The answer’s `X-Litegen-Cache` is `hit`, `miss` or `bypass`; a hit has an `Age`.',
+      schema: { type: 'integer', minimum: 0, maximum: MAX_CACHE_TTL_SECONDS },
+    }),
+    ApiHeader({
+      name: 'cache-control',
+      required: false,
+      description:
+        '`no-store`: neither from the cache nor into it. `no-cache`: a new result, which replaces the old one. `max-age=N`: none older.',
+      schema: { type: 'string' },
     }),
   );
 }

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type CacheDirectives, readCacheDirectives } from '../cache/index.js';
 import { ApiError } from '../common/index.js';
 import type { Idempotency } from '../generations/index.js';
 
@@ -26,6 +27,11 @@ export function strictByHeader(request: FastifyRequest): boolean {
 export function idempotencyOf({ headers }: FastifyRequest): Idempotency {
   const key = [headers['idempotency-key'] ?? []].flat()[0];
   return { ...(key === undefined ? {} : { key }), isRetry: Number(headers['x-stainless-retry-count'] ?? 0) > 0, guard: true };
+}
+
+/** What the request says about the cache. @throws ApiError `param_out_of_range` */
+export function cacheDirectivesOf({ headers }: FastifyRequest): CacheDirectives {
+  return readCacheDirectives(headers);
 }
 
 /** Aborted when the client goes away before it has its answer. */

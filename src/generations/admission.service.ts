@@ -1,6 +1,7 @@
 import type { JsonObject, Operation } from '@litegen/plugin-sdk';
 import { Inject, Injectable } from '@nestjs/common';
 import { mayUseModel, type Principal } from '../auth/index.js';
+import type { CacheDirectives } from '../cache/index.js';
 import { CatalogService, type Model, type Plan, planRequest } from '../catalog/index.js';
 import { ApiError, Clock, newId } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
@@ -43,6 +44,8 @@ export interface GenerationCommand {
   /** How the answer is to be delivered, such as `response_format`; part of what makes two requests the same. */
   readonly delivery?: string;
   readonly idempotency?: Idempotency;
+  /** What the request says about the cache. */
+  readonly cache?: CacheDirectives;
 }
 
 export interface CommandReference {
@@ -174,6 +177,8 @@ export class AdmissionService {
       pollCount: 0,
       deadlineAt: nowMs + deadlineSeconds * 1000,
       cancelRequestedAt: null,
+      cacheKey: null,
+      cachedFrom: null,
       requestId: command.requestId,
       traceParent: currentTraceParent(),
       createdAt: nowMs,

@@ -7,6 +7,8 @@ export interface Totals {
   readonly requests: number;
   readonly completed: number;
   readonly failed: number;
+  /** Completed with the result of another generation. */
+  readonly cached: number;
   readonly costMicros: Micros;
   /** Over the completed; null without any. */
   readonly averageLatencyMs: number | null;
@@ -28,6 +30,7 @@ const TOTALS = `
   COUNT(*) AS requests,
   COUNT(CASE WHEN status = 'completed' THEN 1 END) AS completed,
   COUNT(CASE WHEN status = 'failed' THEN 1 END) AS failed,
+  COUNT(CASE WHEN status = 'completed' AND cached_from IS NOT NULL THEN 1 END) AS cached,
   CAST(COALESCE(SUM(cost_micros), 0) AS BIGINT) AS "costMicros",
   CAST(AVG(CASE WHEN status = 'completed' THEN completed_at - created_at END) AS DOUBLE PRECISION) AS "averageLatencyMs"`;
 
@@ -44,7 +47,7 @@ export class GenerationStatsQueries {
 
   async totals(tenant: Tenant): Promise<Totals> {
     const [totals] = await this.query<Totals>(tenant, `SELECT ${TOTALS} FROM generations WHERE ${OWN}`);
-    return totals ?? { requests: 0, completed: 0, failed: 0, costMicros: 0, averageLatencyMs: null };
+    return totals ?? { requests: 0, completed: 0, failed: 0, cached: 0, costMicros: 0, averageLatencyMs: null };
   }
 
   /** The busiest first. */

@@ -116,6 +116,14 @@ export class GenerationEntity {
   @Column('text', { nullable: true })
   fingerprint!: string | null;
 
+  /** Of the request, where it uses the cache: what decides what is made. */
+  @Column('text', { name: 'cache_key', nullable: true })
+  cacheKey!: string | null;
+
+  /** The generation whose result this one gets, or, until both have ended, for which it waits. */
+  @Column('text', { name: 'cached_from', nullable: true })
+  cachedFrom!: string | null;
+
   /** When the caller's connection broke before the answer. */
   @Column('bigint', { name: 'client_gone_at', nullable: true })
   clientGoneAt!: number | null;

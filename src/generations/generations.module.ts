@@ -1,14 +1,20 @@
 import { Module } from '@nestjs/common';
+import { CacheModule } from '../cache/index.js';
 import { CostsModule } from '../costs/index.js';
 import { ProvidersModule } from '../providers/index.js';
 import { StorageModule } from '../storage/index.js';
 import { AdmissionService } from './admission.service.js';
+import { CacheFlights } from './cache-flights.repository.js';
+import { CacheHitsRepository } from './cache-hits.repository.js';
+import { CachedAdmission } from './cached-admission.service.js';
+import { CachedResults } from './cached-results.service.js';
 import { CallbacksController } from './callbacks.controller.js';
 import { CallbacksService } from './callbacks.service.js';
 import { CorrectionsController } from './corrections.controller.js';
 import { CorrectionsRepository } from './corrections.repository.js';
 import { CorrectionsService } from './corrections.service.js';
 import { Dispatcher } from './dispatcher.service.js';
+import { Followers } from './followers.service.js';
 import { GenerationSignals } from './generation-signals.js';
 import { GenerationStatsQueries } from './generation-stats.queries.js';
 import { GenerationsController } from './generations.controller.js';
@@ -29,14 +35,19 @@ import { Worker } from './worker.service.js';
 
 /** The engine: one state machine for every generation. */
 @Module({
-  imports: [CostsModule, ProvidersModule, StorageModule],
+  imports: [CacheModule, CostsModule, ProvidersModule, StorageModule],
   controllers: [CallbacksController, CorrectionsController, GenerationsController],
   providers: [
     AdmissionService,
+    CachedAdmission,
+    CachedResults,
+    CacheFlights,
+    CacheHitsRepository,
     CallbacksService,
     CorrectionsRepository,
     CorrectionsService,
     Dispatcher,
+    Followers,
     GenerationSignals,
     GenerationStatsQueries,
     GenerationsQueries,

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager, In, IsNull, type Repository } from 'typeorm';
 import type { Tenant } from '../auth/index.js';
+import { CacheEntriesRepository } from '../cache/index.js';
 import { Database, insertRows, rows, type SqlValue, skipLocked } from '../database/index.js';
 import { AttemptEntity } from './attempt.entity.js';
 import { type AttemptEnd, endAttempts } from './attempt-end.repository.js';
@@ -21,7 +22,10 @@ const ACTIVE = ACTIVE_STATUSES.map((status) => `'${status}'`).join(',');
 /** All SQL about generations and attempts. Every change is a compare-and-set that names the status or the lease it builds on (R11). */
 @Injectable()
 export class GenerationsRepository {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly cacheEntries: CacheEntriesRepository,
+  ) {}
 
   /**
    * Takes up to `limit` generations that are due. No two callers ever get the same one.
@@ -51,6 +55,17 @@ export class GenerationsRepository {
       ),
     );
     return new Set(held.map(({ id }) => id));
+  }
+
+  /** Makes a generation due that nobody works on. */
+  async wake(id: string, nowMs: number): Promise<void> {
+    await this.database.write((manager) =>
+      rows(
+        manager,
+        `UPDATE generations SET next_run_at = :nowMs WHERE id = :id AND lease_owner IS NULL AND status IN (${ACTIVE}) RETURNING id`,
+        { id, nowMs },
+      ),
+    );
   }
 
   /** Hands the generation back, to be looked at again at `nextRunAtMs`. */
@@ -187,15 +202,20 @@ export class GenerationsRepository {
   }
 
   async hide(tenant: Tenant, id: string, nowMs: number): Promise<boolean> {
-    const hidden = await this.database.write((manager) =>
-      rows(
+    return this.database.transaction(async (manager) => {
+      const hidden = await rows<{ cacheKey: string | null }>(
         manager,
         `UPDATE generations SET deleted_at = :now, updated_at = :now
-         WHERE id = :id AND org_id = :orgId AND app_id = :appId AND deleted_at IS NULL AND status NOT IN (${ACTIVE}) RETURNING id`,
+         WHERE id = :id AND org_id = :orgId AND app_id = :appId AND deleted_at IS NULL AND status NOT IN (${ACTIVE})
+         RETURNING cache_key AS "cacheKey"`,
         { id, orgId: tenant.orgId, appId: tenant.appId, now: nowMs },
-      ),
-    );
-    return hidden.length === 1;
+      );
+      // What its owner threw away is not given to others.
+      for (const { cacheKey } of hidden) {
+        if (cacheKey !== null) await this.cacheEntries.remove(manager, { cacheKey, generationId: id });
+      }
+      return hidden.length === 1;
+    });
   }
 
   /** The caller's latest generation for the same request; with `onlyBroken`, one whose caller's connection broke. */

@@ -35,12 +35,19 @@ export function generationRow(row: GenerationEntity): Record<string, SqlValue> {
     next_run_at: row.nextRunAt,
     deadline_at: row.deadlineAt,
     fingerprint: row.fingerprint ?? null,
+    cache_key: row.cacheKey ?? null,
+    cached_from: row.cachedFrom ?? null,
     request_id: row.requestId,
     trace_parent: row.traceParent,
     created_at: row.createdAt,
     started_at: row.startedAt,
     updated_at: row.updatedAt,
   };
+}
+
+/** What is complete at once, because nobody was asked for it. */
+export function completedRow(row: GenerationEntity): Record<string, SqlValue> {
+  return { ...generationRow(row), cost_micros: row.costMicros, cost_source: row.costSource, completed_at: row.completedAt };
 }
 
 export function attemptRow(row: AttemptEntity): Record<string, SqlValue> {

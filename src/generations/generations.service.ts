@@ -3,10 +3,12 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Span } from 'nestjs-otel';
 import type { Tenant } from '../auth/index.js';
 import { BudgetDirectory, quotaExceeded } from '../budgets/index.js';
+import type { CacheDecision } from '../cache/index.js';
 import { ApiError, Clock, type ErrorCode, type Micros } from '../common/index.js';
 import { isUnavailable } from '../database/index.js';
 import { type AssetEntity, AssetsRepository } from '../storage/index.js';
 import { AdmissionService, type GenerationCommand, type Planned } from './admission.service.js';
+import { CachedAdmission, type CachedAdmissionResult, type Hit } from './cached-admission.service.js';
 import { Dispatcher } from './dispatcher.service.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { isTerminal } from './generation.types.js';
@@ -15,7 +17,7 @@ import { spenderOf } from './generation-spending.js';
 import { GenerationsRepository } from './generations.repository.js';
 import { IdempotencyService } from './idempotency.service.js';
 import { LeaseKeeper } from './lease-keeper.service.js';
-import { type Admission, LifecycleRepository } from './lifecycle.repository.js';
+import type { Admission } from './lifecycle.repository.js';
 import { UnconfirmedAdmissions } from './unconfirmed-admissions.service.js';
 import { Waiters, type WaitResult, type WaitUntil } from './waiters.service.js';
 import { Worker } from './worker.service.js';
@@ -39,8 +41,17 @@ export interface Created extends GenerationRecord {
   readonly planned: Planned;
   /** The request repeats an earlier one, whose generation this is. */
   readonly isReplayed: boolean;
+  /** Absent: nobody asked for the cache, or this repeats an earlier request. */
+  readonly cache?: CacheFacts;
   /** The least that any budget has left, US micro-dollars, without what this still holds or has cost; null: nothing is bounded. */
   readonly remainingMicros: Micros | null;
+}
+
+/** What the cache did for a request. `bypass`: the request wanted nothing of it. */
+export interface CacheFacts {
+  readonly status: 'hit' | 'miss' | 'bypass';
+  /** How old the result is that was given again. */
+  readonly ageMs?: number;
 }
 
 /** The engine as doors see it. A caller that goes away changes nothing: the generation goes on and is found by its id. */
@@ -51,8 +62,8 @@ export class GenerationsService {
   constructor(
     private readonly clock: Clock,
     private readonly admission: AdmissionService,
+    private readonly cached: CachedAdmission,
     private readonly idempotency: IdempotencyService,
-    private readonly lifecycle: LifecycleRepository,
     private readonly unconfirmed: UnconfirmedAdmissions,
     private readonly budgets: BudgetDirectory,
     private readonly repository: GenerationsRepository,
@@ -84,6 +95,7 @@ export class GenerationsService {
     if (earlier !== null) return this.attach(earlier, planned, options);
     const { generation, inputs } = await this.admission.row(command, planned);
     generation.fingerprint = idempotency.fingerprint;
+    const caching = this.cached.decide(command, generation, inputs);
     const here = this.worker.hasRoom();
     const attempt = here ? this.dispatcher.newAttempt(generation) : undefined;
     if (attempt !== undefined) {
@@ -98,8 +110,8 @@ export class GenerationsService {
       });
     }
     const wanted = { generation, attempt, inputs, idempotency };
-    const admission = await this.lifecycle.admit(wanted).catch((error: unknown) => {
-      throw this.unconfirmed.refuse(wanted, error);
+    const admission = await this.cached.admit(wanted, caching).catch((error: unknown) => {
+      throw this.unconfirmed.refuse({ ...wanted, ...(caching.kind === 'use' ? { cache: caching } : {}) }, error);
     });
     if (admission.kind === 'duplicate') {
       const first = await this.idempotency.earlier(command, idempotency);
@@ -109,7 +121,7 @@ export class GenerationsService {
       });
     }
     if (admission.kind === 'quota_exceeded') throw quotaExceeded(admission.refusal, generation.createdAt);
-    return this.begin(wanted, admission.remainingMicros, planned, options).catch((error: unknown) => {
+    return this.begin(wanted, admission, caching, planned, options).catch((error: unknown) => {
       throw afterAdmission(error, generation.id, idempotency.key !== undefined);
     });
   }
@@ -117,11 +129,16 @@ export class GenerationsService {
   /** What follows once the row is committed: the call to the vendor, and the wait for what comes of it. */
   private async begin(
     { generation, attempt }: Admission,
-    remainingMicros: Micros | null,
+    admission: Extract<CachedAdmissionResult, { kind: 'hit' | 'following' | 'admitted' }>,
+    caching: CacheDecision,
     planned: Planned,
     options: CreateOptions,
   ): Promise<Created> {
-    options.onAdmitted?.({ generation, outputs: [], planned, isReplayed: false, remainingMicros });
+    if (admission.kind === 'hit') return this.giveAgain(admission, planned, options);
+    if (admission.kind === 'following') return this.follow(admission.generation, admission.leaderId, planned, options);
+    const { remainingMicros } = admission;
+    const cache = caching.kind === 'off' ? undefined : ({ status: caching.kind === 'bypass' ? 'bypass' : 'miss' } as const);
+    options.onAdmitted?.({ generation, outputs: [], planned, isReplayed: false, cache, remainingMicros });
     this.watchConnection(generation.id, options.connection);
     const stop = options.onSignal === undefined ? undefined : this.signals.listen(generation.id, options.onSignal);
     const waiting = options.wait === undefined ? undefined : this.waiters.wait(generation.id, options.wait.until, options.wait.timeoutMs);
@@ -132,7 +149,33 @@ export class GenerationsService {
     const result = await waiting;
     stop?.();
     const record = await this.recordAfter(generation, result);
-    return { ...record, planned, isReplayed: false, remainingMicros: remainingAfter(record.generation, remainingMicros) };
+    return { ...record, planned, isReplayed: false, cache, remainingMicros: remainingAfter(record.generation, remainingMicros) };
+  }
+
+  /** It is complete already. */
+  private async giveAgain({ generation, outputs, ageMs }: Hit, planned: Planned, options: CreateOptions): Promise<Created> {
+    const remainingMicros = await this.budgets.remainingFor(spenderOf(generation));
+    const created: Created = { generation, outputs, planned, isReplayed: false, cache: { status: 'hit', ageMs }, remainingMicros };
+    options.onAdmitted?.(created);
+    return created;
+  }
+
+  /** Another generation is making the result. Who only waits for the vendor's word waits for that of the other's. */
+  private async follow(generation: GenerationEntity, leaderId: string, planned: Planned, options: CreateOptions): Promise<Created> {
+    const { wait } = options;
+    const created: Omit<Created, 'remainingMicros'> = { generation, outputs: [], planned, isReplayed: false, cache: { status: 'hit' } };
+    options.onAdmitted?.({ ...created, remainingMicros: await this.budgets.remainingFor(spenderOf(generation)) });
+    this.watchConnection(generation.id, options.connection);
+    if (wait === undefined) return { ...created, remainingMicros: await this.budgets.remainingFor(spenderOf(generation)) };
+    // The end of the one makes the others due; this process need not wait for its next look at what is due.
+    const stop = this.signals.listen(leaderId, ({ type }) => void (type === 'ended' && this.worker.hasRoom() && this.worker.tick()));
+    const result = await this.waiters.wait(wait.until === 'accepted' ? leaderId : generation.id, wait.until, wait.timeoutMs);
+    stop();
+    const own = result.record?.generation.id === generation.id ? result.record : null;
+    const { orgId, appId, id } = generation;
+    const record = own ?? (await this.find({ orgId, appId }, id)) ?? created;
+    const cache: CacheFacts = record.generation.cachedFrom === null ? { status: 'miss' } : { status: 'hit', ageMs: 0 };
+    return { ...created, ...record, cache, remainingMicros: await this.budgets.remainingFor(spenderOf(generation)) };
   }
 
   /** Answers with a generation that runs or ran already. */
@@ -141,7 +184,10 @@ export class GenerationsService {
     options.onAdmitted?.({ generation: earlier, outputs: [], planned, isReplayed: true, remainingMicros });
     this.watchConnection(earlier.id, options.connection);
     const { wait } = options;
-    const reached = wait === undefined || isTerminal(earlier.status) || (wait.until === 'accepted' && earlier.status === 'running');
+    const reached =
+      wait === undefined ||
+      isTerminal(earlier.status) ||
+      (wait.until === 'accepted' && (earlier.status === 'running' || earlier.cachedFrom !== null));
     const waiting = reached ? undefined : this.waiters.wait(earlier.id, wait.until, wait.timeoutMs);
     const before = await this.repository.findAny(earlier.id);
     // It may have ended between the look-up and the moment from which the wait hears of it.

@@ -2,7 +2,9 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Tenant } from '../auth/index.js';
 import { Database, insertRows, rows } from '../database/index.js';
+import type { GenerationEntity } from './generation.entity.js';
 import { ACTIVE_STATUSES } from './generation.types.js';
+import type { IdempotentAdmission } from './idempotency.policy.js';
 
 export interface IdempotencyRecord {
   readonly fingerprint: string;
@@ -23,6 +25,20 @@ interface Row {
 }
 
 const ACTIVE = ACTIVE_STATUSES.map((status) => `'${status}'`).join(',');
+
+/** None without a key. */
+export function claimOf({
+  generation,
+  idempotency,
+}: {
+  readonly generation: GenerationEntity;
+  readonly idempotency?: IdempotentAdmission;
+}): IdempotencyClaim[] {
+  if (idempotency?.key === undefined) return [];
+  const { orgId, appId, id, createdAt } = generation;
+  const { key, fingerprint, expiresAtMs } = idempotency;
+  return [{ orgId, appId, key, fingerprint, generationId: id, nowMs: createdAt, expiresAtMs }];
+}
 
 /** Which generation each `Idempotency-Key` of a tenant stands for (R2). */
 @Injectable()

@@ -10,5 +10,5 @@ export type { GenerationRecord, GenerationSignal } from './generation-signals.js
 export * from './generation-stats.queries.js';
 export * from './generations.module.js';
 export * from './generations.queries.js';
-export { type Created, type CreateOptions, failureOf, GenerationsService } from './generations.service.js';
+export { type CacheFacts, type Created, type CreateOptions, failureOf, GenerationsService } from './generations.service.js';
 export type { Idempotency } from './idempotency.policy.js';

@@ -1,11 +1,13 @@
 import { Injectable, Optional } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { type Account, BudgetDirectory, type HoldResult, Ledger, type Refusal } from '../budgets/index.js';
+import type { CacheUse } from '../cache/index.js';
 import type { Micros } from '../common/index.js';
 import { Database, GroupCommit, insertRows, rows, type SqlRow } from '../database/index.js';
 import { type AssetEntity, AssetsRepository } from '../storage/index.js';
 import type { AttemptEntity } from './attempt.entity.js';
 import { type AttemptEnd, endAttempts } from './attempt-end.repository.js';
+import { type AfterWait, CacheFlights } from './cache-flights.repository.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { ACTIVE_STATUSES, type Settlement } from './generation.types.js';
 import { GenerationEvents } from './generation-events.port.js';
@@ -13,7 +15,7 @@ import { causeOf, spenderOf } from './generation-spending.js';
 import type { Lease } from './generations.repository.js';
 import { attemptRow, endedRow, generationRow, json } from './generations.rows.js';
 import type { IdempotentAdmission } from './idempotency.policy.js';
-import { type IdempotencyClaim, IdempotencyRepository } from './idempotency.repository.js';
+import { claimOf, IdempotencyRepository } from './idempotency.repository.js';
 
 export interface Admission {
   readonly generation: GenerationEntity;
@@ -21,6 +23,8 @@ export interface Admission {
   readonly attempt?: AttemptEntity;
   readonly inputs: readonly AssetEntity[];
   readonly idempotency?: IdempotentAdmission;
+  /** Present when another's result will do as well; the generation then has its cache key. */
+  readonly cache?: CacheUse;
 }
 
 /** `duplicate`: another request with the same `Idempotency-Key` was first. */
@@ -28,7 +32,13 @@ export type AdmissionResult =
   /** `remainingMicros`: the least that any budget has left; null: nothing is bounded. */
   | { readonly kind: 'admitted'; readonly remainingMicros: Micros | null }
   | { readonly kind: 'quota_exceeded'; readonly refusal: Refusal }
-  | { readonly kind: 'duplicate' };
+  | { readonly kind: 'duplicate' }
+  /** It waits for the result of another and holds nothing; `generation` is as it was committed. */
+  | { readonly kind: 'following'; readonly generation: GenerationEntity; readonly leaderId: string }
+  /** Another has made this result already; nothing was written. */
+  | { readonly kind: 'cached'; readonly generationId: string }
+  /** Whom it would have followed was refused in the same moment; nothing was written. */
+  | { readonly kind: 'again' };
 
 export interface End {
   readonly lease: Lease;
@@ -38,6 +48,9 @@ export interface End {
   readonly outputs: readonly AssetEntity[];
   readonly nowMs: number;
 }
+
+/** `alone`: what it asks for is not kept any more. */
+export type WaitOver = AfterWait | { readonly kind: 'quota_exceeded'; readonly refusal: Refusal };
 
 /** With the accounts that it is counted on, which are looked up before the transaction begins. */
 type Counted<T> = T & { readonly accounts: readonly Account[] };
@@ -62,6 +75,7 @@ export class LifecycleRepository {
     private readonly budgets: BudgetDirectory,
     private readonly assets: AssetsRepository,
     private readonly idempotency: IdempotencyRepository,
+    private readonly flights: CacheFlights,
     @Optional() private readonly events?: GenerationEvents,
   ) {}
 
@@ -79,25 +93,53 @@ export class LifecycleRepository {
     return this.ends.commit({ ...end, accounts: unforeseen ? await this.budgets.accountsOf(spenderOf(generation)) : [] });
   }
 
+  /**
+   * Ends a wait that came to nothing: whom it followed failed. It leads now with money of its own, follows whoever was faster, or is
+   * refused for its price. Null: the lease was lost.
+   */
+  async goOn(lease: Lease, generation: GenerationEntity, nowMs: number): Promise<WaitOver | null> {
+    const accounts = await this.budgets.accountsOf(spenderOf(generation));
+    const amountMicros = generation.quote.ceilingMicros;
+    try {
+      return await this.database.transaction(async (manager): Promise<WaitOver | null> => {
+        const next = await this.flights.leave(manager, generation);
+        if (next.kind === 'following') return (await this.flights.follow(manager, lease, next.leaderId, nowMs)) ? next : null;
+        const [hold] = await this.ledger.hold(manager, [{ ...causeOf(generation, nowMs, null), amountMicros, accounts }]);
+        // Thrown, so that the lead is given back.
+        if (hold?.granted === false) throw new HoldRefused(hold.refusal);
+        const cacheKey = next.kind === 'leads' ? generation.cacheKey : null;
+        return (await this.flights.lead(manager, lease, { cacheKey, holdMicros: amountMicros, nowMs })) ? next : null;
+      });
+    } catch (error) {
+      if (error instanceof HoldRefused) return { kind: 'quota_exceeded', refusal: error.refusal };
+      throw error;
+    }
+  }
+
   /** With one statement for each kind of row. Each request is judged on its own, in their order. */
   private async insertAdmissions(manager: EntityManager, items: readonly Counted<Admission>[]): Promise<AdmissionResult[]> {
     const claimed = await this.claim(manager, items);
+    const flights = await this.flights.join(manager, [...claimed]);
     const holds = await this.holdAll(
       manager,
-      items.filter((item) => claimed.has(item) && item.accounts.length > 0),
+      items.filter((item) => claimed.has(item) && !flights.has(item) && item.accounts.length > 0),
     );
+    const refused = new Set([...holds].flatMap(([{ generation }, { granted }]) => (granted ? [] : [generation.id])));
     const results = items.map((item): AdmissionResult => {
       if (!claimed.has(item)) return DUPLICATE;
+      const flight = flights.get(item);
+      if (flight?.kind === 'following' && refused.has(flight.leaderId)) return { kind: 'again' };
+      if (flight !== undefined) return flight;
       const hold = holds.get(item) ?? { granted: true, remainingMicros: null };
       if (!hold.granted) return { kind: 'quota_exceeded', refusal: hold.refusal };
       return { kind: 'admitted', remainingMicros: hold.remainingMicros };
     });
-    const of = (kind: AdmissionResult['kind']) => items.filter((_item, index) => results[index]?.kind === kind);
+    const of = (...kinds: AdmissionResult['kind'][]) => items.filter((_item, index) => kinds.some((kind) => results[index]?.kind === kind));
     const admitted = of('admitted');
     await insertRows(
       manager,
       'generations',
-      admitted.map(({ generation }) => generationRow(generation)),
+      [...admitted, ...results.filter((result) => result.kind === 'following')].map(({ generation }) => generationRow(generation)),
     );
     await insertRows(
       manager,
@@ -106,10 +148,11 @@ export class LifecycleRepository {
     );
     await this.assets.insertMany(
       manager,
-      admitted.flatMap(({ inputs }) => inputs),
+      of('admitted', 'following').flatMap(({ inputs }) => inputs),
     );
-    // A request that is refused for its price leaves its idempotency key unused.
-    await this.idempotency.forget(manager, of('quota_exceeded').flatMap(claimOf));
+    // A request that is not written leaves its idempotency key unused, and one that is refused for its price leads nobody.
+    await this.idempotency.forget(manager, of('quota_exceeded', 'cached', 'again').flatMap(claimOf));
+    for (const { generation, cache } of of('quota_exceeded')) if (cache !== undefined) await this.flights.withdraw(manager, generation);
     return results;
   }
 
@@ -142,6 +185,7 @@ export class LifecycleRepository {
       manager,
       written.flatMap(({ outputs }) => outputs),
     );
+    await this.flights.end(manager, written);
     await this.ledger.settle(
       manager,
       written.filter(isMoneyMoved).map(({ generation, settlement, accounts, nowMs }) => ({
@@ -179,13 +223,6 @@ export class LifecycleRepository {
   }
 }
 
-function claimOf({ generation, idempotency }: Admission): IdempotencyClaim[] {
-  if (idempotency?.key === undefined) return [];
-  const { orgId, appId, id, createdAt } = generation;
-  const { key, fingerprint, expiresAtMs } = idempotency;
-  return [{ orgId, appId, key, fingerprint, generationId: id, nowMs: createdAt, expiresAtMs }];
-}
-
 function leaseName({ id, token }: Lease): string {
   return `${id}/${token}`;
 }
@@ -206,6 +243,12 @@ function endValues({ lease, generation, settlement, nowMs }: End): SqlRow {
     end_receipt: json(generation.receipt),
     at: nowMs,
   };
+}
+
+class HoldRefused extends Error {
+  constructor(readonly refusal: Refusal) {
+    super('The hold was refused');
+  }
 }
 
 function isMoneyMoved({ generation, settlement }: End): boolean {

@@ -32,6 +32,7 @@ import { GenerationsRepository, type Lease } from './generations.repository.js';
 import { endedRow } from './generations.rows.js';
 import { LeaseLost } from './lease-keeper.service.js';
 import { LifecycleRepository } from './lifecycle.repository.js';
+import { withWarnings } from './receipts.js';
 import { VendorCalls } from './vendor-calls.service.js';
 
 interface Delivered {
@@ -134,7 +135,7 @@ export class Settler {
       { usage: usage ?? undefined, costUsd, outputs: outputs.length },
       generation.quote,
     );
-    addWarnings(generation, warnings);
+    generation.receipt = withWarnings(generation.receipt, warnings);
     const written = await this.write(held, {
       settlement: {
         status: 'completed',
@@ -158,7 +159,7 @@ export class Settler {
     charged: Charged,
     warnings: readonly CallWarning[] = [],
   ): Promise<void> {
-    addWarnings(held.generation, warnings);
+    held.generation.receipt = withWarnings(held.generation.receipt, warnings);
     this.metrics.providerError(held.generation, failure.code);
     const billed = chargedForFailure(charged, failure.code, this.catalog.find(held.generation.model)?.charges);
     const told = { ...failure, details: { ...failure.details, charged: billed } };
@@ -187,6 +188,25 @@ export class Settler {
       attempt: { id: held.attempt.id, state: 'cancelled', charged: billed },
       outputs: [],
     });
+  }
+
+  /** An end with the files of another generation, which cost nothing. */
+  async share(
+    lease: Lease,
+    generation: GenerationEntity,
+    outputs: readonly AssetEntity[],
+    warnings: readonly CallWarning[],
+  ): Promise<void> {
+    generation.receipt = withWarnings(generation.receipt, warnings);
+    const settlement = {
+      status: 'completed',
+      costMicros: 0,
+      costSource: 'cache',
+      holdState: 'settled',
+      usage: null,
+      failure: null,
+    } as const;
+    await this.write({ lease, generation }, { settlement, outputs });
   }
 
   /** An end without any attempt: nobody was ever asked, so nothing is charged. */
@@ -283,26 +303,6 @@ function withoutBytes(finished: Finished): StoredResult {
     })),
     ...(finished.usage === undefined ? {} : { usage: finished.usage }),
     ...(finished.costUsd === undefined ? {} : { costUsd: finished.costUsd }),
-  };
-}
-
-/** What the plugin adjusted or ignored belongs in the caller's receipt. */
-function addWarnings(generation: GenerationEntity, warnings: readonly CallWarning[]): void {
-  if (warnings.length === 0) return;
-  const receipt = generation.receipt;
-  generation.receipt = {
-    ...receipt,
-    applied: receipt.applied.filter((field) => !warnings.some(({ param }) => param === field)),
-    mapped: [
-      ...receipt.mapped,
-      ...warnings
-        .filter(({ action }) => action === 'mapped')
-        .map(({ param, message }) => ({ param, from: null, to: null, reason: message })),
-    ],
-    dropped: [
-      ...receipt.dropped,
-      ...warnings.filter(({ action }) => action === 'dropped').map(({ param, message }) => ({ param, reason: message })),
-    ],
   };
 }
 

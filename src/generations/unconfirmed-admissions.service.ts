@@ -3,7 +3,7 @@ import { ApiError, Clock } from '../common/index.js';
 import { CommitUnknown, Database, isUnavailable } from '../database/index.js';
 import type { GenerationFailure } from './generation.types.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
-import { type Admission, LifecycleRepository } from './lifecycle.repository.js';
+import { type Admission, type End, LifecycleRepository } from './lifecycle.repository.js';
 
 const RETRY_AFTER_MS = 2_000;
 
@@ -36,7 +36,7 @@ export class UnconfirmedAdmissions {
     });
   }
 
-  private async disown({ generation, attempt, idempotency }: Admission): Promise<void> {
+  private async disown({ generation, attempt, idempotency, cache }: Admission): Promise<void> {
     const failure: GenerationFailure = {
       code: 'database_unavailable',
       message: 'The database went away while the request was being admitted. Nothing was sent to the vendor; send the request again.',
@@ -56,7 +56,11 @@ export class UnconfirmedAdmissions {
       ...(attempt === undefined ? {} : { attempt: { id: attempt.id, state: 'not_sent' as const, charged: 'no' } }),
       outputs: [],
     };
-    const hasEnded = await this.database.insist(() => this.lifecycle.settle({ ...end, nowMs: this.clock.nowMs() }));
+    const settle = (change: Partial<End> = {}) =>
+      this.database.insist(() => this.lifecycle.settle({ ...end, ...change, nowMs: this.clock.nowMs() }));
+    // One that follows another was committed without a lease and without an attempt.
+    const unsent = { lease: { id: generation.id, token: 0 }, attempt: undefined };
+    const hasEnded = (await settle()) || (cache !== undefined && attempt !== undefined && (await settle(unsent)));
     // Where it had not been committed, or another process took it up, there is nothing to forget.
     if (!hasEnded) return;
     this.logger.warn(`${generation.id} had been admitted although its caller was told otherwise, and was ended unsent`);

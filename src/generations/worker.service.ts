@@ -5,6 +5,7 @@ import { CONFIG, type Config } from '../config/index.js';
 import { Database, isUnavailable } from '../database/index.js';
 import { MetricsService } from '../metrics/index.js';
 import { Dispatcher } from './dispatcher.service.js';
+import { Followers } from './followers.service.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { GenerationsRepository, type Lease } from './generations.repository.js';
 import { LeaseKeeper } from './lease-keeper.service.js';
@@ -32,6 +33,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     private readonly dispatcher: Dispatcher,
     private readonly watcher: Watcher,
     private readonly settler: Settler,
+    private readonly followers: Followers,
     private readonly calls: VendorCalls,
     private readonly metrics: MetricsService,
     @Inject(CONFIG) private readonly config: Config,
@@ -118,6 +120,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
         details: { charged: 'no' },
       });
     }
+    if (generation.cachedFrom !== null && !(await this.followers.look(lease, generation, generation.cachedFrom))) return;
     return this.dispatcher.tryNext(lease, generation, signal);
   }
 

@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import type { Tenant } from '../auth/index.js';
+import { CacheService } from '../cache/index.js';
 import { Clock, ERRORS, type ErrorCode } from '../common/index.js';
 import { Database } from '../database/index.js';
 import { GenerationsQueries, type ProviderOutcome } from '../generations/index.js';
@@ -20,6 +21,7 @@ export class HealthService implements OnModuleDestroy {
     private readonly database: Database,
     private readonly registry: ProviderRegistry,
     private readonly queries: GenerationsQueries,
+    private readonly cache: CacheService,
     private readonly clock: Clock,
   ) {}
 
@@ -41,7 +43,10 @@ export class HealthService implements OnModuleDestroy {
 
   /** From what the caller's own recent generations met. */
   async health(tenant: Tenant): Promise<HealthResponse> {
-    const outcomes = await this.queries.lastOutcomes(tenant, this.clock.nowMs() - RECENT_MS);
+    const [outcomes, entries] = await Promise.all([
+      this.queries.lastOutcomes(tenant, this.clock.nowMs() - RECENT_MS),
+      this.cache.count(tenant),
+    ]);
     const providers = this.configured().map((provider) =>
       providerHealth(
         provider,
@@ -51,7 +56,7 @@ export class HealthService implements OnModuleDestroy {
     return {
       status: providers.every(({ healthy }) => healthy) ? 'healthy' : 'degraded',
       providers,
-      cache: { enabled: false, entries: 0 },
+      cache: { enabled: this.cache.isEnabled, entries },
     };
   }
 

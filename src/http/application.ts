@@ -25,6 +25,8 @@ const EXPOSED_HEADERS = [
   'x-litegen-cost',
   'x-litegen-cost-source',
   'x-litegen-budget-remaining',
+  'x-litegen-cache',
+  'age',
   'x-litegen-model',
   'x-litegen-provider',
   'x-litegen-dropped-params',

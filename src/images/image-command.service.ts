@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { principalOf } from '../auth/index.js';
 import {
   BodyReader,
+  cacheDirectivesOf,
   collectReferences,
   idempotencyOf,
   pick,
@@ -86,6 +87,7 @@ export class ImageCommands {
         stream,
         delivery: fields.response_format ?? 'both',
         idempotency: idempotencyOf(request),
+        cache: cacheDirectivesOf(request),
       }),
       stream,
       ...(fields.response_format ? { responseFormat: fields.response_format } : {}),

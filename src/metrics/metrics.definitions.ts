@@ -36,6 +36,11 @@ export const METRIC_PROVIDERS = [
     labelNames: ['app', 'model', 'provider'],
   }),
   makeCounterProvider({
+    name: 'litegen_cache_requests_total',
+    help: 'Requests that use the cache, or said that they would not, by what came of it: hit, miss or bypass.',
+    labelNames: ['result'],
+  }),
+  makeCounterProvider({
     name: 'litegen_provider_errors_total',
     help: 'Failed calls to vendors by code.',
     labelNames: ['provider', 'model', 'code'],

@@ -20,6 +20,7 @@ export class MetricsService {
     @InjectMetric('litegen_generation_duration_seconds') private readonly generationDuration: Histogram,
     @InjectMetric('litegen_generation_tasks_in_flight') private readonly tasks: Gauge,
     @InjectMetric('litegen_generation_cost_usd_total') private readonly cost: Counter,
+    @InjectMetric('litegen_cache_requests_total') private readonly cacheRequests: Counter,
     @InjectMetric('litegen_provider_errors_total') private readonly errors: Counter,
     @InjectMetric('litegen_provider_unknown_status_total') private readonly unknownStatuses: Counter,
     @InjectMetric('litegen_queue_lag_seconds') private readonly lag: Histogram,
@@ -48,6 +49,10 @@ export class MetricsService {
 
   generationCost(generation: MeasuredGeneration, micros: number): void {
     this.cost.inc({ app: generation.appId, model: generation.model, provider: generation.provider }, micros / 1_000_000);
+  }
+
+  cacheRequest(result: 'hit' | 'miss' | 'bypass'): void {
+    this.cacheRequests.inc({ result });
   }
 
   providerError(generation: MeasuredGeneration, code: string): void {

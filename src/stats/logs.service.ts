@@ -91,6 +91,7 @@ function toLog(generation: GenerationEntity, nowMs: number): RequestLog {
     cost_usd: microsToUsd(generation.costMicros ?? 0),
     latency_ms: Math.max(0, (generation.completedAt ?? nowMs) - generation.createdAt),
     created_at: new Date(generation.createdAt).toISOString(),
+    ...(generation.cachedFrom === null ? {} : { cached_from: generation.cachedFrom }),
     ...(generation.errorMessage === null ? {} : { error: generation.errorMessage }),
     ...(generation.metadata === null ? {} : { metadata: generation.metadata }),
   };

@@ -29,6 +29,7 @@ export class StatsService {
       total_requests: totals.requests,
       successful_requests: totals.completed,
       failed_requests: totals.failed,
+      cached_requests: totals.cached,
       total_cost_usd: microsToUsd(totals.costMicros),
       avg_latency_ms: totals.averageLatencyMs ?? 0,
       requests_per_minute: lastMinute,

@@ -52,6 +52,7 @@ describe.each(databases())('stats and logs on $name', ({ url }) => {
       total_requests: 4,
       successful_requests: 2,
       failed_requests: 1,
+      cached_requests: 0,
       total_cost_usd: 0.08,
       avg_latency_ms: 1500,
       requests_per_minute: expect.any(Number),

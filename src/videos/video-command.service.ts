@@ -4,6 +4,7 @@ import { principalOf } from '../auth/index.js';
 import { ApiError } from '../common/index.js';
 import {
   BodyReader,
+  cacheDirectivesOf,
   collectReferences,
   idempotencyOf,
   pick,
@@ -49,6 +50,7 @@ export class VideoCommands {
       partialImages: 0,
       delivery: dialect,
       idempotency: idempotencyOf(request),
+      cache: cacheDirectivesOf(request),
     });
   }
 }

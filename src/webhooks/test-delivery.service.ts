@@ -69,6 +69,7 @@ function exampleGeneration({ keyId, orgId, appId }: WebhookEndpointEntity, at: s
     error_message: null,
     error: null,
     cost_usd: 0,
+    cached_from: null,
     cost_source: null,
     cancel_requested_at: null,
     created_at: at,

@@ -1,10 +1,12 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { MIGRATIONS } from '../../migrations/index.js';
 import { BudgetDirectory, BudgetEntity, BudgetsRepository, Ledger, LedgerRepository } from '../../src/budgets/index.js';
+import { CacheEntriesRepository } from '../../src/cache/index.js';
 import { Clock, newId } from '../../src/common/index.js';
 import { type Config, configSchema } from '../../src/config/index.js';
 import { Database, openDataSources, rows } from '../../src/database/index.js';
 import { AttemptEntity } from '../../src/generations/attempt.entity.js';
+import { CacheFlights } from '../../src/generations/cache-flights.repository.js';
 import { GenerationEntity } from '../../src/generations/generation.entity.js';
 import { GenerationsRepository } from '../../src/generations/generations.repository.js';
 import { IdempotencyRepository } from '../../src/generations/idempotency.repository.js';
@@ -70,7 +72,7 @@ describe.each(databases())('leases on $name', ({ url }) => {
     const opened = sources.map((source) => new Database(source));
     database = opened[0] as Database;
     await database.migrate();
-    replicas = opened.map((one) => new GenerationsRepository(one));
+    replicas = opened.map((one) => new GenerationsRepository(one, new CacheEntriesRepository(one)));
     lifecycles = opened.map(
       (one) =>
         new LifecycleRepository(
@@ -79,6 +81,7 @@ describe.each(databases())('leases on $name', ({ url }) => {
           new BudgetDirectory(new BudgetsRepository(one), new Clock()),
           new AssetsRepository(one),
           new IdempotencyRepository(one),
+          new CacheFlights(new CacheEntriesRepository(one)),
         ),
     );
     return async () => {

@@ -53,6 +53,8 @@ export function generationRow(change: Partial<GenerationEntity> = {}): Generatio
     pollCount: 0,
     deadlineAt: 9_000_000_000_000,
     cancelRequestedAt: null,
+    cacheKey: null,
+    cachedFrom: null,
     requestId: null,
     traceParent: null,
     createdAt,

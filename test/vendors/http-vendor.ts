@@ -43,7 +43,14 @@ export type VendorHandler = (request: ReceivedRequest) => VendorReply | Promise<
 
 export type VendorFault =
   /** Answers this without asking the handler: the vendor did no work. */
-  | { readonly kind: 'status'; readonly status: number; readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> }
+  | {
+      readonly kind: 'status';
+      readonly status: number;
+      readonly body?: unknown;
+      readonly headers?: Readonly<Record<string, string>>;
+      /** Default: at once. */
+      readonly afterMs?: number;
+    }
   /** Waits, then answers as usual. Milliseconds. */
   | { readonly kind: 'latency'; readonly ms: number }
   /** The handler runs (the vendor did the work), then the connection breaks without an answer. */
@@ -120,6 +127,7 @@ export async function startHttpVendor(handle: VendorHandler, options: HttpVendor
       return;
     }
     if (fault?.kind === 'latency') await wait(fault.ms, undefined, { signal: closing.signal });
+    if (fault?.kind === 'status' && fault.afterMs !== undefined) await wait(fault.afterMs, undefined, { signal: closing.signal });
     const reply = faultReply(fault) ?? (await handle(request));
     if (fault?.kind === 'drop') response.destroy();
     else await send(response, reply, fault, closing.signal);

@@ -1,4 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
   IsArray,
@@ -6,18 +7,36 @@ import {
   IsInt,
   IsISO8601,
   IsNumber,
+  IsObject,
   IsOptional,
   IsString,
   IsUrl,
   Length,
   Max,
   Min,
+  ValidateNested,
 } from 'class-validator';
+import { MAX_CACHE_TTL_SECONDS } from '../../config/index.js';
 import { SCOPES } from '../principal.js';
 
 const MAX_QUOTA_USD = 1_000_000_000;
 const MAX_RPM = 1_000_000;
 const WEBHOOK = { protocols: ['http', 'https'], require_protocol: true, require_tld: false };
+
+/** Results of this key that may be given again. */
+export class ApiKeyCache {
+  @ApiProperty({
+    type: 'integer',
+    minimum: 0,
+    maximum: MAX_CACHE_TTL_SECONDS,
+    description: 'How long a result may be given again, seconds. 0: never.',
+    example: 3600,
+  })
+  @IsInt()
+  @Min(0)
+  @Max(MAX_CACHE_TTL_SECONDS)
+  ttl_seconds!: number;
+}
 
 class ApiKeyLimits {
   @ApiPropertyOptional({
@@ -61,6 +80,17 @@ class ApiKeyLimits {
   @IsOptional()
   @IsUrl(WEBHOOK)
   webhook_url?: string | null;
+
+  @ApiPropertyOptional({
+    type: ApiKeyCache,
+    nullable: true,
+    description: 'Whether the key’s requests use the cache, where the gateway has one. Null: as the model has it.',
+  })
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => ApiKeyCache)
+  cache?: ApiKeyCache | null;
 }
 
 export class CreateApiKeyRequest extends ApiKeyLimits {
@@ -138,6 +168,9 @@ class ApiKeyFields {
 
   @ApiProperty({ type: String, nullable: true })
   webhook_url!: string | null;
+
+  @ApiProperty({ type: ApiKeyCache, nullable: true })
+  cache!: ApiKeyCache | null;
 
   @ApiProperty({ description: '`pk_live_…`: names the key in public.' })
   public_id!: string;

@@ -89,8 +89,14 @@ export class Generation {
   @ApiProperty({ description: 'US dollars; 0 until it is known. `hold` says what is reserved meanwhile.' })
   cost_usd!: number;
 
-  @ApiProperty({ ...OPTIONAL_TEXT, description: 'Where the cost comes from, such as `vendor` or `catalog`; null while it is not known.' })
+  @ApiProperty({
+    ...OPTIONAL_TEXT,
+    description: 'Where the cost comes from, such as `vendor`, `catalog` or `cache`; null while it is not known.',
+  })
   cost_source!: string | null;
+
+  @ApiProperty({ ...OPTIONAL_TEXT, description: 'The generation whose result this one got from the cache, or for whose result it waits.' })
+  cached_from!: string | null;
 
   @ApiProperty(OPTIONAL_TIME)
   cancel_requested_at!: string | null;

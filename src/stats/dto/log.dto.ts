@@ -73,6 +73,9 @@ export class RequestLog {
   @ApiProperty({ format: 'date-time' })
   created_at!: string;
 
+  @ApiPropertyOptional({ type: String, description: 'The generation whose result was given again. Absent: it is no hit of the cache.' })
+  cached_from?: string;
+
   @ApiPropertyOptional({ type: String })
   error?: string;
 

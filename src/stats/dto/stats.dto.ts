@@ -61,6 +61,9 @@ export class ProxyStats {
   @ApiProperty(COUNT)
   failed_requests!: number;
 
+  @ApiProperty({ ...COUNT, description: 'Those that got the result of another one from the cache.' })
+  cached_requests!: number;
+
   @ApiProperty()
   total_cost_usd!: number;
 
