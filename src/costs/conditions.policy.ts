@@ -34,10 +34,10 @@ export function effectiveParam(name: string, { model, params }: Pick<PricedReque
   const asked: unknown = params[name];
   if (typeof asked === 'object' && asked !== null && 'width' in asked && 'height' in asked) return `${asked.width}x${asked.height}`;
   if (asked !== undefined && asked !== null) return scalar(asked);
-  const spec = (model.params as Readonly<Record<string, (typeof model.params)['size']>>)[name];
+  const spec = model.params[name];
   if (spec === undefined) return undefined;
-  if (spec.kind === 'size') return spec.default ?? (spec.allow_auto === true ? 'auto' : undefined);
-  return spec.kind === 'seed' ? undefined : spec.default;
+  if (spec.kind === 'size') return scalar(spec.default) ?? (spec.allow_auto === true ? 'auto' : undefined);
+  return spec.kind === 'seed' ? undefined : scalar(spec.default);
 }
 
 function scalar(value: unknown): Value {

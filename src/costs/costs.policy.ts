@@ -1,9 +1,10 @@
 import type { PriceComponent, Pricing } from '../catalog/index.js';
 import { ApiError } from '../common/index.js';
 import { conditionHolds } from './conditions.policy.js';
-import type { CostComponent, Outcome, PricedRequest, Quote, SettledCost, SettledRequest } from './costs.types.js';
+import type { CostComponent, Outcome, PricedRequest, Quote, SettledCost } from './costs.types.js';
 import { Fraction } from './fraction.js';
 import { type Quantity, quantityOf } from './quantities.policy.js';
+import { termsOf } from './terms.policy.js';
 
 interface Line {
   readonly component: Omit<CostComponent, 'totalMicros'>;
@@ -45,30 +46,25 @@ export function quoteRequest(request: PricedRequest, markupPercent: number): Quo
     components: toComponents(lines),
     markupMicros: amountMicros - total.toMicros(),
     ceilingMicros: withMarkup(held, markupPercent).toMicros(),
+    terms: termsOf(request, pricing, markupPercent),
   };
 }
 
 /**
  * What a run cost: the vendor's own price, else its usage at our prices, else the request's figures, for the outputs delivered.
- * @param quote stands in for a price that is no longer known
- * @throws ApiError `price_unknown` only without a quote
+ * @throws ApiError `price_unknown`, which cannot be for a request that could be quoted
  */
-export function settleRequest(request: SettledRequest, outcome: Outcome, markupPercent: number, quote?: Quote): SettledCost {
+export function settleRequest(request: PricedRequest, outcome: Outcome, markupPercent: number): SettledCost {
   const reported = reportedPrice(outcome.costUsd);
   if (reported !== undefined) return settled(reported, 'vendor_reported', [], markupPercent);
-  const { model } = request;
-  if (model !== undefined && isPriced(model.pricing)) {
-    const { pricing } = model;
-    const bill = billFor(pricing, { ...request, model }, outcome.outputs, outcome.usage);
-    const complete = bill.unknown.length === 0 && bill.lines.length > 0;
-    const ceiling = pricing.ceiling_usd === undefined ? [] : [flatLine(pricing.ceiling_usd, outcome.outputs, 'estimated')];
-    const lines = complete ? bill.lines : ceiling;
-    const source = lines.some(({ basis }) => basis === 'reported') ? 'usage' : 'catalog';
-    if (lines.length > 0) return settled(sum(lines), source, lines, markupPercent);
-  }
-  if (quote === undefined) throw new ApiError('price_unknown', 'The price of a finished run is not known.', { model: model?.id });
-  const share = (micros: number) => Math.round((micros * outcome.outputs) / request.n);
-  return { costMicros: share(quote.amountMicros), markupMicros: share(quote.markupMicros), source: 'catalog', components: [] };
+  const pricing = priceOf(request);
+  const bill = billFor(pricing, request, outcome.outputs, outcome.usage);
+  const complete = bill.unknown.length === 0 && bill.lines.length > 0;
+  const ceiling = pricing.ceiling_usd === undefined ? [] : [flatLine(pricing.ceiling_usd, outcome.outputs, 'estimated')];
+  const lines = complete ? bill.lines : ceiling;
+  if (lines.length === 0) throw new ApiError('price_unknown', 'The price of a finished run is not known.', { model: request.model.id });
+  const source = lines.some(({ basis }) => basis === 'reported') ? 'usage' : 'catalog';
+  return settled(sum(lines), source, lines, markupPercent);
 }
 
 function isPriced(pricing: Pricing | undefined): pricing is Pricing {

@@ -2,7 +2,9 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CatalogService, type Plan, planRequest } from '../catalog/index.js';
+import { settleRequest } from './costs.policy.js';
 import { CostsService } from './costs.service.js';
+import type { Outcome, Quote } from './costs.types.js';
 
 let catalog: CatalogService;
 
@@ -41,6 +43,11 @@ describe('a quote', () => {
       ],
       markupMicros: 0,
       ceilingMicros: 334_000,
+      terms: {
+        pricing: { components: [{ unit: 'image', usd: '0.167', per: 1, round_up: false, confidence: 'published' }], estimates: [] },
+        params: { size: { kind: 'size', allow_auto: true } },
+        markupPercent: 0,
+      },
     });
   });
 
@@ -112,10 +119,15 @@ describe('a quote', () => {
 });
 
 describe('a settlement', () => {
-  const request = (id: string, n: number) => ({ ...plan(id, n), inputRoles: [] });
+  function settle(percent: number, of: Plan, outcome: Outcome, laterPercent = percent) {
+    const quote = costs(percent).quote(of);
+    // What is stored is all that the settlement knows.
+    const stored = JSON.parse(JSON.stringify(quote)) as Quote;
+    return costs(laterPercent).settlement({ ...of, model: of.model.id, inputRoles: [] }, outcome, stored);
+  }
 
   it('marks the vendor’s price up', () => {
-    expect(costs(10).settlement(request('acme/flat', 1), { outputs: 1, costUsd: '0.05' })).toEqual({
+    expect(settle(10, plan('acme/flat', 1), { outputs: 1, costUsd: '0.05' })).toEqual({
       costMicros: 55_000,
       markupMicros: 5_000,
       source: 'vendor_reported',
@@ -127,20 +139,37 @@ describe('a settlement', () => {
     fc.assert(
       fc.property(fc.constantFrom('acme/flat', 'acme/by-quality', 'acme/by-exact-megapixel'), fc.integer({ min: 1, max: 10 }), (id, n) => {
         const quote = costs(7).quote(plan(id, n));
-        expect(costs(7).settlement(request(id, n), { outputs: n }).costMicros).toBe(quote.amountMicros);
+        expect(settle(7, plan(id, n), { outputs: n }).costMicros).toBe(quote.amountMicros);
       }),
     );
   });
 
-  it('falls back on the quote when the model has left the catalogue', () => {
-    const { model: _model, ...gone } = request('acme/flat', 4);
-    const quote = costs(10).quote(plan('acme/flat', 4));
-    expect(costs(10).settlement(gone, { outputs: 3 }, quote)).toEqual({
+  it('follows the prices of the quote, whatever the catalogue and the markup are by then', () => {
+    expect(settle(10, plan('acme/flat', 4), { outputs: 3 }, 50)).toMatchObject({
       costMicros: 132_000,
       markupMicros: 12_000,
       source: 'catalog',
-      components: [],
     });
-    expect(() => costs(10).settlement(gone, { outputs: 3 })).toThrow(expect.objectContaining({ code: 'price_unknown' }) as Error);
+  });
+
+  it('knows as much of the price as the model’s file did', () => {
+    const everything: readonly [string, Readonly<Record<string, unknown>>, Outcome][] = [
+      ['acme/by-quality', { quality: 'high' }, { outputs: 2 }],
+      ['acme/by-megapixel', { size: '1000x1300' }, { outputs: 2 }],
+      ['acme/by-token', { quality: 'high' }, { outputs: 2 }],
+      ['acme/by-token', { quality: 'high' }, { outputs: 2, usage: { output_image_tokens: 7000, input_text_tokens: 10 } }],
+      ['acme/by-credit', {}, { outputs: 2, usage: { credits: 12 } }],
+    ];
+    for (const [id, params, outcome] of everything) {
+      const of = plan(id, 2, params);
+      const atOnce = settleRequest({ ...of, inputRoles: [] }, outcome, 7);
+      const { costMicros, markupMicros, source } = settle(7, of, outcome);
+      expect({ costMicros, markupMicros, source }, id).toEqual({
+        costMicros: atOnce.costMicros,
+        markupMicros: atOnce.markupMicros,
+        source: atOnce.source,
+      });
+      expect(costMicros, id).toBeGreaterThan(0);
+    }
   });
 });

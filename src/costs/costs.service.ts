@@ -19,11 +19,9 @@ export class CostsService {
     return quoteRequest({ model, operation, n, params, inputRoles, extra }, this.markupPercent);
   }
 
-  /**
-   * @param quote what was quoted for the request; stands in for a price that is no longer known, also for a model that left the catalogue
-   * @throws ApiError `price_unknown` only without a quote
-   */
-  settlement(request: SettledRequest, outcome: Outcome, quote?: Quote): SettledCost {
-    return settleRequest(request, outcome, this.markupPercent, quote);
+  /** By the prices under which the request was admitted. */
+  settlement({ model: id, ...request }: SettledRequest, outcome: Outcome, { terms }: Pick<Quote, 'terms'>): SettledCost {
+    const { markupPercent, ...model } = terms;
+    return settleRequest({ ...request, model: { id, ...model } }, outcome, markupPercent);
   }
 }

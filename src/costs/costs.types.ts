@@ -1,10 +1,18 @@
 import type { JsonObject, Operation, VendorUsage } from '@litegen/plugin-sdk';
-import type { Model, PlanParams, PriceComponent, PriceCondition, PriceUnit } from '../catalog/index.js';
+import type { PlanParams, PriceComponent, PriceCondition, PriceUnit, Pricing } from '../catalog/index.js';
 import type { Micros } from '../common/index.js';
+
+/** What of a model's file a price depends on. */
+export interface PricedModel {
+  readonly id: string;
+  /** What the vendor does where nobody asks. */
+  readonly params: { readonly [name: string]: { readonly kind: string; readonly default?: unknown; readonly allow_auto?: boolean } };
+  readonly pricing?: Pricing;
+}
 
 /** What a price depends on. */
 export interface PricedRequest {
-  readonly model: Model;
+  readonly model: PricedModel;
   readonly operation: Operation;
   readonly n: number;
   readonly params: PlanParams;
@@ -13,8 +21,16 @@ export interface PricedRequest {
   readonly extra: JsonObject;
 }
 
-/** A request that ran; its model may have left the catalogue since. */
-export type SettledRequest = Omit<PricedRequest, 'model'> & { readonly model?: Model };
+/** A request that ran. What the model's file says by now does not matter. */
+export type SettledRequest = Omit<PricedRequest, 'model'> & { readonly model: string };
+
+/** The prices that hold for one request: its bill follows them, whatever the catalogue says when it ends. */
+export interface PriceTerms {
+  /** Only what concerns the request, without conditions: they were judged. */
+  readonly pricing: Pricing;
+  readonly params: PricedModel['params'];
+  readonly markupPercent: number;
+}
 
 /** One line of a bill. */
 export interface CostComponent {
@@ -48,6 +64,7 @@ export interface Quote {
   readonly markupMicros: Micros;
   /** What must be held, with markup; never below the amount. */
   readonly ceilingMicros: Micros;
+  readonly terms: PriceTerms;
 }
 
 /** How a run ended. */

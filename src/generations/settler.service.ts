@@ -125,7 +125,7 @@ export class Settler {
     const outputs = await Promise.all(delivered.map((item, position) => this.outputAsset(generation, item, position)));
     const settlement = this.costs.settlement(
       {
-        model: this.catalog.get(generation.model),
+        model: generation.model,
         operation: generation.operation,
         n: generation.request.n,
         params: generation.request.params,

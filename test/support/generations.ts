@@ -33,6 +33,7 @@ export function generationRow(change: Partial<GenerationEntity> = {}): Generatio
       components: [],
       markupMicros: 0,
       ceilingMicros: 50_000,
+      terms: { pricing: { base_cost_usd: 0.04, components: [], estimates: [] }, params: {}, markupPercent: 0 },
     },
     metadata: null,
     holdMicros: 50_000,
