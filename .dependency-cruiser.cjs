@@ -1,7 +1,7 @@
 // The walls of the house. A module of src/ imports from its own floor or a lower one, and only through the other module's index.ts.
 
 const FLOORS = [
-  ['ground', ['config', 'database', 'security', 'metrics', 'tracing', 'common']],
+  ['ground', ['config', 'database', 'redis', 'security', 'metrics', 'tracing', 'common']],
   ['knowledge', ['catalog', 'providers', 'storage', 'auth', 'tenancy', 'audit']],
   ['judgement', ['routing', 'cache', 'costs', 'budgets', 'limits']],
   ['engine', ['generations', 'webhooks']],

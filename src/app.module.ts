@@ -19,6 +19,7 @@ import { LimitsModule } from './limits/index.js';
 import { MetricsModule } from './metrics/index.js';
 import { ModelsModule } from './models/index.js';
 import { ProviderRegistry, ProvidersModule } from './providers/index.js';
+import { RedisModule } from './redis/index.js';
 import { type SecretRegistry, SecurityModule } from './security/index.js';
 import { StatsModule } from './stats/index.js';
 import { AssetEntity, StorageModule } from './storage/index.js';
@@ -53,6 +54,7 @@ export class AppModule {
         ConfigModule.with(config),
         SecurityModule.with(secrets),
         DatabaseModule.with(ENTITIES, MIGRATIONS),
+        RedisModule,
         MetricsModule,
         OpenTelemetryModule.forRoot(),
         ScheduleModule.forRoot(),

@@ -194,6 +194,10 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     when: 'The database does not answer. Without `generation_id` nothing was sent to a vendor and nothing is charged.',
     remedy: 'Send the request again as `Retry-After` says; with a `generation_id`, look that up instead.',
   },
+  limiter_unavailable: {
+    when: 'Redis, which counts the requests of keys with an `rpm_limit`, is away, and the request could spend money.',
+    remedy: 'Nothing was done. Send it again after `Retry-After`; requests that cannot spend go on meanwhile, uncounted.',
+  },
   storage_unavailable: {
     when: 'The file store cannot be reached or is full.',
     remedy: 'Try again later; the operator finds the reason in the log and by `npm run doctor`.',

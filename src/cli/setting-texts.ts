@@ -4,6 +4,8 @@ export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   'database.timeout_seconds':
     'How long Postgres may take to give a connection, and to answer a statement, before the request fails; 0: for ever. Migrations and commands have no limit.',
   'database.migrate_on_start': 'Bring the schema up to date before serving. With `false`, run `npm run migrate` first.',
+  'redis.url': '`redis://` or, encrypted, `rediss://user:password@host:port/database`. Absent: every process counts for itself.',
+  'redis.key_prefix': 'Before every key, where others use the same server.',
   'server.host': 'The address to listen on. Anything but loopback needs `master_key`.',
   'server.port': 'The port to listen on; 0 takes a free one.',
   'server.public_url': 'Where callers and vendors reach the gateway. Signed links and vendors’ call backs need it behind a proxy.',

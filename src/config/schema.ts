@@ -59,6 +59,16 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('Connections per process and how long they are waited for (Postgres), and whether start migrates.'),
+  redis: z
+    .strictObject({
+      url: z
+        .string()
+        .regex(/^rediss?:\/\//, 'expected redis://… or rediss://…')
+        .optional(),
+      key_prefix: z.string().default('litegen:'),
+    })
+    .prefault({})
+    .describe('Makes rates and caches common to all replicas. The database stays the authority for money, jobs and leases.'),
   server: z
     .strictObject({
       host: z.string().default('127.0.0.1'),

@@ -5,6 +5,7 @@ import { Clock, ERRORS, type ErrorCode } from '../common/index.js';
 import { Database } from '../database/index.js';
 import { GenerationsQueries, type ProviderOutcome } from '../generations/index.js';
 import { ProviderRegistry } from '../providers/index.js';
+import { Redis } from '../redis/index.js';
 import type { HealthResponse, ReadinessResponse } from './dto/health.dto.js';
 
 /** Older outcomes say nothing about now. */
@@ -19,6 +20,7 @@ export class HealthService implements OnModuleDestroy {
 
   constructor(
     private readonly database: Database,
+    private readonly redis: Redis,
     private readonly registry: ProviderRegistry,
     private readonly queries: GenerationsQueries,
     private readonly cache: CacheService,
@@ -35,10 +37,13 @@ export class HealthService implements OnModuleDestroy {
   }
 
   async readiness(): Promise<ReadinessResponse> {
-    const db = await this.databaseAnswers();
+    const [db, redis] = await Promise.all([this.databaseAnswers(), this.redis.isConfigured ? this.redis.answers() : undefined]);
     const providers = this.configured();
     const ready = db && providers.length > 0 && !this.draining;
-    return { status: ready ? 'ready' : 'not_ready', checks: { db, providers, draining: this.draining } };
+    return {
+      status: ready ? 'ready' : 'not_ready',
+      checks: { db, ...(redis === undefined ? {} : { redis }), providers, draining: this.draining },
+    };
   }
 
   /** From what the caller's own recent generations met. */

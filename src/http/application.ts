@@ -50,7 +50,13 @@ export async function createApplication(
   config: Config,
   ground: { secrets: SecretRegistry; logger: LoggerService },
 ): Promise<NestFastifyApplication> {
-  ground.secrets.add(config.master_key, config.secrets_key, config.storage.s3?.secret_access_key, passwordOf(config.database_url));
+  ground.secrets.add(
+    config.master_key,
+    config.secrets_key,
+    config.storage.s3?.secret_access_key,
+    passwordOf(config.database_url),
+    passwordOf(config.redis.url),
+  );
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config, ground.secrets), createAdapter(config), {
     logger: ground.logger,
     bodyParser: false,
@@ -108,6 +114,6 @@ function enableCors(app: NestFastifyApplication, config: Config): void {
   });
 }
 
-function passwordOf(databaseUrl: string): string | undefined {
-  return databaseUrl.startsWith('postgres') ? decodeURIComponent(new URL(databaseUrl).password) || undefined : undefined;
+function passwordOf(url: string | undefined): string | undefined {
+  return url !== undefined && URL.canParse(url) ? decodeURIComponent(new URL(url).password) || undefined : undefined;
 }

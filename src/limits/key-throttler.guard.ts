@@ -4,12 +4,15 @@ import { ThrottlerGuard } from '@nestjs/throttler';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../auth/index.js';
 import { ApiError, Clock } from '../common/index.js';
+import { MetricsService } from '../metrics/index.js';
+import { RedisUnavailable } from '../redis/index.js';
 
 type HandleRequestProps = Parameters<ThrottlerGuard['handleRequest']>[0];
 type Caller = Pick<FastifyRequest, 'principal'>;
 
 export const RATE_WINDOW_MS = 60_000;
 const MS_PER_SECOND = 1000;
+const RETRY_AFTER_SECONDS = 2;
 
 /** Requests per minute of the caller's key; what the throttler's options take as `limit`. */
 export function limitOf(context: ExecutionContext): number {
@@ -24,11 +27,24 @@ export function limitOf(context: ExecutionContext): number {
 export class KeyThrottlerGuard extends ThrottlerGuard {
   @Inject(Clock)
   private readonly clock!: Clock;
+  @Inject(MetricsService)
+  private readonly metrics!: MetricsService;
 
   /** Undefined when there is nothing to wait for. @throws ApiError `rate_limit_exceeded` */
   take(request: FastifyRequest, reply: FastifyReply): Promise<boolean> | undefined {
     if (limitedKey(request.principal) === undefined) return undefined;
     return this.canActivate(new ExecutionContextHost([request, reply], KeyThrottlerGuard, this.take));
+  }
+
+  /** What may spend waits until requests can be counted again (R36); everything else goes on uncounted. */
+  private withoutCounter(request: FastifyRequest, error: unknown): undefined {
+    if (!(error instanceof RedisUnavailable)) throw error;
+    this.metrics.limiterUnavailable();
+    if (!maySpend(request)) return undefined;
+    throw new ApiError('limiter_unavailable', 'The store that counts this key’s requests is away; nothing was done.', {
+      retryAfterSeconds: RETRY_AFTER_SECONDS,
+      cause: error,
+    });
   }
 
   protected override shouldSkip(context: ExecutionContext): Promise<boolean> {
@@ -47,7 +63,10 @@ export class KeyThrottlerGuard extends ThrottlerGuard {
   protected override async handleRequest({ context, limit, ttl, blockDuration, throttler }: HandleRequestProps): Promise<boolean> {
     const http = context.switchToHttp();
     const key = this.generateKey(context, await this.getTracker(http.getRequest<Caller>()));
-    const state = await this.storageService.increment(key, ttl, limit, blockDuration, throttler.name ?? 'default');
+    const state = await this.storageService
+      .increment(key, ttl, limit, blockDuration, throttler.name ?? 'default')
+      .catch((error: unknown) => this.withoutCounter(http.getRequest<FastifyRequest>(), error));
+    if (state === undefined) return true;
     http.getResponse<FastifyReply>().headers({
       'x-ratelimit-limit': limit,
       'x-ratelimit-remaining': Math.max(0, limit - state.totalHits),
@@ -58,6 +77,10 @@ export class KeyThrottlerGuard extends ThrottlerGuard {
       retryAfterSeconds: state.timeToBlockExpire,
     });
   }
+}
+
+function maySpend({ routeOptions: { config } }: FastifyRequest): boolean {
+  return config.access?.kind === 'scope' && config.access.scope === 'generate';
 }
 
 function limitedKey(principal: Principal | undefined): string | undefined {

@@ -1,11 +1,8 @@
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import type { Clock } from '../common/index.js';
+import { type BucketState, bucketState } from './bucket-state.js';
 
 const FIRST_SWEEP_SIZE = 1024;
-const MS_PER_SECOND = 1000;
-
-/** What one request did to its bucket. */
-export type BucketState = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 
 /**
  * A token bucket per key: it holds `limit` requests and refills evenly over `ttl`. All that is kept is one number, the time at which the
@@ -39,12 +36,7 @@ export class TokenBucketStorage implements ThrottlerStorage {
     const isBlocked = after - now > ttl + tokenMs / 2;
     const fullAt = isBlocked ? before : after;
     if (!isBlocked) this.store(key, after, now);
-    return Promise.resolve({
-      totalHits: Math.min(limit, Math.ceil((fullAt - now) / tokenMs - 1e-6)),
-      timeToExpire: (fullAt - now) / MS_PER_SECOND,
-      isBlocked,
-      timeToBlockExpire: isBlocked ? (after - now - ttl) / MS_PER_SECOND : 0,
-    });
+    return Promise.resolve(bucketState(limit, tokenMs, fullAt - now, isBlocked ? after - now - ttl : 0));
   }
 
   private store(key: string, fullAtMs: number, now: number): void {

@@ -56,6 +56,7 @@ export const METRIC_PROVIDERS = [
     labelNames: ['kind'],
     buckets: LAG_BUCKETS,
   }),
+  makeCounterProvider({ name: 'litegen_limiter_unavailable_total', help: 'Requests that could not be counted because Redis was away.' }),
   makeHistogramProvider({
     name: 'litegen_webhook_attempt_duration_seconds',
     help: 'Requests to webhook receivers by outcome.',

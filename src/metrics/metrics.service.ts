@@ -24,6 +24,7 @@ export class MetricsService {
     @InjectMetric('litegen_provider_errors_total') private readonly errors: Counter,
     @InjectMetric('litegen_provider_unknown_status_total') private readonly unknownStatuses: Counter,
     @InjectMetric('litegen_queue_lag_seconds') private readonly lag: Histogram,
+    @InjectMetric('litegen_limiter_unavailable_total') private readonly limiterOutages: Counter,
     @InjectMetric('litegen_webhook_attempt_duration_seconds') private readonly webhookAttempts: Histogram,
     @InjectMetric('litegen_webhook_lag_seconds') private readonly webhookLags: Histogram,
     @InjectMetric('litegen_webhook_deliveries_in_flight') private readonly webhookDeliveries: Gauge,
@@ -57,6 +58,10 @@ export class MetricsService {
 
   providerError(generation: MeasuredGeneration, code: string): void {
     this.errors.inc({ provider: generation.provider, model: generation.model, code });
+  }
+
+  limiterUnavailable(): void {
+    this.limiterOutages.inc();
   }
 
   unknownVendorStatus(generation: MeasuredGeneration): void {

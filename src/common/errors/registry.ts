@@ -98,6 +98,7 @@ export const ERRORS = {
   shutting_down: { status: 503, type: 'service_unavailable', fault: 'nobody', retry: true },
   service_unavailable: { status: 503, type: 'service_unavailable', fault: 'gateway', retry: true },
   database_unavailable: { status: 503, type: 'service_unavailable', fault: 'operator', retry: true },
+  limiter_unavailable: { status: 503, type: 'service_unavailable', fault: 'operator', retry: true },
   storage_unavailable: { status: 503, type: 'service_unavailable', fault: 'operator', retry: true },
   internal_error: { status: 500, type: 'internal_error', fault: 'gateway', retry: false },
 } as const satisfies Record<string, ErrorDefinition>;

@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 
 export class LivenessResponse {
   @ApiProperty({ enum: ['alive'] })
@@ -8,6 +8,12 @@ export class LivenessResponse {
 class ReadinessChecks {
   @ApiProperty({ description: 'Whether the database answers.' })
   db!: boolean;
+
+  @ApiPropertyOptional({
+    description:
+      'Whether Redis answers, where it is configured. Without it the process is ready, and what may spend of limited keys is refused.',
+  })
+  redis?: boolean;
 
   @ApiProperty({ type: [String], description: 'Providers that can be called.' })
   providers!: string[];
