@@ -13,7 +13,7 @@ import { PostgresDatabases, SqliteFiles } from './lib/database.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { summarizeProfiles } from './lib/profile.mjs';
 
-const SCENARIOS = ['overhead-small', 'big-b64', 'uploads', 'waiting', 'start', 'jobs', 'tracing', 'prices'];
+const SCENARIOS = ['overhead-small', 'cache-hit', 'big-b64', 'uploads', 'waiting', 'start', 'jobs', 'tracing', 'prices'];
 const RESULTS = join(ROOT, 'bench/results');
 
 function readArguments() {

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { Clock, type Micros } from '../common/index.js';
+import { GroupCommit } from '../database/index.js';
 import { accountsOf } from './accounts.policy.js';
 import type { BudgetEntity } from './budget.entity.js';
 import type { Account, Spender } from './budget.types.js';
-import { BudgetsRepository } from './budgets.repository.js';
+import { BudgetsRepository, type Spending } from './budgets.repository.js';
 import { leastRemaining } from './ledger.policy.js';
 
 /** Other replicas' new budgets are seen after this time at the latest; a changed limit counts at once. */
@@ -17,6 +18,11 @@ export class BudgetDirectory {
   private readonly cache = new Map<string, { readonly value: Promise<unknown>; readonly freshUntilMs: number }>();
   /** Balances that certainly exist; they are never deleted. */
   private readonly ensured = new Set<string>();
+  /** Those who ask in the same moment are answered by one statement. */
+  private readonly spending = new GroupCommit<readonly string[], ReadonlyMap<string, Spending>>(async (asked) => {
+    const found = await this.repository.spendingOf([...new Set(asked.flat())]);
+    return asked.map(() => found);
+  });
 
   constructor(
     private readonly repository: BudgetsRepository,
@@ -41,7 +47,7 @@ export class BudgetDirectory {
     const rules = await this.rulesFor(spender);
     const limits = new Map(rules.map(({ id, limitMicros }) => [id, limitMicros]));
     const accounts = accountsOf(rules, spender, this.clock.nowMs());
-    const spending = await this.repository.spendingOf(accounts.map(({ id }) => id));
+    const spending = accounts.length === 0 ? new Map<string, Spending>() : await this.spending.commit(accounts.map(({ id }) => id));
     return leastRemaining(
       accounts.map(({ id, budgetId }) => {
         const { heldMicros, settledMicros } = spending.get(id) ?? { heldMicros: 0, settledMicros: 0 };

@@ -29,12 +29,12 @@ export class Followers {
 
   /** Looks at whom it follows. True: it follows nobody any more, and asks the vendor itself. */
   async look(lease: Lease, generation: GenerationEntity, leaderId: string): Promise<boolean> {
+    if (await this.share(lease, generation, leaderId)) return false;
     const leader = await this.repository.findAny(leaderId);
     if (leader !== null && !isTerminal(leader.status)) {
       await this.sleep(lease, generation, leaderId);
       return false;
     }
-    if (leader?.status === 'completed' && (await this.share(lease, generation, leaderId))) return false;
     if (leader?.status === 'failed' && (await this.isBelieved(generation, leaderId))) {
       const details = { ...leader.errorDetails, charged: 'no' };
       const failure = { code: leader.errorCode ?? 'internal_error', message: leader.errorMessage ?? 'The generation failed.', details };
@@ -53,6 +53,7 @@ export class Followers {
     if (leader === undefined || isTerminal(leader.status)) await this.repository.wake(generation.id, this.clock.nowMs());
   }
 
+  /** With one look-up for all who follow the same. False: there is no result, or not yet. */
   private async share(lease: Lease, generation: GenerationEntity, leaderId: string): Promise<boolean> {
     const cacheKey = generation.cacheKey ?? '';
     const result = await this.results.of(cacheKey, leaderId);
