@@ -69,12 +69,12 @@ export class Redis implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** @throws RedisUnavailable */
-  async run<T>(work: (client: RedisClientType) => Promise<T>): Promise<T> {
+  async run<T>(work: (client: RedisClientType) => Promise<T>, timeoutMs = COMMAND_TIMEOUT_MS): Promise<T> {
     const { client } = this;
     // The library would give such a command to the socket that it is just opening.
     if (!client.isReady) throw new RedisUnavailable('Redis is away');
     try {
-      return await this.within(work(client), COMMAND_TIMEOUT_MS);
+      return await this.within(work(client), timeoutMs);
     } catch (error) {
       throw error instanceof RedisUnavailable ? error : new RedisUnavailable('Redis failed', error);
     }
