@@ -1,4 +1,4 @@
-import { createClient } from '@redis/client';
+import { createClient, type RedisClientType } from '@redis/client';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Answer, Client } from '../support/client.js';
 import { until } from '../support/client.js';
@@ -31,8 +31,8 @@ describe.skipIf(!hasRedis)('the cache of two replicas with Redis', () => {
   };
   const cacheOf = ({ headers }: Answer): string | null => headers.get('x-litegen-cache');
 
-  async function withRedis<T>(work: (client: ReturnType<typeof createClient>) => Promise<T>): Promise<T> {
-    const client = createClient({ url: redis.url });
+  async function withRedis<T>(work: (client: RedisClientType) => Promise<T>): Promise<T> {
+    const client: RedisClientType = createClient({ url: redis.url });
     client.on('error', () => undefined);
     await client.connect();
     try {
