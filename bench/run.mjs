@@ -13,7 +13,7 @@ import { PostgresDatabases, SqliteFiles } from './lib/database.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { summarizeProfiles } from './lib/profile.mjs';
 
-const SCENARIOS = ['overhead-small', 'cache-hit', 'big-b64', 'uploads', 'waiting', 'start', 'jobs', 'tracing', 'prices'];
+const SCENARIOS = ['overhead-small', 'cache-hit', 'big-b64', 'uploads', 'waiting', 'start', 'jobs', 'webhooks', 'tracing', 'prices'];
 const RESULTS = join(ROOT, 'bench/results');
 
 function readArguments() {
@@ -76,7 +76,7 @@ async function main() {
       const nodeOptions = profile ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : [];
       const start = (options) => startGateway({ databases, nodeOptions, ...options });
       rmSync(profiles, { recursive: true, force: true });
-      results.scenarios[name] = await runOne(name, { start, isQuick });
+      results.scenarios[name] = await runOne(name, { start, isQuick, database: databases.name });
       if (profile) console.log(`\n${summarizeProfiles(profiles)}`);
     }
     const outcomes = Object.values(results.scenarios);

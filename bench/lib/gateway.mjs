@@ -90,6 +90,11 @@ class Gateway {
     return this.#child.pid;
   }
 
+  /** For replicas that share it. */
+  get database() {
+    return this.#database;
+  }
+
   get hasEnded() {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }

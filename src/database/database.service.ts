@@ -11,11 +11,15 @@ const LONGEST_PAUSE_MS = 1_000;
 
 export const DATA_SOURCES = Symbol('litegen.data-sources');
 
+/** False also when nobody knows, because the database went away at the very end. Must not throw. */
+export type AfterTransaction = (isCommitted: boolean) => void;
+
 /** The way to the database. Repositories read through `manager` and write only inside `transaction`. */
 @Injectable()
 export class Database implements OnApplicationShutdown {
   private readonly logger = new Logger(Database.name);
   private readonly gate: WriteGate | undefined;
+  private readonly listeners = new WeakMap<EntityManager, AfterTransaction[]>();
   readonly dialect: 'sqlite' | 'postgres';
 
   constructor(@Inject(DATA_SOURCES) private readonly sources: OpenDataSources) {
@@ -32,15 +36,29 @@ export class Database implements OnApplicationShutdown {
    * Commits what `work` did, or nothing of it. Nested calls join the outer transaction's manager only if it is handed on.
    * @throws CommitUnknown when the database went away at the very end: then all of it was committed, or nothing
    */
-  transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    const run = () => this.commit(work);
-    return this.gate === undefined ? run() : this.gate.run(run);
+  async transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    const listeners: AfterTransaction[] = [];
+    const run = () => this.commit(work, listeners);
+    let isCommitted = false;
+    try {
+      const result = await (this.gate === undefined ? run() : this.gate.run(run));
+      isCommitted = true;
+      return result;
+    } finally {
+      for (const listener of listeners) listener(isCommitted);
+    }
   }
 
-  private async commit<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+  /** Inside a transaction: `listener` is told how it went as soon as it is over. */
+  whenOver(manager: EntityManager, listener: AfterTransaction): void {
+    this.listeners.get(manager)?.push(listener);
+  }
+
+  private async commit<T>(work: (manager: EntityManager) => Promise<T>, listeners: AfterTransaction[]): Promise<T> {
     let isDone = false;
     try {
       return await this.sources.writer.transaction(async (manager) => {
+        this.listeners.set(manager, listeners);
         const result = await work(manager);
         isDone = true;
         return result;

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Clock } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
+import { Database } from '../database/index.js';
 import { type GenerationEntity, toGeneration } from '../generations/index.js';
 import { type AssetEntity, LinkSigner } from '../storage/index.js';
 import { AttemptsRepository } from './attempts.repository.js';
@@ -9,8 +10,9 @@ import { Deliverer } from './deliverer.service.js';
 import { DeliveriesRepository } from './deliveries.repository.js';
 import { generationBody } from './event-body.js';
 import type { Recipient } from './matching.policy.js';
-import { newDelivery, newMessage } from './new-message.js';
+import { claimed, newDelivery, newMessage } from './new-message.js';
 import { GatewayOrigin } from './origin.service.js';
+import type { WebhookMessageEntity } from './webhook-message.entity.js';
 import type { EventType } from './webhooks.types.js';
 
 const MS_PER_SECOND = 1000;
@@ -30,6 +32,7 @@ export interface Announcement {
 export class Announcements {
   constructor(
     private readonly clock: Clock,
+    private readonly database: Database,
     private readonly deliveries: DeliveriesRepository,
     private readonly attempts: AttemptsRepository,
     private readonly links: LinkSigner,
@@ -38,7 +41,7 @@ export class Announcements {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  /** With one statement per table for all of them, inside the caller's transaction. */
+  /** With one statement per table for all of them, inside the caller's transaction. What may be sent at once is sent when it is over. */
   async write(manager: EntityManager, announcements: readonly Announcement[]): Promise<void> {
     const nowMs = this.clock.nowMs();
     const last = await this.attempts.lastOf(
@@ -61,14 +64,22 @@ export class Announcements {
         body: generationBody(type, toGeneration(view, link), generation.completedAt ?? nowMs),
         createdAt: nowMs,
       });
-      return { message, deliveries: recipients.map((recipient) => newDelivery(message, recipient)) };
+      return { message, deliveries: recipients.map((recipient) => this.delivery(message, recipient, nowMs)) };
     });
+    const deliveries = written.flatMap((one) => one.deliveries);
+    const reserved = deliveries.flatMap(({ reservation }) => reservation ?? []);
+    this.database.whenOver(manager, (isCommitted) => this.deliverer.sendReserved(reserved, isCommitted));
     await this.deliveries.enqueue(
       manager,
       written.map(({ message }) => message),
-      written.flatMap(({ deliveries }) => deliveries),
+      deliveries.map(({ row }) => row),
     );
-    this.deliverer.wake();
+  }
+
+  private delivery(message: WebhookMessageEntity, recipient: Recipient, nowMs: number) {
+    const lease = this.deliverer.reserve(recipient.endpoint, nowMs);
+    const row = newDelivery(message, recipient, lease);
+    return { row, reservation: lease === undefined ? undefined : { delivery: claimed(row, message), target: recipient.endpoint } };
   }
 
   /** Seconds since the epoch. The body is stored once, so its links must outlive the last attempt by as long as other links live. */

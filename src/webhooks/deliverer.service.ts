@@ -6,9 +6,10 @@ import { CONFIG, type Config } from '../config/index.js';
 import { MetricsService } from '../metrics/index.js';
 import { type ClaimedDelivery, DeliveriesRepository, type DueEndpoint } from './deliveries.repository.js';
 import { EndpointsRepository } from './endpoints.repository.js';
+import type { DeliveryLease } from './new-message.js';
 import { Outcomes } from './outcomes.service.js';
 import { type AttemptOutcome, Sender } from './sender.service.js';
-import { busyEndpoints, grantSlots } from './slots.policy.js';
+import { busyEndpoints, grantSlots, hasSlot } from './slots.policy.js';
 import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
 
 const TICK = 'webhooks.deliverer';
@@ -19,17 +20,28 @@ const GATHER_MS = 20;
 /** A lease outlives the request's own time limit by this factor, so that nobody repeats what is still under way. */
 const LEASE_TIMEOUTS = 2;
 
+/** A delivery that was written under a lease of this process, and where it goes. */
+export interface Reservation {
+  readonly delivery: ClaimedDelivery;
+  readonly target: WebhookEndpointEntity;
+}
+
 interface Running {
   count: number;
   failing: boolean;
 }
 
-/** Empties the outbox: takes deliveries that are due, from this process or from one that died, and sends them. */
+/**
+ * Empties the outbox: takes deliveries that are due, from this process or from one that died, and sends them. What is just being written
+ * is sent without being looked for, as long as there is room and nothing else waits.
+ */
 @Injectable()
 export class Deliverer implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly owner = newId('replica');
   private readonly tasks = new Set<Promise<void>>();
   private readonly inFlight = new Map<string, Running>();
+  /** Endpoints for which more may be due than there was room for; their turn is that of the outbox. */
+  private readonly backlog = new Set<string>();
   private readonly logger = new Logger(Deliverer.name);
   /** Whoever wakes this may be inside a transaction, and what is done then must not think that it is inside too. */
   private readonly tickOutside = AsyncResource.bind(() => void this.tick());
@@ -65,6 +77,33 @@ export class Deliverer implements OnApplicationBootstrap, BeforeApplicationShutd
     }, GATHER_MS);
   }
 
+  /**
+   * Takes a slot for a delivery that is about to be written, and the lease to write with it. Undefined when it has to wait in the outbox.
+   * A process that dies before it has sent the delivery leaves it to whoever finds its lease expired.
+   */
+  reserve({ id, consecutiveFailures, pausedUntil }: WebhookEndpointEntity, nowMs: number): DeliveryLease | undefined {
+    if (this.draining || this.config.role === 'api') return undefined;
+    if (this.backlog.has(id) || pausedUntil !== null || !hasSlot(this.config.webhooks, { id, consecutiveFailures }, this.inFlight)) {
+      this.backlog.add(id);
+      return undefined;
+    }
+    this.occupy(id, false);
+    return { owner: this.owner, untilMs: this.leaseUntilMs(nowMs) };
+  }
+
+  /** To be called when the transaction is over. */
+  sendReserved(reserved: readonly Reservation[], isCommitted: boolean): void {
+    for (const { delivery, target } of reserved) {
+      if (isCommitted) this.start(delivery, target);
+      else this.free(delivery.endpointId);
+    }
+    if (this.backlog.size > 0) this.wake();
+  }
+
+  private leaseUntilMs(nowMs: number): number {
+    return nowMs + this.config.webhooks.timeout_seconds * MS_PER_SECOND * LEASE_TIMEOUTS;
+  }
+
   /** One look at the outbox. Never throws; a look that is under way is joined. */
   tick(): Promise<void> {
     if (this.draining) return Promise.resolve();
@@ -80,31 +119,39 @@ export class Deliverer implements OnApplicationBootstrap, BeforeApplicationShutd
     const settings = this.config.webhooks;
     if (this.tasks.size >= settings.max_concurrent_deliveries) return;
     const nowMs = this.clock.nowMs();
-    const due = await this.deliveries.dueEndpoints(nowMs, busyEndpoints(settings, this.inFlight), ENDPOINTS_AT_ONCE);
-    if (due.length === 0) return;
+    const busy = busyEndpoints(settings, this.inFlight);
+    const due = await this.deliveries.dueEndpoints(nowMs, busy, ENDPOINTS_AT_ONCE);
+    const waiting = new Set([...busy, ...due.map(({ id }) => id)]);
+    for (const id of this.backlog) if (!waiting.has(id)) this.backlog.delete(id);
     const failing = new Set(due.filter(isFailing).map(({ id }) => id));
-    const leaseUntilMs = nowMs + settings.timeout_seconds * MS_PER_SECOND * LEASE_TIMEOUTS;
+    const leaseUntilMs = this.leaseUntilMs(nowMs);
     for (const { endpointId, limit, probe } of grantSlots(settings, due, this.inFlight)) {
       if (probe && !(await this.endpoints.takeProbe(endpointId, nowMs, leaseUntilMs))) continue;
       const claimed = await this.deliveries.claim(endpointId, this.owner, nowMs, leaseUntilMs, limit);
+      if (claimed.length < limit) this.backlog.delete(endpointId);
+      else this.backlog.add(endpointId);
       const target = claimed.length === 0 ? undefined : (await this.endpoints.targets([endpointId])).get(endpointId);
-      for (const delivery of claimed) this.start(delivery, target, failing.has(endpointId));
+      for (const delivery of claimed) {
+        this.occupy(endpointId, failing.has(endpointId));
+        this.start(delivery, target);
+      }
     }
   }
 
-  private start(delivery: ClaimedDelivery, target: WebhookEndpointEntity | undefined, failing: boolean): void {
-    const running = this.inFlight.get(delivery.endpointId) ?? { count: 0, failing };
-    this.inFlight.set(delivery.endpointId, { count: running.count + 1, failing });
+  /** The slot is taken already. */
+  private start(delivery: ClaimedDelivery, target: WebhookEndpointEntity | undefined): void {
     const task = this.deliver(delivery, target)
       .catch((error: unknown) => this.logger.error(`The delivery ${delivery.id} failed and will be taken up again`, stackOf(error)))
       .finally(() => {
         this.tasks.delete(task);
-        this.free(delivery.endpointId);
         this.metrics.webhookDeliveriesInFlight(this.tasks.size);
-        this.wake();
       });
     this.tasks.add(task);
     this.metrics.webhookDeliveriesInFlight(this.tasks.size);
+  }
+
+  private occupy(endpointId: string, failing: boolean): void {
+    this.inFlight.set(endpointId, { count: (this.inFlight.get(endpointId)?.count ?? 0) + 1, failing });
   }
 
   private free(endpointId: string): void {
@@ -112,19 +159,34 @@ export class Deliverer implements OnApplicationBootstrap, BeforeApplicationShutd
     if (running === undefined) return;
     if (running.count <= 1) this.inFlight.delete(endpointId);
     else running.count -= 1;
+    if (this.backlog.size > 0) this.wake();
   }
 
   private async deliver(delivery: ClaimedDelivery, target: WebhookEndpointEntity | undefined): Promise<void> {
+    const { endpointId } = delivery;
+    let isFree = false;
+    try {
+      const outcome = await this.attempt(delivery, target);
+      // A failure keeps its slot until it is written, because what it leads to decides who may send next.
+      if (outcome?.success === true) {
+        isFree = true;
+        this.free(endpointId);
+      } else this.backlog.add(endpointId);
+      if (outcome !== undefined && !(await this.outcomes.record(delivery, outcome))) {
+        this.logger.warn(`The outcome of ${delivery.id} under lease ${delivery.leaseToken} came too late and was not noted`);
+      }
+    } finally {
+      if (!isFree) this.free(endpointId);
+    }
+  }
+
+  private async attempt(delivery: ClaimedDelivery, target: WebhookEndpointEntity | undefined): Promise<AttemptOutcome | undefined> {
     if (target === undefined) {
       await this.deliveries.abandon(delivery, 'the endpoint is gone, or its key has no webhook URL any more', this.clock.nowMs());
-      return;
+      return undefined;
     }
     if (delivery.attemptCount === 0) this.metrics.webhookLag(this.clock.nowMs() - delivery.createdAt);
-    const message = { id: delivery.messageId, body: delivery.body };
-    const outcome: AttemptOutcome = await this.sender.send(target, delivery.url ?? target.url, message);
-    if (!(await this.outcomes.record(delivery, outcome))) {
-      this.logger.warn(`The outcome of ${delivery.id} under lease ${delivery.leaseToken} came too late and was not noted`);
-    }
+    return this.sender.send(target, delivery.url ?? target.url, { id: delivery.messageId, body: delivery.body });
   }
 
   /** Takes nothing new and lets what is under way arrive; the rest stays in the outbox for whoever comes next (R17). */

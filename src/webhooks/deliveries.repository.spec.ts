@@ -99,7 +99,7 @@ describe.each(databases())('the outbox on $name', ({ url }) => {
     lastStatus: 200,
     lastError: null,
   });
-  const finish = (end: DeliveryEnd) => database.transaction((manager) => first().finish(manager, end, NOW));
+  const finish = async (end: DeliveryEnd) => (await database.transaction((manager) => first().finish(manager, [end], NOW)))[0];
 
   it('never gives a delivery to two claimers', async () => {
     const target = await withEndpoint();

@@ -92,26 +92,32 @@ export class DeliveriesRepository {
     );
   }
 
-  /** Writes how an attempt went. False when the lease was lost or the delivery was given up meanwhile. */
-  async finish(manager: EntityManager, end: DeliveryEnd, nowMs: number): Promise<boolean> {
-    const written = await rows(
+  /** Writes how attempts went. Answers for each whether it was written: not when its lease was lost or it was given up meanwhile. */
+  async finish(manager: EntityManager, ends: readonly DeliveryEnd[], nowMs: number): Promise<boolean[]> {
+    const written = await rows<Pick<DeliveryEnd, 'id' | 'leaseToken'>>(
       manager,
-      `UPDATE webhook_deliveries SET state = :state, attempt_count = attempt_count + 1, retry_step = :retryStep, next_attempt_at = :next,
-         lease_owner = NULL, last_status = :status, last_error = :error, delivered_at = :deliveredAt, updated_at = :now
-       WHERE id = :id AND lease_token = :token AND state = 'pending' RETURNING id`,
+      `WITH :ended UPDATE webhook_deliveries SET state = ended.end_state, attempt_count = attempt_count + 1,
+         retry_step = CAST(ended.step AS INTEGER), next_attempt_at = CAST(ended.next AS BIGINT), lease_owner = NULL,
+         last_status = CAST(ended.status AS INTEGER), last_error = ended.error, delivered_at = CAST(ended.delivered AS BIGINT),
+         updated_at = CAST(:now AS BIGINT)
+       FROM ended WHERE id = ended.delivery_id AND lease_token = CAST(ended.token AS BIGINT) AND state = 'pending'
+       RETURNING id, lease_token AS "leaseToken"`,
       {
-        id: end.id,
-        token: end.leaseToken,
-        state: end.state,
-        retryStep: end.retryStep,
-        next: end.nextAttemptAt,
-        status: end.lastStatus,
-        error: end.lastError,
-        deliveredAt: end.state === 'delivered' ? nowMs : null,
+        ended: ends.map((end) => ({
+          delivery_id: end.id,
+          token: end.leaseToken,
+          end_state: end.state,
+          step: end.retryStep,
+          next: end.nextAttemptAt,
+          status: end.lastStatus,
+          error: end.lastError,
+          delivered: end.state === 'delivered' ? nowMs : null,
+        })),
         now: nowMs,
       },
     );
-    return written.length === 1;
+    const names = new Set(written.map(leaseName));
+    return ends.map((end) => names.has(leaseName(end)));
   }
 
   /** Gives one delivery up without an attempt. */
@@ -156,6 +162,10 @@ export class DeliveriesRepository {
   }
 }
 
+function leaseName({ id, leaseToken }: Pick<DeliveryEnd, 'id' | 'leaseToken'>): string {
+  return `${id}/${leaseToken}`;
+}
+
 function messageRow(row: WebhookMessageEntity): Record<string, SqlValue> {
   return {
     id: row.id,
@@ -180,6 +190,8 @@ function deliveryRow(row: WebhookDeliveryEntity): Record<string, SqlValue> {
     url: row.url,
     state: row.state,
     next_attempt_at: row.nextAttemptAt,
+    lease_owner: row.leaseOwner,
+    lease_token: row.leaseToken,
     created_at: row.createdAt,
     updated_at: row.updatedAt,
   };

@@ -61,11 +61,13 @@ export class Outcomes {
     );
     const verdicts = new Map<string, Verdict>();
     const attempts: WebhookAttemptEntity[] = [];
-    const results: boolean[] = [];
-    for (const { delivery, outcome } of items) {
-      const written = await this.deliveries.finish(manager, this.endOf(delivery, outcome, nowMs), nowMs);
-      results.push(written);
-      if (!written) continue;
+    const results = await this.deliveries.finish(
+      manager,
+      items.map(({ delivery, outcome }) => this.endOf(delivery, outcome, nowMs)),
+      nowMs,
+    );
+    for (const [index, { delivery, outcome }] of items.entries()) {
+      if (results[index] !== true) continue;
       attempts.push(attemptOf(delivery, outcome));
       const endpoint = locked.get(delivery.endpointId);
       if (endpoint === undefined) continue;

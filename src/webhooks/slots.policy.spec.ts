@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { busyEndpoints, grantSlots, type InFlight } from './slots.policy.js';
+import { busyEndpoints, grantSlots, hasSlot, type InFlight } from './slots.policy.js';
 
 const SETTINGS = { endpoint_concurrency: 4, max_concurrent_deliveries: 10, breaker_failures: 5 };
 const NOTHING: InFlight = new Map();
@@ -33,6 +33,13 @@ describe('slots', () => {
     expect(grantSlots(SETTINGS, failing, NOTHING)).toHaveLength(5);
     const full: InFlight = new Map(failing.slice(0, 5).map(({ id }) => [id, { count: 1, failing: true }]));
     expect(grantSlots(SETTINGS, [...failing, due('well')], full)).toEqual([{ endpointId: 'well', limit: 4, probe: false }]);
+  });
+
+  it('are there at once only for an endpoint that works and has room', () => {
+    expect(hasSlot(SETTINGS, due('a'), NOTHING)).toBe(true);
+    expect(hasSlot(SETTINGS, due('a', 1), NOTHING)).toBe(false);
+    expect(hasSlot(SETTINGS, due('a'), new Map([['a', { count: 4, failing: false }]]))).toBe(false);
+    expect(hasSlot(SETTINGS, due('a'), new Map([['b', { count: 10, failing: false }]]))).toBe(false);
   });
 
   it('tells which endpoints can be given nothing more', () => {

@@ -43,3 +43,9 @@ export function grantSlots(settings: SlotSettings, due: readonly DueEndpoint[], 
 export function busyEndpoints(settings: SlotSettings, inFlight: InFlight): string[] {
   return [...inFlight].flatMap(([id, { count, failing }]) => (count >= (failing ? 1 : settings.endpoint_concurrency) ? [id] : []));
 }
+
+/** Whether a delivery may be sent without a look at what else is due: to an endpoint that works and has room. */
+export function hasSlot(settings: SlotSettings, { id, consecutiveFailures }: DueEndpoint, inFlight: InFlight): boolean {
+  const [slots] = grantSlots(settings, [{ id, consecutiveFailures }], inFlight);
+  return slots !== undefined && consecutiveFailures === 0;
+}
