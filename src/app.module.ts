@@ -9,6 +9,7 @@ import { CacheModule } from './cache/index.js';
 import { CatalogModule, type CatalogSources } from './catalog/index.js';
 import { CONFIG, type Config, ConfigModule } from './config/index.js';
 import { DatabaseModule } from './database/index.js';
+import { EventsModule } from './events/index.js';
 import { AttemptEntity, GenerationEntity, GenerationsModule } from './generations/index.js';
 import { HealthModule } from './health/index.js';
 import { ErrorFilter, ErrorResponder } from './http/error.filter.js';
@@ -69,6 +70,7 @@ export class AppModule {
         WebhooksModule,
         ImagesModule,
         VideosModule,
+        EventsModule,
         ModelsModule,
         StatsModule,
         HealthModule,

@@ -29,6 +29,10 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   },
   headers_too_large: { when: 'The headers exceed what the server takes.', remedy: 'Send fewer or shorter headers, cookies above all.' },
   route_not_found: { when: 'There is no such path.', remedy: 'Look it up at `/docs`; the base URL ends with `/v1`.' },
+  not_acceptable: {
+    when: 'The `Accept` header leaves out what the route answers with.',
+    remedy: 'Accept one of the types in `error.accepted`.',
+  },
   method_not_allowed: { when: 'The path exists, but not for this method.', remedy: 'Use one of the methods of the `Allow` header.' },
   request_timeout: { when: 'The request did not arrive in time.', remedy: 'Send it again.' },
   not_found: {
@@ -127,6 +131,10 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   price_unknown: {
     when: 'The catalogue has no price for this request, so that nothing can be reserved.',
     remedy: 'Ask the operator to add a price or a `ceiling_usd` to the model.',
+  },
+  too_many_streams: {
+    when: 'The key listens to as many streams of events as `events.streams_per_key` allows one process to keep for it.',
+    remedy: 'Close some, listen to fewer generations at a time, or let webhooks tell.',
   },
   rate_limit_exceeded: { when: 'The key makes more requests than its `rpm_limit`.', remedy: 'Wait as long as `Retry-After` says.' },
 

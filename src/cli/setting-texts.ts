@@ -64,6 +64,8 @@ export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   'webhooks.disable_after_seconds': 'A receiver that has failed for so long is switched off.',
   'webhooks.rotation_grace_seconds': 'How long the old secret goes on signing beside the new one.',
   'webhooks.retention_days': 'How long deliveries are kept.',
+  'events.streams_per_key':
+    'Streams at `GET /v1/generations/{id}/events` that one process keeps open for one API key; the next is refused.',
   'egress.allow': 'Private hosts that references may come from: `host`, `host:port` or a CIDR.',
   'egress.allowed_ports': 'Ports that references may come from.',
   'media.max_reference_bytes': 'The largest reference file.',

@@ -149,6 +149,10 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('Delivery of events: pauses between attempts, how much at a time, and when a receiver that fails is left alone.'),
+  events: z
+    .strictObject({ streams_per_key: z.coerce.number().int().min(1).max(100_000).default(100) })
+    .prefault({})
+    .describe('Streams of events at `GET /v1/generations/{id}/events` that one process keeps open for one API key.'),
   egress: z
     .strictObject({ allow: csv.default([]), allowed_ports: z.array(z.coerce.number().int()).default([80, 443, 8080, 8443]) })
     .prefault({})

@@ -38,8 +38,4 @@ export class GenerationSignals {
   send(id: string, signal: GenerationSignal): void {
     for (const listener of [...(this.listeners.get(id) ?? [])]) listener(signal);
   }
-
-  listenedIds(): string[] {
-    return [...this.listeners.keys()];
-  }
 }

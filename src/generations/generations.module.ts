@@ -15,6 +15,7 @@ import { CorrectionsRepository } from './corrections.repository.js';
 import { CorrectionsService } from './corrections.service.js';
 import { Dispatcher } from './dispatcher.service.js';
 import { Followers } from './followers.service.js';
+import { GenerationFeed } from './generation-feed.service.js';
 import { GenerationSignals } from './generation-signals.js';
 import { GenerationStatsQueries } from './generation-stats.queries.js';
 import { GenerationsController } from './generations.controller.js';
@@ -48,6 +49,7 @@ import { Worker } from './worker.service.js';
     CorrectionsService,
     Dispatcher,
     Followers,
+    GenerationFeed,
     GenerationSignals,
     GenerationStatsQueries,
     GenerationsQueries,
@@ -65,6 +67,6 @@ import { Worker } from './worker.service.js';
     Watcher,
     Worker,
   ],
-  exports: [GenerationsQueries, GenerationsService, GenerationStatsQueries],
+  exports: [GenerationFeed, GenerationsQueries, GenerationsService, GenerationStatsQueries],
 })
 export class GenerationsModule {}

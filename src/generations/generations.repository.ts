@@ -6,8 +6,9 @@ import { Database, insertRows, rows, type SqlValue, skipLocked } from '../databa
 import { AttemptEntity } from './attempt.entity.js';
 import { type AttemptEnd, endAttempts } from './attempt-end.repository.js';
 import { GenerationEntity } from './generation.entity.js';
-import { ACTIVE_STATUSES, type ActiveStatus, type GenerationStatus, type StoredResult } from './generation.types.js';
+import { ACTIVE_STATUSES, type ActiveStatus, type StoredResult } from './generation.types.js';
 import { attemptRow, json } from './generations.rows.js';
+import type { GenerationLook } from './progress.policy.js';
 
 type AttemptRow = Omit<AttemptEntity, 'operation'> & { operation: never };
 
@@ -270,8 +271,12 @@ export class GenerationsRepository {
   }
 
   /** Which of these have moved on, for callers that wait here for work done elsewhere. */
-  statusesOf(ids: readonly string[]): Promise<{ id: string; status: GenerationStatus }[]> {
-    return rows(this.database.manager, 'SELECT id, status FROM generations WHERE id IN (:ids)', { ids });
+  statusesOf(ids: readonly string[]): Promise<GenerationLook[]> {
+    return rows(
+      this.database.manager,
+      `SELECT id, status, attempt_count AS "attemptCount", progress, updated_at AS "updatedAt" FROM generations WHERE id IN (:ids)`,
+      { ids },
+    );
   }
 
   private async changeUnderLease(lease: Lease, change: Readonly<Record<string, SqlValue>>, extra = ''): Promise<boolean> {

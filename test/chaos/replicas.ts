@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Client, until } from '../support/client.js';
 import { type Gateway, startGateway } from '../support/gateway.js';
 
-const MASTER_KEY = 'chaos-master-key-0123456789';
+export const MASTER_KEY = 'chaos-master-key-0123456789';
 /** Short, so that a test waits little until another process may take over. */
 const LEASE_SECONDS = 1;
 

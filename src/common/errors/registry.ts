@@ -27,6 +27,7 @@ export const ERRORS = {
   body_too_large: { status: 413, type: 'invalid_request_error', fault: 'caller', retry: false },
   headers_too_large: { status: 431, type: 'invalid_request_error', fault: 'caller', retry: false },
   route_not_found: notFound,
+  not_acceptable: { status: 406, type: 'invalid_request_error', fault: 'caller', retry: false },
   method_not_allowed: { status: 405, type: 'invalid_request_error', fault: 'caller', retry: false },
   request_timeout: { status: 408, type: 'invalid_request_error', fault: 'caller', retry: true },
   not_found: notFound,
@@ -72,6 +73,7 @@ export const ERRORS = {
   // How much
   quota_exceeded: { status: 402, type: 'quota_exceeded', fault: 'caller', retry: false },
   price_unknown: { status: 400, type: 'invalid_request_error', fault: 'operator', retry: false },
+  too_many_streams: { status: 429, type: 'rate_limit_exceeded', fault: 'caller', retry: true },
   rate_limit_exceeded: { status: 429, type: 'rate_limit_exceeded', fault: 'caller', retry: true },
 
   // The vendor

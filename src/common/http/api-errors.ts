@@ -89,6 +89,7 @@ const DESCRIPTIONS: Readonly<Record<number, string>> = {
   402: 'A budget does not cover the price; `error.budget` says which.',
   403: 'The key may not do this.',
   404: 'There is no such thing for this key.',
+  406: 'The `Accept` header leaves out what the route answers with.',
   409: 'Not possible in the present state.',
   413: 'The body is too large.',
   416: 'The range lies outside the file.',

@@ -2,6 +2,8 @@ import { contentLengthOf, encodePieces, jsonPieces, type OpenFile } from './medi
 
 /** One server-sent event; its data may hold {@link FileText}. */
 export interface OutgoingEvent {
+  /** What a client that comes back names as `Last-Event-ID`. */
+  readonly id?: string;
   readonly event: string;
   readonly data: unknown;
 }
@@ -19,6 +21,9 @@ export class EventStream {
   private heartbeat = false;
   private ended = false;
   private wake: (() => void) | undefined;
+
+  /** @param retryMs after which time a client that lost the connection is to come back */
+  constructor(private readonly retryMs?: number) {}
 
   push(event: OutgoingEvent): void {
     if (this.ended) return;
@@ -46,6 +51,7 @@ export class EventStream {
   }
 
   async *bytes(open: OpenFile): AsyncGenerator<Buffer, void> {
+    if (this.retryMs !== undefined) yield Buffer.from(`retry: ${this.retryMs}\n\n`);
     for (;;) {
       const next = this.queue.shift();
       if (next !== undefined) {
@@ -65,9 +71,9 @@ export class EventStream {
   }
 }
 
-async function* encodeEvent({ event, data }: OutgoingEvent, open: OpenFile): AsyncGenerator<Buffer, void> {
+async function* encodeEvent({ id, event, data }: OutgoingEvent, open: OpenFile): AsyncGenerator<Buffer, void> {
   // JSON has no raw line breaks, so the data always fits one `data:` line.
-  const pieces = [`event: ${event}\ndata: `, ...jsonPieces(data), '\n\n'];
+  const pieces = [`${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: `, ...jsonPieces(data), '\n\n'];
   if (contentLengthOf(pieces) > SMALL_EVENT_BYTES) {
     yield* encodePieces(pieces, open);
     return;
