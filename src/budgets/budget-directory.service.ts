@@ -44,7 +44,8 @@ export class BudgetDirectory {
 
   /** The least that any budget of the spender has left; null: nothing is bounded. */
   async remainingFor(spender: Spender): Promise<Micros | null> {
-    const rules = await this.rulesFor(spender);
+    const rules = (await this.rulesFor(spender)).filter(({ limitMicros }) => limitMicros !== null);
+    if (rules.length === 0) return null;
     const limits = new Map(rules.map(({ id, limitMicros }) => [id, limitMicros]));
     const accounts = accountsOf(rules, spender, this.clock.nowMs());
     const spending = accounts.length === 0 ? new Map<string, Spending>() : await this.spending.commit(accounts.map(({ id }) => id));

@@ -1,25 +1,12 @@
 import { lifecycleHeaders } from '../catalog/index.js';
-import { appliedPreferences, formatUsd, type Preferences } from '../common/index.js';
-import type { Created, GenerationRecord, Planned } from '../generations/index.js';
-import { publicCostSource } from './usage.js';
-
-/** Headers that tell about a generation, for clients that drop fields which they do not know. */
-export function generationHeaders({ generation }: Pick<GenerationRecord, 'generation'>): Record<string, string> {
-  return {
-    'x-litegen-generation-id': generation.id,
-    'x-litegen-cost': formatUsd(generation.costMicros ?? generation.quote.amountMicros),
-    'x-litegen-cost-source': publicCostSource(generation.costSource),
-    'x-litegen-model': headerText(generation.model),
-    'x-litegen-provider': generation.provider,
-  };
-}
+import { appliedPreferences, type Preferences } from '../common/index.js';
+import { type Created, generationHeaders, type Planned } from '../generations/index.js';
 
 /** Headers of the answer that creates a generation, or finds the one that it repeats. */
 export function createdHeaders(created: Created, now: Date, preferences?: Preferences): Record<string, string> {
   return {
-    ...generationHeaders(created),
+    ...generationHeaders(created, created.remainingMicros),
     ...cacheHeaders(created),
-    ...(created.remainingMicros === null ? {} : { 'x-litegen-budget-remaining': formatUsd(created.remainingMicros) }),
     ...planHeaders(created.planned, now, preferences),
     ...(created.isReplayed ? { 'idempotent-replayed': 'true' } : {}),
   };
@@ -40,9 +27,4 @@ export function planHeaders({ model, plan }: Planned, now: Date, preferences?: P
     ...(plan.droppedParams.length === 0 ? {} : { 'x-litegen-dropped-params': plan.droppedParams.join(',') }),
     ...(applied === undefined ? {} : { 'preference-applied': applied }),
   };
-}
-
-/** Operators may name models as they like; a header may not hold everything. */
-function headerText(text: string): string {
-  return /^[\x20-\x7e]*$/.test(text) ? text : encodeURIComponent(text);
 }

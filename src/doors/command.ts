@@ -29,6 +29,7 @@ export interface CommandFacts {
   readonly references: readonly CommandReference[];
   readonly unknown: Readonly<Record<string, unknown>>;
   readonly params: Readonly<Record<string, unknown>>;
+  readonly fieldNames?: Readonly<Record<string, string>>;
   /** For requests that do not say it themselves. */
   readonly strictByDefault: boolean;
   readonly partialImages: number;

@@ -1,4 +1,4 @@
-export { createdHeaders, generationHeaders, planHeaders } from './answer-headers.js';
+export { createdHeaders, planHeaders } from './answer-headers.js';
 export { Answers } from './answers.service.js';
 export { BodyReader, type Intake } from './body-reader.service.js';
 export { pick, SHARED_PARAMS, toCommand } from './command.js';

@@ -1,6 +1,6 @@
 import { type Micros, microsToTokens, microsToUsd } from '../common/index.js';
-import type { GenerationEntity } from '../generations/index.js';
-import type { CostSource, UsageInfo } from './dto/generation-answer.dto.js';
+import { type GenerationEntity, publicCostSource } from '../generations/index.js';
+import type { UsageInfo } from './dto/generation-answer.dto.js';
 
 /**
  * What it cost, or, until that is known, what it is expected to cost. Token counts are complete: some clients refuse partial ones.
@@ -29,11 +29,6 @@ export function toUsage(
     input_tokens_details: input,
     output_tokens_details: output,
   };
-}
-
-/** LiteGen knows two: what the vendor said, and what the price list says. */
-export function publicCostSource(source: string | null): CostSource {
-  return source === null || source === 'catalog' ? 'estimated' : 'dynamic';
 }
 
 /** The usage of one output when the whole was already told with another: the sum over all stays right. */

@@ -26,6 +26,8 @@ export interface GenerationCommand {
   readonly n?: number;
   /** YAML parameter name → value; sizes as `WxH` or `auto`. */
   readonly params: Readonly<Record<string, unknown>>;
+  /** Parameters whose field the caller knows by another name; receipts and errors use it. */
+  readonly fieldNames?: Readonly<Record<string, string>>;
   readonly references: readonly CommandReference[];
   readonly extra?: JsonObject;
   /** Top-level keys that no dialect knows. */
@@ -85,6 +87,7 @@ export class AdmissionService {
         prompt: command.prompt,
         n: command.n,
         params: command.params,
+        fieldNames: command.fieldNames,
         references: command.references.map(({ role, param }) => ({ role, param })),
         extra: command.extra,
         unknown: command.unknown,
@@ -156,6 +159,7 @@ export class AdmissionService {
         partialImages,
         strict: command.strict,
         dialect: command.dialect,
+        ...(command.fieldNames === undefined ? {} : { fieldNames: command.fieldNames }),
       },
       receipt: plan.receipt,
       quote,

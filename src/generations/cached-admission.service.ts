@@ -96,7 +96,7 @@ export class CachedAdmission {
       ...UNSENT,
       status: 'completed' as const,
       progress: 100,
-      receipt: withWarnings(asked.receipt, result.warnings),
+      receipt: withWarnings(asked, result.warnings),
       holdState: 'settled' as const,
       costMicros: 0,
       costSource: 'cache',

@@ -7,14 +7,17 @@ import { LinkSigner } from '../storage/index.js';
 import { CorrectionsService } from './corrections.service.js';
 import { RefundGenerationRequest, RefundResponse, ResolveGenerationRequest } from './dto/correction.dto.js';
 import { GenerationDetail } from './dto/generation.dto.js';
+import { generationHeaders } from './generation-headers.js';
 import { linkerFor, toGenerationDetail } from './generation-response.js';
 import { GenerationsQueries } from './generations.queries.js';
+import { GenerationsService } from './generations.service.js';
 
 @ApiTags('Generations')
 @Controller('v1/generations')
 export class CorrectionsController {
   constructor(
     private readonly corrections: CorrectionsService,
+    private readonly generations: GenerationsService,
     private readonly queries: GenerationsQueries,
     private readonly links: LinkSigner,
   ) {}
@@ -30,6 +33,7 @@ export class CorrectionsController {
   @ApiErrors(400, 401, 403, 404, 409)
   async resolveGeneration(
     @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
     @Param('id') id: string,
     @Body() body: ResolveGenerationRequest,
   ): Promise<GenerationDetail> {
@@ -37,7 +41,9 @@ export class CorrectionsController {
     await this.corrections.resolve(tenant, id, body);
     const view = await this.queries.find(tenant, id);
     if (view === null) throw new ApiError('not_found', `There is no generation ${id} any more.`, { param: 'id' });
-    return toGenerationDetail(view, linkerFor(this.links, request));
+    const remainingMicros = await this.generations.remainingFor(view.generation);
+    reply.headers(generationHeaders(view, remainingMicros));
+    return toGenerationDetail(view, linkerFor(this.links, request), remainingMicros);
   }
 
   @Post(':id/refund')

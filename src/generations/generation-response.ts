@@ -1,4 +1,4 @@
-import { microsToUsd } from '../common/index.js';
+import { type Micros, microsToUsd } from '../common/index.js';
 import type { LinkSigner } from '../storage/index.js';
 import type { AttemptEntity } from './attempt.entity.js';
 import type { Generation, GenerationDetail, GenerationFailureDetail, GenerationOutput } from './dto/generation.dto.js';
@@ -56,7 +56,8 @@ export function toGeneration({ generation, outputs, attempts }: GenerationView, 
   };
 }
 
-export function toGenerationDetail(view: GenerationView, link: Linker): GenerationDetail {
+/** @param remainingMicros null: nothing is bounded */
+export function toGenerationDetail(view: GenerationView, link: Linker, remainingMicros: Micros | null): GenerationDetail {
   const { generation, attempts } = view;
   const { quote } = generation;
   const { prompt, n, params, extra, inputRoles, strict } = generation.request;
@@ -67,6 +68,7 @@ export function toGenerationDetail(view: GenerationView, link: Linker): Generati
     quote: { amount_usd: microsToUsd(quote.amountMicros), ceiling_usd: microsToUsd(quote.ceilingMicros), exact: quote.exact },
     hold: { amount_usd: microsToUsd(generation.holdMicros), state: generation.holdState },
     usage: generation.usage,
+    budget_remaining_usd: remainingMicros === null ? null : microsToUsd(remainingMicros),
     attempts: attempts.map(toAttempt),
   };
 }

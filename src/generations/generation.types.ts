@@ -42,6 +42,8 @@ export interface StoredRequest {
   readonly partialImages: number;
   readonly strict: boolean;
   readonly dialect: Dialect;
+  /** Parameters whose field the caller knows by another name. */
+  readonly fieldNames?: Readonly<Record<string, string>>;
 }
 
 export type StoredReceipt = Plan['receipt'];

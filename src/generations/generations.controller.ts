@@ -7,6 +7,7 @@ import { LinkSigner } from '../storage/index.js';
 import { GenerationDetail, GenerationListResponse } from './dto/generation.dto.js';
 import { ListGenerationsQuery, PatchGenerationRequest } from './dto/generation-query.dto.js';
 import { isTerminal } from './generation.types.js';
+import { generationHeaders } from './generation-headers.js';
 import { linkerFor, toGeneration, toGenerationDetail } from './generation-response.js';
 import { GenerationsQueries, type GenerationView } from './generations.queries.js';
 import { GenerationsService } from './generations.service.js';
@@ -67,7 +68,7 @@ export class GenerationsController {
         view = await this.view(tenant, id);
       }
     }
-    return toGenerationDetail(view, linkerFor(this.links, request));
+    return this.detail(view, request, reply);
   }
 
   @Patch(':id')
@@ -82,12 +83,19 @@ export class GenerationsController {
   @ApiErrors(400, 401, 403, 404, 409)
   async patchGeneration(
     @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
     @Param('id') id: string,
     @Body() _change: PatchGenerationRequest,
   ): Promise<GenerationDetail> {
     const tenant = principalOf(request);
     await this.generations.cancel(tenant, id);
-    return toGenerationDetail(await this.view(tenant, id), linkerFor(this.links, request));
+    return this.detail(await this.view(tenant, id), request, reply);
+  }
+
+  private async detail(view: GenerationView, request: FastifyRequest, reply: FastifyReply): Promise<GenerationDetail> {
+    const remainingMicros = await this.generations.remainingFor(view.generation);
+    reply.headers(generationHeaders(view, remainingMicros));
+    return toGenerationDetail(view, linkerFor(this.links, request), remainingMicros);
   }
 
   private async view(tenant: Tenant, id: string): Promise<GenerationView> {

@@ -149,16 +149,17 @@ describe.each(databases())('reading generations on $name', ({ url }) => {
     expect(await stats.totals(own)).toEqual({
       requests: 5,
       completed: 3,
+      cached: 0,
       failed: 1,
       costMicros: 2_500_000_050_000,
       averageLatencyMs: 2000,
     });
     expect(await stats.totalsBy(own, 'model', 20)).toEqual([
-      { name: 'mock/paint', requests: 4, completed: 3, failed: 0, costMicros: 2_500_000_050_000, averageLatencyMs: 2000 },
-      { name: 'fal/flux', requests: 1, completed: 0, failed: 1, costMicros: 0, averageLatencyMs: null },
+      { name: 'mock/paint', requests: 4, completed: 3, cached: 0, failed: 0, costMicros: 2_500_000_050_000, averageLatencyMs: 2000 },
+      { name: 'fal/flux', requests: 1, completed: 0, cached: 0, failed: 1, costMicros: 0, averageLatencyMs: null },
     ]);
     expect((await stats.totalsBy(own, 'provider', 1)).map(({ name }) => name)).toEqual(['mock']);
-    expect(await stats.totals(NOBODY)).toEqual({ requests: 0, completed: 0, failed: 0, costMicros: 0, averageLatencyMs: null });
+    expect(await stats.totals(NOBODY)).toEqual({ requests: 0, completed: 0, cached: 0, failed: 0, costMicros: 0, averageLatencyMs: null });
   });
 
   it('takes nearest-rank percentiles of what ended in the window', async () => {

@@ -126,6 +126,11 @@ export class GenerationsService {
     });
   }
 
+  /** The least that any budget on which it is counted has left; null: nothing is bounded. */
+  remainingFor(generation: GenerationEntity): Promise<Micros | null> {
+    return this.budgets.remainingFor(spenderOf(generation));
+  }
+
   /** What follows once the row is committed: the call to the vendor, and the wait for what comes of it. */
   private async begin(
     { generation, attempt }: Admission,
@@ -180,7 +185,7 @@ export class GenerationsService {
 
   /** Answers with a generation that runs or ran already. */
   private async attach(earlier: GenerationEntity, planned: Planned, options: CreateOptions): Promise<Created> {
-    const remainingMicros = await this.budgets.remainingFor(spenderOf(earlier));
+    const remainingMicros = await this.remainingFor(earlier);
     options.onAdmitted?.({ generation: earlier, outputs: [], planned, isReplayed: true, remainingMicros });
     this.watchConnection(earlier.id, options.connection);
     const { wait } = options;

@@ -6,6 +6,7 @@ export { PUBLIC_STATUSES, type PublicStatus, publicStatus } from './generation.s
 export * from './generation.types.js';
 export { type GenerationEnd, GenerationEvents } from './generation-events.port.js';
 export { GenerationFeed } from './generation-feed.service.js';
+export { generationHeaders, publicCostSource } from './generation-headers.js';
 export { type Linker, linkerFor, toGeneration, toGenerationDetail } from './generation-response.js';
 export type { GenerationRecord, GenerationSignal } from './generation-signals.js';
 export * from './generation-stats.queries.js';

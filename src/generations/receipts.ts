@@ -1,9 +1,13 @@
 import type { CallWarning } from '@litegen/plugin-sdk';
-import type { StoredReceipt } from './generation.types.js';
+import type { StoredReceipt, StoredRequest } from './generation.types.js';
 
-/** What the plugin adjusted or ignored belongs in the caller's receipt. */
-export function withWarnings(receipt: StoredReceipt, warnings: readonly CallWarning[]): StoredReceipt {
-  if (warnings.length === 0) return receipt;
+/** What the plugin adjusted or ignored belongs in the caller's receipt, under the caller's names. */
+export function withWarnings(
+  { receipt, request: { fieldNames } }: { readonly receipt: StoredReceipt; readonly request: Pick<StoredRequest, 'fieldNames'> },
+  told: readonly CallWarning[],
+): StoredReceipt {
+  if (told.length === 0) return receipt;
+  const warnings = told.map((warning) => ({ ...warning, param: fieldNames?.[warning.param] ?? warning.param }));
   return {
     ...receipt,
     applied: receipt.applied.filter((field) => !warnings.some(({ param }) => param === field)),

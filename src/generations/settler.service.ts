@@ -135,7 +135,7 @@ export class Settler {
       { usage: usage ?? undefined, costUsd, outputs: outputs.length },
       generation.quote,
     );
-    generation.receipt = withWarnings(generation.receipt, warnings);
+    generation.receipt = withWarnings(generation, warnings);
     const written = await this.write(held, {
       settlement: {
         status: 'completed',
@@ -159,7 +159,7 @@ export class Settler {
     charged: Charged,
     warnings: readonly CallWarning[] = [],
   ): Promise<void> {
-    held.generation.receipt = withWarnings(held.generation.receipt, warnings);
+    held.generation.receipt = withWarnings(held.generation, warnings);
     this.metrics.providerError(held.generation, failure.code);
     const billed = chargedForFailure(charged, failure.code, this.catalog.find(held.generation.model)?.charges);
     const told = { ...failure, details: { ...failure.details, charged: billed } };
@@ -197,7 +197,7 @@ export class Settler {
     outputs: readonly AssetEntity[],
     warnings: readonly CallWarning[],
   ): Promise<void> {
-    generation.receipt = withWarnings(generation.receipt, warnings);
+    generation.receipt = withWarnings(generation, warnings);
     const settlement = {
       status: 'completed',
       costMicros: 0,

@@ -54,12 +54,12 @@ export class ImagesService {
     await this.answers.json(reply, 200, toCostEstimate(planned));
   }
 
-  private async pending({ generation }: Created, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  private async pending({ generation, remainingMicros }: Created, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const view = await this.queries.find(principalOf(request), generation.id);
     reply.header('location', `/v1/generations/${generation.id}`);
     if (view === null)
       throw new ApiError('not_found', `There is no generation ${generation.id} any more.`, { generationId: generation.id });
-    await this.answers.json(reply, 202, toGenerationDetail(view, linkerFor(this.links, request)));
+    await this.answers.json(reply, 202, toGenerationDetail(view, linkerFor(this.links, request), remainingMicros));
   }
 }
 

@@ -46,6 +46,7 @@ export class VideoCommands {
       references: await this.references.resolve(principal, named),
       unknown,
       params: { ...pick(fields, VIDEO_PARAMS), ...(duration === undefined ? {} : { duration_seconds: duration }) },
+      ...(fields.seconds == null ? {} : { fieldNames: { duration_seconds: 'seconds' } }),
       strictByDefault: strictByHeader(request),
       partialImages: 0,
       delivery: dialect,

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { principalOf, type Tenant } from '../auth/index.js';
 import { CatalogService } from '../catalog/index.js';
 import { ApiError, Clock, type Preferences, parsePrefer } from '../common/index.js';
-import { Answers, connectionOf, createdHeaders, generationHeaders, isDryRun, planHeaders, toCostEstimate } from '../doors/index.js';
+import { Answers, connectionOf, createdHeaders, isDryRun, planHeaders, toCostEstimate } from '../doors/index.js';
 import {
   type CreateOptions,
   type Dialect,
@@ -12,6 +12,7 @@ import {
   type GenerationRecord,
   GenerationsQueries,
   GenerationsService,
+  generationHeaders,
   isTerminal,
   linkerFor,
 } from '../generations/index.js';
@@ -63,9 +64,10 @@ export class VideosService {
   /** @throws ApiError `not_found` */
   async get(id: string, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const record = await this.find(principalOf(request), id);
-    reply.headers(generationHeaders(record));
+    const remainingMicros = await this.generations.remainingFor(record.generation);
+    reply.headers(generationHeaders(record, remainingMicros));
     if (!isTerminal(record.generation.status)) reply.header('openai-poll-after-ms', this.pollAfterMs(record.generation.model));
-    await this.answers.json(reply, 200, this.video(record, request));
+    await this.answers.json(reply, 200, this.video({ ...record, remainingMicros }, request));
   }
 
   /** @throws ApiError `not_found` for an `after` that is not there */

@@ -129,6 +129,6 @@ describe('the official OpenAI client: videos', () => {
   it('is refused what the model does not make', async () => {
     const error = await failure(openai.videos.create(params({ seconds: '60' })));
     expect(error).toBeInstanceOf(BadRequestError);
-    expect(error).toMatchObject({ code: 'param_out_of_range', param: 'duration_seconds' });
+    expect(error).toMatchObject({ code: 'param_out_of_range', param: 'seconds' });
   });
 });

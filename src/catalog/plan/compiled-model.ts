@@ -79,27 +79,28 @@ function fileShape(draft: Draft, name: string, value: unknown, outcome: ShapeOut
 }
 
 function undeclared(model: Model, name: ParamName): ParamCheck {
-  const message = `${model.id} does not take ${name}.`;
   const taken = Object.keys(model.params);
+  const hint = taken.length === 0 ? '' : ` It takes: ${taken.join(', ')}.`;
   return (draft, value) => {
-    if (draft.strict)
-      draft.reject('param_unsupported', name, `${message}${taken.length === 0 ? '' : ` It takes: ${taken.join(', ')}.`}`, taken);
-    else draft.drop(name, value, `${model.id} does not take it`);
+    const field = draft.fieldOf(name);
+    if (draft.strict) draft.reject('param_unsupported', field, `${model.id} does not take ${field}.${hint}`, taken);
+    else draft.drop(field, value, `${model.id} does not take it`);
   };
 }
 
 function scalarCheck(name: ParamName, spec: ScalarSpec): ParamCheck {
   const pattern = spec.kind === 'string' && spec.pattern !== undefined ? new RegExp(spec.pattern, 'u') : undefined;
   return (draft, value) => {
-    const checked = checkScalar(name, spec, value, pattern, draft.input.textValues === true);
+    const field = draft.fieldOf(name);
+    const checked = checkScalar(field, spec, value, pattern, draft.input.textValues === true);
     const synonym = checked.ok || draft.strict ? undefined : synonymOf(name, spec, value);
     if (checked.ok) {
       draft.apply(name, checked.value);
     } else if (synonym === undefined) {
-      draft.reject(checked.code, name, checked.message, checked.accepted);
+      draft.reject(checked.code, field, checked.message, checked.accepted);
     } else {
       draft.params[name] = synonym;
-      draft.map(name, value, synonym, `${draft.model.id} calls it so`);
+      draft.map(field, value, synonym, `${draft.model.id} calls it so`);
     }
   };
 }

@@ -42,7 +42,7 @@ export class Draft {
 
   apply(name: string, value: unknown): void {
     this.params[name] = value;
-    this.receipt.applied.push(name);
+    this.receipt.applied.push(this.fieldOf(name));
   }
 
   map(param: string, from: unknown, to: Json, reason: string): void {
@@ -52,6 +52,11 @@ export class Draft {
   drop(param: string, value: unknown, reason: string): void {
     this.droppedParams.push(headerSafe(param));
     this.receipt.dropped.push({ param, ...(isShort(value) ? { value: value as Json } : {}), reason });
+  }
+
+  /** A parameter as the caller wrote it. */
+  fieldOf(name: string): string {
+    return this.input.fieldNames?.[name] ?? name;
   }
 
   /** The field of a reference as the caller wrote it. */

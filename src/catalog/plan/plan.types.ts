@@ -9,6 +9,8 @@ export interface PlanInput {
   readonly n?: unknown;
   /** By the YAML's names; `size` as text (`1024x1024`, `auto`). Null and undefined mean that the caller did not ask. */
   readonly params: Readonly<Record<string, unknown>>;
+  /** Parameters whose field the caller knows by another name, such as OpenAI's `seconds`; receipts and errors use it. */
+  readonly fieldNames?: Readonly<Record<string, string>>;
   /** In the caller's order. */
   readonly references: readonly {
     readonly role?: string | null;

@@ -228,6 +228,13 @@ export class GenerationDetail extends Generation {
   @ApiProperty({ ...OBJECT, nullable: true, description: 'Counts that the vendor reported.' })
   usage!: StoredUsage | null;
 
+  @ApiProperty({
+    type: Number,
+    nullable: true,
+    description: 'The least that any budget on which it is counted has left, US dollars. Null: nothing is bounded.',
+  })
+  budget_remaining_usd!: number | null;
+
   @ApiProperty({ type: [GenerationAttempt] })
   attempts!: GenerationAttempt[];
 }

@@ -72,7 +72,14 @@ export function outcomeOf(endpoint: string, input: Readonly<Record<string, unkno
   const word = Object.keys(OUTCOMES).find((candidate) => prompt.includes(candidate));
   const known = word === undefined ? undefined : OUTCOMES[word];
   if (known !== undefined) return known;
-  return { result: (origin) => (isVideo(endpoint) ? video(origin) : images(origin, prompt, input)) };
+  return { result: (origin) => billed(prompt, isVideo(endpoint) ? video(origin) : images(origin, prompt, input)) };
+}
+
+/** `[units=2.5]` is what fal says to bill; `[units=none]` leaves that out. */
+function billed(prompt: string, answer: PlayedAnswer): PlayedAnswer {
+  const units = /\[units=([\d.]+|none)\]/.exec(prompt)?.[1];
+  if (units === undefined) return answer;
+  return { ...answer, headers: units === 'none' ? {} : { 'x-fal-billable-units': units } };
 }
 
 function isVideo(endpoint: string): boolean {
