@@ -12,6 +12,7 @@ import {
   GenerationFeed,
   type GenerationLook,
   GenerationsQueries,
+  GenerationsService,
   linkerFor,
   type Position,
   positionOf,
@@ -35,6 +36,7 @@ export class EventStreams implements OnModuleInit {
 
   constructor(
     private readonly feed: GenerationFeed,
+    private readonly generations: GenerationsService,
     private readonly queries: GenerationsQueries,
     private readonly answers: Answers,
     private readonly links: LinkSigner,
@@ -113,7 +115,8 @@ export class EventStreams implements OnModuleInit {
   private async tellEnd(stream: EventStream, request: FastifyRequest, id: string): Promise<void> {
     const view = await this.queries.find(principalOf(request), id);
     if (view !== null) {
-      const detail = toGenerationDetail(view, linkerFor(this.links, request));
+      const remainingMicros = await this.generations.remainingFor(view.generation);
+      const detail = toGenerationDetail(view, linkerFor(this.links, request), remainingMicros);
       const type = `generation.${detail.status}` as GenerationEndedEvent['type'];
       const data: GenerationEndedEvent = { type, timestamp: detail.completed_at ?? detail.created_at, data: detail };
       stream.push({ id: ENDED, event: type, data });
