@@ -27,6 +27,8 @@ export type HoldResult =
 
 export interface SettleRequest extends Cause {
   readonly costMicros: Micros;
+  /** What this process saw granted for the generation; absent: the ledger's lines are asked. */
+  readonly hold?: Pick<HoldRequest, 'accounts' | 'amountMicros'>;
   /** Counted when nothing was held because the request seemed to be free. */
   readonly accounts: readonly Account[];
 }
@@ -76,10 +78,13 @@ export class Ledger {
   async settle(manager: EntityManager, requests: readonly SettleRequest[]): Promise<void> {
     const held = await this.repository.postedBy(
       manager,
-      requests.map(({ generationId }) => generationId),
+      requests.flatMap(({ generationId, hold }) => (hold === undefined ? [generationId] : [])),
     );
     const plans = requests.map((request) => {
-      const own = held.filter(({ generationId }) => generationId === request.generationId);
+      const { hold } = request;
+      const own =
+        hold?.accounts.map(({ id }) => ({ accountId: id, heldMicros: hold.amountMicros })) ??
+        held.filter(({ generationId }) => generationId === request.generationId);
       const shares = own.length > 0 ? own : request.accounts.map(({ id }) => ({ accountId: id, heldMicros: 0 }));
       return { request, shares };
     });

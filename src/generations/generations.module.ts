@@ -26,6 +26,7 @@ import { IdempotencyRepository } from './idempotency.repository.js';
 import { IdempotencyService } from './idempotency.service.js';
 import { LeaseKeeper } from './lease-keeper.service.js';
 import { LifecycleRepository } from './lifecycle.repository.js';
+import { RepeatedRequests } from './repeated-requests.repository.js';
 import { Settler } from './settler.service.js';
 import { UnconfirmedAdmissions } from './unconfirmed-admissions.service.js';
 import { VendorCalls } from './vendor-calls.service.js';
@@ -59,6 +60,7 @@ import { Worker } from './worker.service.js';
     IdempotencyService,
     LeaseKeeper,
     LifecycleRepository,
+    RepeatedRequests,
     Settler,
     UnconfirmedAdmissions,
     VendorCalls,

@@ -219,24 +219,6 @@ export class GenerationsRepository {
     });
   }
 
-  /** The caller's latest generation for the same request; with `onlyBroken`, one whose caller's connection broke. */
-  async findLatestByFingerprint(
-    { orgId, appId }: Tenant,
-    keyId: string | null,
-    request: { readonly fingerprint: string; readonly sinceMs: number; readonly onlyBroken: boolean },
-  ): Promise<GenerationEntity | null> {
-    const { fingerprint, sinceMs, onlyBroken } = request;
-    const found = await rows<{ id: string }>(
-      this.database.manager,
-      `SELECT id FROM generations WHERE org_id = :orgId AND app_id = :appId AND fingerprint = :fingerprint AND created_at >= :sinceMs
-         AND ${keyId === null ? 'key_id IS NULL' : 'key_id = :keyId'} AND deleted_at IS NULL ${onlyBroken ? 'AND client_gone_at IS NOT NULL' : ''}
-       ORDER BY created_at DESC LIMIT 1`,
-      { orgId, appId, fingerprint, sinceMs, ...(keyId === null ? {} : { keyId }) },
-    );
-    const [latest] = found;
-    return latest === undefined ? null : this.findAny(latest.id);
-  }
-
   /** The connection of the caller who waits for this broke. */
   async noteClientGone(id: string, nowMs: number): Promise<void> {
     await this.database.write((manager) =>

@@ -7,6 +7,7 @@ import type { GenerationEntity } from './generation.entity.js';
 import { GenerationsRepository } from './generations.repository.js';
 import { checkIdempotencyKey, fingerprintOf, type IdempotentAdmission } from './idempotency.policy.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
+import { RepeatedRequests } from './repeated-requests.repository.js';
 
 const SWEEP_INTERVAL_MS = 600_000;
 const HOUR_MS = 3_600_000;
@@ -22,6 +23,7 @@ export class IdempotencyService {
     private readonly clock: Clock,
     private readonly repository: IdempotencyRepository,
     private readonly generations: GenerationsRepository,
+    private readonly repeatedRequests: RepeatedRequests,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -66,11 +68,9 @@ export class IdempotencyService {
     const guardMs = this.config.idempotency.duplicate_guard_seconds * 1000;
     const isRetry = idempotency?.isRetry === true;
     const sinceMs = now - (isRetry ? RETRY_WINDOW_MS : guardMs);
-    const latest = await this.generations.findLatestByFingerprint(principal, principal.keyId ?? null, {
-      fingerprint,
-      sinceMs,
-      onlyBroken: !isRetry,
-    });
+    const { orgId, appId, keyId = null } = principal;
+    const id = await this.repeatedRequests.latest({ orgId, appId, keyId, fingerprint, sinceMs }, { onlyBroken: !isRetry });
+    const latest = id === null ? null : await this.generations.findAny(id);
     // What failed and cost nothing may be tried anew; a failure that may have cost something is answered again.
     if (latest === null || (latest.status === 'failed' && latest.holdState === 'released') || latest.status === 'cancelled') return null;
     return latest;

@@ -1,6 +1,6 @@
 import { Injectable, Optional } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { type Account, BudgetDirectory, type HoldResult, Ledger, type Refusal } from '../budgets/index.js';
+import { type Account, BudgetDirectory, type HoldResult, Ledger, type Refusal, type SettleRequest } from '../budgets/index.js';
 import type { CacheUse } from '../cache/index.js';
 import type { Micros } from '../common/index.js';
 import { Database, GroupCommit, insertRows, rows, type SqlRow } from '../database/index.js';
@@ -69,6 +69,9 @@ export class LifecycleRepository {
     this.database.transaction((manager) => this.writeEnds(manager, items)),
   );
 
+  /** Holds of generations that this process admitted and has not let go of. */
+  private readonly holds = new WeakMap<GenerationEntity, SettleRequest['hold']>();
+
   constructor(
     private readonly database: Database,
     private readonly ledger: Ledger,
@@ -83,7 +86,9 @@ export class LifecycleRepository {
   async admit(admission: Admission): Promise<AdmissionResult> {
     const { generation } = admission;
     const accounts = generation.holdMicros === 0 ? [] : await this.budgets.accountsOf(spenderOf(generation));
-    return this.admissions.commit({ ...admission, accounts });
+    const result = await this.admissions.commit({ ...admission, accounts });
+    if (result.kind === 'admitted' && accounts.length > 0) this.holds.set(generation, { accounts, amountMicros: generation.holdMicros });
+    return result;
   }
 
   /** The terminal state, its cost, its outputs and all balances in one transaction. False when the lease was lost or the end was already written. */
@@ -191,6 +196,7 @@ export class LifecycleRepository {
       written.filter(isMoneyMoved).map(({ generation, settlement, accounts, nowMs }) => ({
         ...causeOf(generation, nowMs, settlement.failure?.code ?? settlement.status),
         costMicros: settlement.costMicros ?? 0,
+        hold: this.holds.get(generation),
         accounts,
       })),
     );
