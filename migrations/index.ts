@@ -3,6 +3,7 @@ import { Webhooks1763700000000 } from './1763700000000-webhooks.js';
 import { Ledger1763710000000 } from './1763710000000-ledger.js';
 import { BrokenConnections1763720000000 } from './1763720000000-broken-connections.js';
 import { Cache1763740000000 } from './1763740000000-cache.js';
+import { Lanes1763750000000 } from './1763750000000-lanes.js';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -11,4 +12,5 @@ export const MIGRATIONS = [
   Ledger1763710000000,
   BrokenConnections1763720000000,
   Cache1763740000000,
+  Lanes1763750000000,
 ];

@@ -27,6 +27,8 @@ export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   'providers.<id>.region': 'The region, for vendors that have some.',
   'providers.<id>.secrets': 'Further secrets, by the names that the plugin’s manifest gives them.',
   'providers.<id>.api_base': 'Another base URL of the vendor’s API, such as your own server.',
+  'providers.<id>.polls_per_second':
+    'Questions about jobs per second with this credential, by all processes together. Default: what the plugin says that the vendor allows.',
   'providers.<id>.options': 'What only this plugin knows; see its README.',
   'plugins.directories': 'Folders with further plugins: one plugin, or a folder of plugins.',
   'plugins.disabled': 'Ids of plugins that are not used.',
@@ -43,7 +45,14 @@ export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   'storage.link_ttl_seconds': 'How long a signed link to a file works.',
   'engine.lease_seconds': 'How long a process that died keeps its generations from the others.',
   'engine.tick_ms': 'How often due generations are looked for.',
-  'engine.max_concurrent_tasks': 'Calls to vendors at the same time in one process.',
+  'engine.max_concurrent_tasks':
+    'Submissions to one vendor account at the same time in one process, and as many downloads of its files. Other vendors have their own.',
+  'engine.max_concurrent_polls':
+    'Questions to one vendor account at the same time in one process. Fewer, down to one, while it leaves them unanswered.',
+  'engine.poll_timeout_seconds': 'How long a vendor may take to say how a job stands.',
+  'engine.callback_poll_seconds': 'How often, at most, a job is asked about whose vendor has shown that its calls back arrive.',
+  'engine.polls_per_second':
+    'By plugin id: questions per second to all accounts of one vendor together, by all processes together. Absent: no bound.',
   'engine.max_attempts': 'Tries per generation. Only what surely cost nothing is tried again.',
   'engine.image_deadline_seconds': 'When an image is given up, unless its model says otherwise.',
   'engine.video_deadline_seconds': 'When a video is given up, unless its model says otherwise.',

@@ -10,6 +10,7 @@ const csv = z.union([
   ),
 ]);
 const seconds = z.coerce.number().positive();
+const rate = z.coerce.number().positive().max(100_000);
 const bytes = z.coerce.number().int().positive();
 const flag = z.union([z.boolean(), z.enum(['true', 'false', '1', '0', '']).transform((text) => text === 'true' || text === '1')]);
 
@@ -28,6 +29,7 @@ const provider = z.strictObject({
   /** Further secrets by the manifest's names. */
   secrets: z.record(z.string(), z.string()).default({}),
   api_base: z.url({ protocol: /^https?$/ }).optional(),
+  polls_per_second: rate.optional(),
   options: z.record(z.string(), z.json()).default({}),
 });
 
@@ -111,6 +113,10 @@ export const configSchema = z.strictObject({
       lease_seconds: seconds.max(30).default(30),
       tick_ms: z.coerce.number().int().min(50).max(10_000).default(250),
       max_concurrent_tasks: z.coerce.number().int().min(1).max(10_000).default(256),
+      max_concurrent_polls: z.coerce.number().int().min(1).max(10_000).default(128),
+      poll_timeout_seconds: seconds.max(300).default(15),
+      callback_poll_seconds: seconds.max(3600).default(60),
+      polls_per_second: z.record(z.string(), rate).default({}),
       max_attempts: z.coerce.number().int().min(1).max(10).default(3),
       image_deadline_seconds: seconds.default(900),
       video_deadline_seconds: seconds.default(3600),

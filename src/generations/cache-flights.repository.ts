@@ -4,7 +4,7 @@ import { CacheEntriesRepository, type CacheUse } from '../cache/index.js';
 import { rows } from '../database/index.js';
 import { GenerationEntity } from './generation.entity.js';
 import type { Settlement } from './generation.types.js';
-import type { Lease } from './generations.repository.js';
+import type { Lease } from './leases.repository.js';
 
 /** A wait is ended by whom it waits for; this is for the case that nobody does. */
 const LOOK_AGAIN_MS = 30_000;

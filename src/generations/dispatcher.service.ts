@@ -7,15 +7,11 @@ import { engineSpan } from '../tracing/index.js';
 import { AttemptEntity } from './attempt.entity.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { GenerationSignals } from './generation-signals.js';
-import {
-  type AfterFailure,
-  afterAbandonedSubmission,
-  afterSubmissionFailure,
-  type FailureSituation,
-  pollDelayMs,
-} from './generations.machine.js';
-import { GenerationsRepository, type Lease } from './generations.repository.js';
+import { type AfterFailure, afterAbandonedSubmission, afterSubmissionFailure, type FailureSituation } from './generations.machine.js';
+import { GenerationsRepository } from './generations.repository.js';
 import { DeadlinePassed, LeaseLost } from './lease-keeper.service.js';
+import { type Lease, LeasesRepository } from './leases.repository.js';
+import { PollPace } from './poll-pace.service.js';
 import { type Held, Settler } from './settler.service.js';
 import { type PreparedCall, VendorCalls } from './vendor-calls.service.js';
 
@@ -27,6 +23,8 @@ export class Dispatcher {
   constructor(
     private readonly clock: Clock,
     private readonly repository: GenerationsRepository,
+    private readonly leases: LeasesRepository,
+    private readonly pace: PollPace,
     private readonly signals: GenerationSignals,
     private readonly calls: VendorCalls,
     private readonly settler: Settler,
@@ -72,7 +70,7 @@ export class Dispatcher {
       return;
     }
     const nowMs = this.clock.nowMs();
-    const delay = pollDelayMs(this.calls.pollSchedule(held.generation), 0, Math.random(), result.pollAfterMs);
+    const delay = this.pace.delayMs(held.generation, held.attempt, 0, result.pollAfterMs);
     const kept = await this.repository.acceptAttempt(
       held.lease,
       {
@@ -126,7 +124,7 @@ export class Dispatcher {
         return;
       case 'resubmit':
         // Still `dispatching`: whoever takes it next sends the same attempt under the same key.
-        await this.repository.release(held.lease, { status: 'dispatching', nextRunAtMs: nowMs + next.delayMs }, nowMs);
+        await this.leases.release(held.lease, { status: 'dispatching', nextRunAtMs: nowMs + next.delayMs }, nowMs);
         return;
       case 'retry':
         if (error !== undefined) this.metrics.providerError(held.generation, error.code);

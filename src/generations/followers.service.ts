@@ -7,7 +7,8 @@ import { lookAgainAtMs } from './cache-flights.repository.js';
 import { CachedResults } from './cached-results.service.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { isTerminal } from './generation.types.js';
-import { GenerationsRepository, type Lease } from './generations.repository.js';
+import { GenerationsRepository } from './generations.repository.js';
+import { type Lease, LeasesRepository } from './leases.repository.js';
 import { LifecycleRepository } from './lifecycle.repository.js';
 import { Settler } from './settler.service.js';
 
@@ -22,6 +23,7 @@ export class Followers {
     private readonly database: Database,
     private readonly entries: CacheEntriesRepository,
     private readonly repository: GenerationsRepository,
+    private readonly leases: LeasesRepository,
     private readonly lifecycle: LifecycleRepository,
     private readonly results: CachedResults,
     private readonly settler: Settler,
@@ -47,7 +49,7 @@ export class Followers {
   private async sleep(lease: Lease, generation: GenerationEntity, leaderId: string): Promise<void> {
     const nowMs = this.clock.nowMs();
     const nextRunAtMs = Math.min(lookAgainAtMs(nowMs), generation.deadlineAt);
-    await this.repository.release(lease, { status: 'queued', nextRunAtMs }, nowMs);
+    await this.leases.release(lease, { status: 'queued', nextRunAtMs }, nowMs);
     // An end that came between the look and the release woke nobody.
     const [leader] = await this.repository.statusesOf([leaderId]);
     if (leader === undefined || isTerminal(leader.status)) await this.repository.wake(generation.id, this.clock.nowMs());

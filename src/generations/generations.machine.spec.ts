@@ -103,11 +103,20 @@ describe('pauses', () => {
 
   it('between polls start short, slow down to a limit, and follow the vendor', () => {
     const schedule = { initialMs: 1_000, intervalMs: 4_000, maxIntervalMs: 10_000 };
-    expect(pollDelayMs(schedule, 0, 0.5)).toBe(1_000);
-    expect(pollDelayMs(schedule, 1, 0.5)).toBe(4_000);
-    expect(pollDelayMs(schedule, 500, 0.5)).toBe(10_000);
-    expect(pollDelayMs(schedule, 5, 0.5, 250)).toBe(250);
-    expect(pollDelayMs(schedule, 5, 0.5, 1)).toBe(100);
+    expect(pollDelayMs(schedule, 0, 0)).toBe(1_000);
+    expect(pollDelayMs(schedule, 1, 0)).toBe(4_000);
+    expect(pollDelayMs(schedule, 500, 0)).toBe(10_000);
+    expect(pollDelayMs(schedule, 5, 0, { wishMs: 250 })).toBe(250);
+    expect(pollDelayMs(schedule, 5, 0, { wishMs: 1 })).toBe(100);
+  });
+
+  it('between polls vary: shorter than the schedule, longer than others ask for', () => {
+    const schedule = { initialMs: 1_000, intervalMs: 4_000, maxIntervalMs: 10_000 };
+    expect(pollDelayMs(schedule, 1, 1)).toBe(3_200);
+    expect(pollDelayMs(schedule, 1, 1, { wishMs: 5_000 })).toBe(6_000);
+    expect(pollDelayMs(schedule, 1, 0, { atLeastMs: 60_000 })).toBe(60_000);
+    expect(pollDelayMs(schedule, 1, 1, { wishMs: 100, atLeastMs: 60_000 })).toBe(72_000);
+    expect(pollDelayMs(schedule, 1, 0.5, { atLeastMs: 10 })).toBe(3_600);
   });
 });
 

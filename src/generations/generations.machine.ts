@@ -139,12 +139,25 @@ export interface PollSchedule {
 
 const SLOWING_FACTOR = 1.15;
 const SHORTEST_POLL_MS = 100;
+/** So that jobs do not march in step. */
+const JITTER = 0.2;
 
-/** The pause before the next question: the vendor's wish, else slowly growing, with ±10 % so that jobs do not march in step. */
-export function pollDelayMs(schedule: PollSchedule, polls: number, random: number, vendorWishMs?: number): number {
+export interface PollWishes {
+  /** Of the vendor, instead of the schedule. */
+  readonly wishMs?: number;
+  /** What the vendor's budget or its calls back make of it. */
+  readonly atLeastMs?: number;
+}
+
+/**
+ * The pause before the next question: the vendor's wish, else slowly growing. Jitter makes the schedule's pauses up to a fifth shorter, so
+ * that they are the longest ones, and those that others ask for up to a fifth longer, so that nobody is asked too early.
+ */
+export function pollDelayMs(schedule: PollSchedule, polls: number, random: number, { wishMs, atLeastMs = 0 }: PollWishes = {}): number {
   const own =
     polls === 0 ? schedule.initialMs : Math.min(schedule.maxIntervalMs, schedule.intervalMs * SLOWING_FACTOR ** Math.min(polls - 1, 40));
-  return Math.max(SHORTEST_POLL_MS, Math.round((vendorWishMs ?? own) * (0.9 + random * 0.2)));
+  const wanted = wishMs === undefined ? own * (1 - JITTER * random) : wishMs * (1 + JITTER * random);
+  return Math.max(SHORTEST_POLL_MS, Math.round(Math.max(wanted, atLeastMs * (1 + JITTER * random))));
 }
 
 /** Whether a signal from the vendor may still change anything (R11). */

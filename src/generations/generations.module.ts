@@ -8,6 +8,7 @@ import { CacheFlights } from './cache-flights.repository.js';
 import { CacheHitsRepository } from './cache-hits.repository.js';
 import { CachedAdmission } from './cached-admission.service.js';
 import { CachedResults } from './cached-results.service.js';
+import { CallbackTrustRepository } from './callback-trust.repository.js';
 import { CallbacksController } from './callbacks.controller.js';
 import { CallbacksService } from './callbacks.service.js';
 import { CorrectionsController } from './corrections.controller.js';
@@ -24,8 +25,11 @@ import { GenerationsRepository } from './generations.repository.js';
 import { GenerationsService } from './generations.service.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import { IdempotencyService } from './idempotency.service.js';
+import { Lanes } from './lanes.service.js';
 import { LeaseKeeper } from './lease-keeper.service.js';
+import { LeasesRepository } from './leases.repository.js';
 import { LifecycleRepository } from './lifecycle.repository.js';
+import { PollPace } from './poll-pace.service.js';
 import { RepeatedRequests } from './repeated-requests.repository.js';
 import { Settler } from './settler.service.js';
 import { UnconfirmedAdmissions } from './unconfirmed-admissions.service.js';
@@ -45,6 +49,7 @@ import { Worker } from './worker.service.js';
     CachedResults,
     CacheFlights,
     CacheHitsRepository,
+    CallbackTrustRepository,
     CallbacksService,
     CorrectionsRepository,
     CorrectionsService,
@@ -58,9 +63,12 @@ import { Worker } from './worker.service.js';
     GenerationsService,
     IdempotencyRepository,
     IdempotencyService,
+    Lanes,
     LeaseKeeper,
+    LeasesRepository,
     LifecycleRepository,
     RepeatedRequests,
+    PollPace,
     Settler,
     UnconfirmedAdmissions,
     VendorCalls,

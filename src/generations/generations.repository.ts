@@ -1,22 +1,17 @@
 import { Injectable } from '@nestjs/common';
-import { type EntityManager, In, IsNull, type Repository } from 'typeorm';
+import { type EntityManager, IsNull, type Repository } from 'typeorm';
 import type { Tenant } from '../auth/index.js';
 import { CacheEntriesRepository } from '../cache/index.js';
-import { Database, insertRows, rows, type SqlValue, skipLocked } from '../database/index.js';
+import { Database, insertRows, rows } from '../database/index.js';
 import { AttemptEntity } from './attempt.entity.js';
 import { type AttemptEnd, endAttempts } from './attempt-end.repository.js';
 import { GenerationEntity } from './generation.entity.js';
-import { ACTIVE_STATUSES, type ActiveStatus, type StoredResult } from './generation.types.js';
+import { ACTIVE_STATUSES, type StoredResult } from './generation.types.js';
 import { attemptRow, json } from './generations.rows.js';
+import type { Lease } from './leases.repository.js';
 import type { GenerationLook } from './progress.policy.js';
 
 type AttemptRow = Omit<AttemptEntity, 'operation'> & { operation: never };
-
-/** Proof of a lease: no write of a replica that lost it can land (R12). */
-export interface Lease {
-  readonly id: string;
-  readonly token: number;
-}
 
 const ACTIVE = ACTIVE_STATUSES.map((status) => `'${status}'`).join(',');
 
@@ -28,36 +23,6 @@ export class GenerationsRepository {
     private readonly cacheEntries: CacheEntriesRepository,
   ) {}
 
-  /**
-   * Takes up to `limit` generations that are due. No two callers ever get the same one.
-   * @param others whether also those that another process let lapse
-   */
-  async claim(owner: string, nowMs: number, leaseUntilMs: number, limit: number, others = true): Promise<GenerationEntity[]> {
-    const due = others ? 'next_run_at <= :now' : 'next_run_at <= :now AND lease_owner IS NULL';
-    const claimed = await this.database.write((manager) =>
-      rows<{ id: string }>(
-        manager,
-        `UPDATE generations SET lease_owner = :owner, lease_token = lease_token + 1, due_at = next_run_at, next_run_at = :until, updated_at = :now
-         WHERE id IN (SELECT id FROM generations WHERE ${due} ORDER BY next_run_at LIMIT :limit ${skipLocked(manager)})
-         RETURNING id`,
-        { owner, until: leaseUntilMs, now: nowMs, limit },
-      ),
-    );
-    return claimed.length === 0 ? [] : this.database.manager.findBy(GenerationEntity, { id: In(claimed.map(({ id }) => id)) });
-  }
-
-  /** Keeps leases alive. Answers the ids that are still held. */
-  async heartbeat(owner: string, ids: readonly string[], leaseUntilMs: number): Promise<ReadonlySet<string>> {
-    const held = await this.database.write((manager) =>
-      rows<{ id: string }>(
-        manager,
-        `UPDATE generations SET next_run_at = :until WHERE lease_owner = :owner AND id IN (:ids) AND status IN (${ACTIVE}) RETURNING id`,
-        { owner, until: leaseUntilMs, ids },
-      ),
-    );
-    return new Set(held.map(({ id }) => id));
-  }
-
   /** Makes a generation due that nobody works on. */
   async wake(id: string, nowMs: number): Promise<void> {
     await this.database.write((manager) =>
@@ -66,25 +31,6 @@ export class GenerationsRepository {
         `UPDATE generations SET next_run_at = :nowMs WHERE id = :id AND lease_owner IS NULL AND status IN (${ACTIVE}) RETURNING id`,
         { id, nowMs },
       ),
-    );
-  }
-
-  /** Hands the generation back, to be looked at again at `nextRunAtMs`. */
-  release(
-    lease: Lease,
-    change: { status: ActiveStatus; nextRunAtMs: number; progress?: number; polled?: boolean },
-    nowMs: number,
-  ): Promise<boolean> {
-    return this.changeUnderLease(
-      lease,
-      {
-        status: change.status,
-        lease_owner: null,
-        next_run_at: change.nextRunAtMs,
-        updated_at: nowMs,
-        ...(change.progress === undefined ? {} : { progress: change.progress }),
-      },
-      change.polled === true ? ', poll_count = poll_count + 1' : '',
     );
   }
 
@@ -105,8 +51,16 @@ export class GenerationsRepository {
   }
 
   /** One more submission of the same attempt. */
-  countResubmission(lease: Lease, nowMs: number): Promise<boolean> {
-    return this.changeUnderLease(lease, { updated_at: nowMs }, ', poll_count = poll_count + 1');
+  async countResubmission(lease: Lease, nowMs: number): Promise<boolean> {
+    const counted = await this.insist((manager) =>
+      rows(
+        manager,
+        `UPDATE generations SET updated_at = :now, poll_count = poll_count + 1
+         WHERE id = :id AND lease_token = :token AND status IN (${ACTIVE}) RETURNING id`,
+        { id: lease.id, token: lease.token, now: nowMs },
+      ),
+    );
+    return counted.length === 1;
   }
 
   /** The vendor took the job. */
@@ -189,19 +143,6 @@ export class GenerationsRepository {
     return updated.length === 1;
   }
 
-  /** Takes one generation that nobody works on right now; null when somebody does or it has ended. */
-  async claimOne(id: string, owner: string, nowMs: number, leaseUntilMs: number): Promise<GenerationEntity | null> {
-    const claimed = await this.database.write((manager) =>
-      rows(
-        manager,
-        `UPDATE generations SET lease_owner = :owner, lease_token = lease_token + 1, due_at = next_run_at, next_run_at = :until, updated_at = :now
-         WHERE id = :id AND status IN (${ACTIVE}) AND (lease_owner IS NULL OR next_run_at <= :now) RETURNING id`,
-        { id, owner, until: leaseUntilMs, now: nowMs },
-      ),
-    );
-    return claimed.length === 0 ? null : this.database.manager.findOneBy(GenerationEntity, { id });
-  }
-
   async hide(tenant: Tenant, id: string, nowMs: number): Promise<boolean> {
     return this.database.transaction(async (manager) => {
       const hidden = await rows<{ cacheKey: string | null }>(
@@ -240,10 +181,6 @@ export class GenerationsRepository {
     return this.database.manager.getRepository<AttemptRow>(AttemptEntity);
   }
 
-  findAttempt(id: string): Promise<AttemptEntity | null> {
-    return this.attempts().findOneBy({ id });
-  }
-
   findAttemptByCallback(token: string): Promise<AttemptEntity | null> {
     return this.attempts().findOneBy({ callbackToken: token });
   }
@@ -259,21 +196,6 @@ export class GenerationsRepository {
       `SELECT id, status, attempt_count AS "attemptCount", progress, updated_at AS "updatedAt" FROM generations WHERE id IN (:ids)`,
       { ids },
     );
-  }
-
-  private async changeUnderLease(lease: Lease, change: Readonly<Record<string, SqlValue>>, extra = ''): Promise<boolean> {
-    const assignments = Object.keys(change).map((column) => `${column} = :${column}`);
-    const updated = await this.database.insist(() =>
-      this.database.write((manager) =>
-        rows(
-          manager,
-          `UPDATE generations SET ${assignments.join(', ')}${extra} WHERE id = :lease_id AND lease_token = :lease_token_held
-             AND status IN (${ACTIVE}) RETURNING id`,
-          { ...change, lease_id: lease.id, lease_token_held: lease.token },
-        ),
-      ),
-    );
-    return updated.length === 1;
   }
 
   /** What a vendor said must not be lost because the database is away at that moment; the lease's token decides when it is back. */

@@ -16,7 +16,9 @@ import { type GenerationRecord, GenerationSignals, type SignalListener } from '.
 import { spenderOf } from './generation-spending.js';
 import { GenerationsRepository } from './generations.repository.js';
 import { IdempotencyService } from './idempotency.service.js';
+import { LANE_OF } from './lanes.policy.js';
 import { LeaseKeeper } from './lease-keeper.service.js';
+import { type Claimed, LeasesRepository } from './leases.repository.js';
 import type { Admission } from './lifecycle.repository.js';
 import { UnconfirmedAdmissions } from './unconfirmed-admissions.service.js';
 import { Waiters, type WaitResult, type WaitUntil } from './waiters.service.js';
@@ -67,6 +69,7 @@ export class GenerationsService {
     private readonly unconfirmed: UnconfirmedAdmissions,
     private readonly budgets: BudgetDirectory,
     private readonly repository: GenerationsRepository,
+    private readonly claims: LeasesRepository,
     private readonly assets: AssetsRepository,
     private readonly dispatcher: Dispatcher,
     private readonly worker: Worker,
@@ -96,7 +99,7 @@ export class GenerationsService {
     const { generation, inputs } = await this.admission.row(command, planned);
     generation.fingerprint = idempotency.fingerprint;
     const caching = this.cached.decide(command, generation, inputs);
-    const here = this.worker.hasRoom();
+    const here = this.worker.hasRoom(generation.provider);
     const attempt = here ? this.dispatcher.newAttempt(generation) : undefined;
     if (attempt !== undefined) {
       Object.assign(generation, {
@@ -149,7 +152,7 @@ export class GenerationsService {
     const waiting = options.wait === undefined ? undefined : this.waiters.wait(generation.id, options.wait.until, options.wait.timeoutMs);
     if (attempt !== undefined) {
       const lease = { id: generation.id, token: generation.leaseToken };
-      void this.worker.run(lease, generation, (signal) => this.dispatcher.dispatch({ lease, generation, attempt }, signal));
+      void this.worker.run(lease, generation, 'submit', (signal) => this.dispatcher.dispatch({ lease, generation, attempt }, signal));
     }
     const result = await waiting;
     stop?.();
@@ -173,7 +176,10 @@ export class GenerationsService {
     this.watchConnection(generation.id, options.connection);
     if (wait === undefined) return { ...created, remainingMicros: await this.budgets.remainingFor(spenderOf(generation)) };
     // The end of the one makes the others due; this process need not wait for its next look at what is due.
-    const stop = this.signals.listen(leaderId, ({ type }) => void (type === 'ended' && this.worker.hasRoom() && this.worker.tick()));
+    const stop = this.signals.listen(
+      leaderId,
+      ({ type }) => void (type === 'ended' && this.worker.hasRoom(generation.provider) && this.worker.tick()),
+    );
     const result = await this.waiters.wait(wait.until === 'accepted' ? leaderId : generation.id, wait.until, wait.timeoutMs);
     stop();
     const own = result.record?.generation.id === generation.id ? result.record : null;
@@ -264,9 +270,9 @@ export class GenerationsService {
   }
 
   /** A running job may just be polled, which is over in a moment; a submission under way is not interrupted. */
-  private async claimForCancel(tenant: Tenant, id: string): Promise<GenerationEntity | null> {
+  private async claimForCancel(tenant: Tenant, id: string): Promise<Claimed | null> {
     for (let tries = 0; tries < CANCEL_TRIES; tries += 1) {
-      const claimed = await this.repository.claimOne(id, this.leases.owner, this.clock.nowMs(), this.leases.leaseUntilMs());
+      const claimed = await this.claims.claimOne(id, this.leases.owner, this.clock.nowMs(), this.leases.leaseUntilMs());
       if (claimed !== null) return claimed;
       if ((await this.repository.find(tenant, id))?.status !== 'running') return null;
       await delay(CANCEL_PAUSE_MS);
@@ -274,9 +280,10 @@ export class GenerationsService {
     return null;
   }
 
-  private async cancelClaimed(generation: GenerationEntity): Promise<void> {
+  private async cancelClaimed({ generation, attempt }: Claimed): Promise<void> {
     const lease = { id: generation.id, token: generation.leaseToken };
-    await this.worker.run(lease, generation, (signal) => this.worker.carryOn(lease, generation, signal));
+    const kind = isTerminal(generation.status) ? 'poll' : LANE_OF[generation.status];
+    await this.worker.run(lease, generation, kind, (signal) => this.worker.carryOn({ lease, generation, attempt }, signal));
   }
 
   /** Hides a generation that has ended, and cancels it first when it has not. @throws ApiError `not_found`, `conflict` */

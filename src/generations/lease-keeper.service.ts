@@ -3,7 +3,7 @@ import { SchedulerRegistry } from '@nestjs/schedule';
 import { Clock, newId } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { isUnavailable } from '../database/index.js';
-import { GenerationsRepository, type Lease } from './generations.repository.js';
+import { type Lease, LeasesRepository } from './leases.repository.js';
 
 const HEARTBEAT = 'generations.heartbeat';
 const LONGEST_HEARTBEAT_MS = 5_000;
@@ -36,7 +36,7 @@ export class LeaseKeeper implements OnApplicationBootstrap {
   constructor(
     private readonly clock: Clock,
     private readonly schedule: SchedulerRegistry,
-    private readonly repository: GenerationsRepository,
+    private readonly repository: LeasesRepository,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 

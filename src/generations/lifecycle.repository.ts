@@ -12,10 +12,10 @@ import type { GenerationEntity } from './generation.entity.js';
 import { ACTIVE_STATUSES, type Settlement } from './generation.types.js';
 import { GenerationEvents } from './generation-events.port.js';
 import { causeOf, spenderOf } from './generation-spending.js';
-import type { Lease } from './generations.repository.js';
 import { attemptRow, endedRow, generationRow, json } from './generations.rows.js';
 import type { IdempotentAdmission } from './idempotency.policy.js';
 import { claimOf, IdempotencyRepository } from './idempotency.repository.js';
+import { type Lease, leaseName } from './leases.repository.js';
 
 export interface Admission {
   readonly generation: GenerationEntity;
@@ -227,10 +227,6 @@ export class LifecycleRepository {
     );
     return ended.flatMap((lease) => firsts.get(leaseName(lease)) ?? []);
   }
-}
-
-function leaseName({ id, token }: Lease): string {
-  return `${id}/${token}`;
 }
 
 function endValues({ lease, generation, settlement, nowMs }: End): SqlRow {

@@ -28,9 +28,11 @@ import {
 } from './generation.types.js';
 import { GenerationSignals } from './generation-signals.js';
 import { backoffMs } from './generations.machine.js';
-import { GenerationsRepository, type Lease } from './generations.repository.js';
+import { GenerationsRepository } from './generations.repository.js';
 import { endedRow } from './generations.rows.js';
+import { Lanes } from './lanes.service.js';
 import { LeaseLost } from './lease-keeper.service.js';
+import { type Lease, LeasesRepository } from './leases.repository.js';
 import { LifecycleRepository } from './lifecycle.repository.js';
 import { withWarnings } from './receipts.js';
 import { VendorCalls } from './vendor-calls.service.js';
@@ -57,6 +59,8 @@ export class Settler {
     private readonly database: Database,
     private readonly lifecycle: LifecycleRepository,
     private readonly repository: GenerationsRepository,
+    private readonly leases: LeasesRepository,
+    private readonly lanes: Lanes,
     private readonly signals: GenerationSignals,
     private readonly costs: CostsService,
     private readonly catalog: CatalogService,
@@ -74,6 +78,8 @@ export class Settler {
     if (finished.outputs.some(({ media }) => media.kind === 'url')) {
       const kept = await this.repository.startIngesting(held.lease, held.attempt.id, withoutBytes(finished), this.clock.nowMs());
       if (!kept) return this.logLost(held);
+      // What a synchronous vendor said is known here alone; a job's result can be had again.
+      if (!this.lanes.move(held.generation.id, 'fetch', held.attempt.state !== 'accepted')) return this.fetchSoon(held);
     }
     const delivered: Delivered[] = [];
     try {
@@ -85,6 +91,12 @@ export class Settler {
       return;
     }
     await this.deliver(held, delivered, finished.usage ?? null, finished.costUsd, warnings, finished.vendorRequestId);
+  }
+
+  /** Others of this vendor's files are being fetched; this process or another takes this one up when there is room. */
+  private async fetchSoon({ lease }: Held): Promise<void> {
+    const nowMs = this.clock.nowMs();
+    await this.leases.release(lease, { status: 'ingesting', nextRunAtMs: nowMs }, nowMs);
   }
 
   /** The vendor did its work, so a failed download is never a reason to ask for the work again. */
@@ -106,7 +118,7 @@ export class Settler {
     }
     this.logger.warn(`A file of ${generation.id} could not be fetched and will be tried again: ${message}`);
     const delay = backoffMs(generation.pollCount + 1, Math.random(), ProviderError.is(thrown) ? thrown.retryAfterMs : undefined);
-    await this.repository.release(
+    await this.leases.release(
       lease,
       { status: 'ingesting', nextRunAtMs: Math.min(nowMs + delay, generation.deadlineAt), polled: true },
       nowMs,

@@ -1,14 +1,23 @@
 import { type OperationStatus, ProviderError } from '@litegen/plugin-sdk';
-import { Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../common/index.js';
+import { CONFIG, type Config } from '../config/index.js';
 import { MetricsService } from '../metrics/index.js';
 import { engineSpan } from '../tracing/index.js';
 import { GenerationSignals } from './generation-signals.js';
-import { describeFailure, nextProgress, pollDelayMs } from './generations.machine.js';
-import { GenerationsRepository } from './generations.repository.js';
+import { describeFailure, isFinal, nextProgress } from './generations.machine.js';
+import { Lanes } from './lanes.service.js';
 import { LeaseLost } from './lease-keeper.service.js';
+import { LeasesRepository } from './leases.repository.js';
+import { PollPace } from './poll-pace.service.js';
 import { type Held, Settler } from './settler.service.js';
+import { TimeLimit } from './time-limit.js';
 import { type PreparedCall, VendorCalls } from './vendor-calls.service.js';
+
+const MS_PER_SECOND = 1000;
+/** When a vendor says that it is asked too often, but not for how long to leave it alone. */
+const USUAL_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 60_000;
 
 /** Asks vendors how their jobs stand, and brings every answer, asked for or called back, to the same end. */
 @Injectable()
@@ -17,31 +26,55 @@ export class Watcher {
 
   constructor(
     private readonly clock: Clock,
-    private readonly repository: GenerationsRepository,
+    private readonly leases: LeasesRepository,
+    private readonly lanes: Lanes,
+    private readonly pace: PollPace,
     private readonly signals: GenerationSignals,
     private readonly calls: VendorCalls,
     private readonly settler: Settler,
     private readonly metrics: MetricsService,
+    @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   /** One look at a running job. Never throws. */
   async look(held: Held, signal: AbortSignal): Promise<void> {
     await engineSpan('generation.poll', held.generation, async () => {
       const { generation } = held;
-      let prepared: PreparedCall | undefined;
+      const limit = new TimeLimit(signal, this.config.engine.poll_timeout_seconds * MS_PER_SECOND);
       try {
-        prepared = await this.calls.prepare(held, signal);
+        const prepared = await this.calls.prepare(held, limit.signal);
         if (generation.cancelRequestedAt !== null && (await this.tryCancel(held, prepared))) return;
-        if (generation.deadlineAt <= this.clock.nowMs()) {
-          await this.giveUp(held, prepared);
-          return;
-        }
-        const status = await this.calls.status(held, prepared);
+        const isLast = generation.deadlineAt <= this.clock.nowMs();
+        const status = await this.ask(held, prepared, signal);
+        if (isLast && !isFinal(status)) return await this.giveUp(held, prepared);
+        // What follows, such as a download, has limits of its own.
+        limit.end();
+        if (isFinal(status) && held.attempt.callbackToken !== null) await this.pace.missedCallback(generation.provider);
         await this.apply(held, status, prepared, signal);
       } catch (error) {
         await this.lookAgainAfter(held, error, signal);
+      } finally {
+        limit.end();
       }
     });
+  }
+
+  private async ask(held: Held, prepared: PreparedCall, signal: AbortSignal): Promise<OperationStatus> {
+    const { provider } = held.generation;
+    try {
+      const status = await this.calls.status(held, prepared);
+      this.lanes.polled(provider, true);
+      return status;
+    } catch (error) {
+      if (ProviderError.is(error) && !signal.aborted) this.noteRefusal(provider, error);
+      throw error;
+    }
+  }
+
+  private noteRefusal(provider: string, { code, vendorStatus, retryAfterMs }: ProviderError): void {
+    if (vendorStatus !== undefined) this.lanes.polled(provider, true);
+    else if (code === 'timeout' || code === 'unavailable') this.lanes.polled(provider, false);
+    if (code === 'rate_limited') this.lanes.pausePolls(provider, Math.min(LONGEST_PAUSE_MS, retryAfterMs ?? USUAL_PAUSE_MS));
   }
 
   /** What a poll and a call back both end in. */
@@ -72,13 +105,8 @@ export class Watcher {
     return true;
   }
 
+  /** The deadline has passed, and even the last answer was that the job still runs. */
   private async giveUp(held: Held, prepared: PreparedCall): Promise<void> {
-    // Its last chance: a job that finished just now is not thrown away.
-    const status = await this.calls.status(held, prepared);
-    if (status.state !== 'pending') {
-      await this.apply(held, status, prepared, prepared.call.signal);
-      return;
-    }
     const cancelled = (await this.calls.cancel(held, prepared)) === 'cancelled';
     await this.settler.fail(
       held,
@@ -89,6 +117,20 @@ export class Watcher {
       },
       cancelled ? 'cancelled' : 'unknown',
       cancelled ? 'no' : 'unknown',
+    );
+  }
+
+  /** For a job past its deadline that its vendor cannot be asked about. */
+  async abandon(held: Held, reason: string): Promise<void> {
+    await this.settler.fail(
+      held,
+      {
+        code: 'deadline_exceeded',
+        message: `The vendor could not be asked before the deadline: ${reason}`,
+        details: { charged: 'unknown' },
+      },
+      'unknown',
+      'unknown',
     );
   }
 
@@ -103,9 +145,9 @@ export class Watcher {
       this.logger.warn(`${generation.provider} answered the unknown status "${unrecognized}" for ${generation.id}`);
     const nowMs = this.clock.nowMs();
     const progress = nextProgress(generation.progress, reported);
-    const delay = pollDelayMs(this.calls.pollSchedule(generation), generation.pollCount + 1, Math.random(), wishMs);
+    const delay = this.pace.delayMs(generation, held.attempt, generation.pollCount + 1, wishMs);
     const nextRunAtMs = Math.min(nowMs + delay, Math.max(nowMs, generation.deadlineAt));
-    await this.repository.release(lease, { status: 'running', nextRunAtMs, progress, polled: true }, nowMs);
+    await this.leases.release(lease, { status: 'running', nextRunAtMs, progress, polled: true }, nowMs);
     if (progress !== generation.progress) this.signals.send(generation.id, { type: 'progress', progress });
   }
 
@@ -119,21 +161,12 @@ export class Watcher {
     this.metrics.providerError(generation, error.code);
     const nowMs = this.clock.nowMs();
     if (generation.deadlineAt <= nowMs) {
-      await this.settler.fail(
-        held,
-        {
-          code: 'deadline_exceeded',
-          message: `The vendor could not be asked before the deadline: ${error.message}`,
-          details: { charged: 'unknown' },
-        },
-        'unknown',
-        'unknown',
-      );
+      await this.abandon(held, error.message);
       return;
     }
     this.logger.warn(`Asking ${generation.provider} about ${generation.id} failed and will be tried again: ${error.message}`);
-    const delay = pollDelayMs(this.calls.pollSchedule(generation), generation.pollCount + 1, Math.random(), error.retryAfterMs);
-    await this.repository.release(
+    const delay = this.pace.delayMs(generation, held.attempt, generation.pollCount + 1, error.retryAfterMs);
+    await this.leases.release(
       lease,
       { status: 'running', nextRunAtMs: Math.min(nowMs + delay, generation.deadlineAt), polled: true },
       nowMs,

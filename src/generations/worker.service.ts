@@ -2,34 +2,50 @@ import { type BeforeApplicationShutdown, Inject, Injectable, Logger, type OnAppl
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { Clock } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
-import { Database, isUnavailable } from '../database/index.js';
+import { isUnavailable } from '../database/index.js';
 import { MetricsService } from '../metrics/index.js';
 import { Dispatcher } from './dispatcher.service.js';
 import { Followers } from './followers.service.js';
 import type { GenerationEntity } from './generation.entity.js';
-import { GenerationsRepository, type Lease } from './generations.repository.js';
+import { isTerminal } from './generation.types.js';
+import { LANE_OF, type LaneKind } from './lanes.policy.js';
+import { Lanes } from './lanes.service.js';
 import { LeaseKeeper } from './lease-keeper.service.js';
+import { type Claimed, type DueLane, type Lease, LeasesRepository } from './leases.repository.js';
+import { PollPace } from './poll-pace.service.js';
 import { type Held, Settler } from './settler.service.js';
 import { VendorCalls } from './vendor-calls.service.js';
 import { Watcher } from './watcher.service.js';
 
 const TICK = 'generations.worker';
-const CLAIM_AT_ONCE = 100;
+const CLAIM_AT_ONCE = 256;
+/** How often jobs past their deadline are looked for among those of a vendor that answers nothing. */
+const OVERDUE_EVERY_MS = 5_000;
+
+/** A claimed generation with the proof of its lease. */
+interface Taken extends Claimed {
+  readonly lease: Lease;
+}
 
 /** Takes generations that are due, from this process or from one that died, and carries each a step further. */
 @Injectable()
 export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly tasks = new Set<Promise<void>>();
   private readonly logger = new Logger(Worker.name);
+  /** Lanes that are being filled, and those where more was due than there was room for. */
+  private readonly filling = new Set<string>();
+  private readonly hungry = new Map<string, DueLane>();
+  private readonly overdueAtMs = new Map<string, number>();
   private claiming = false;
   private draining = false;
 
   constructor(
     private readonly clock: Clock,
     private readonly schedule: SchedulerRegistry,
-    private readonly database: Database,
-    private readonly repository: GenerationsRepository,
+    private readonly repository: LeasesRepository,
     private readonly leases: LeaseKeeper,
+    private readonly lanes: Lanes,
+    private readonly pace: PollPace,
     private readonly dispatcher: Dispatcher,
     private readonly watcher: Watcher,
     private readonly settler: Settler,
@@ -48,8 +64,8 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
   }
 
   /** Whether this process may call a vendor for a new generation at once. */
-  hasRoom(): boolean {
-    return !this.draining && this.config.role !== 'api' && this.tasks.size < this.config.engine.max_concurrent_tasks;
+  hasRoom(provider: string): boolean {
+    return !this.draining && this.config.role !== 'api' && this.lanes.room(provider, 'submit') > 0;
   }
 
   get isDraining(): boolean {
@@ -57,45 +73,102 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
   }
 
   /** Runs work under a lease that the database already shows. */
-  run(lease: Lease, generation: GenerationEntity, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  run(lease: Lease, generation: GenerationEntity, kind: LaneKind, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const leave = this.lanes.enter(generation.id, generation.provider, kind);
     const task = this.leases
       .during(lease, generation.deadlineAt, work)
       .catch((error: unknown) => this.logger.error(`Work on ${generation.id} failed and will be taken up again`, stackOf(error)))
-      .finally(() => this.tasks.delete(task));
+      .finally(() => {
+        this.tasks.delete(task);
+        leave();
+        this.refill(generation.provider);
+      });
     this.tasks.add(task);
-    this.metrics.tasksInFlight(this.tasks.size);
     return task;
   }
 
+  /** Takes what is due, vendor by vendor. */
   async tick(): Promise<void> {
-    const room = this.config.engine.max_concurrent_tasks - this.tasks.size;
-    if (this.claiming || this.draining || room <= 0) return;
+    if (this.claiming || this.draining) return;
     this.claiming = true;
     try {
       await this.leases.catchUp();
-      const now = this.clock.nowMs();
-      const limit = Math.min(room, CLAIM_AT_ONCE);
-      const others = this.leases.mayTakeOver();
-      const claimed = await this.repository.claim(this.leases.owner, now, this.leases.leaseUntilMs(), limit, others);
-      // More may be due than one batch holds.
-      if (claimed.length === limit) setImmediate(() => void this.tick());
-      for (const generation of claimed) {
-        this.metrics.queueLag(generation.status, now - (generation.dueAt ?? now));
-        const lease = { id: generation.id, token: generation.leaseToken };
-        void this.run(lease, generation, (signal) => this.carryOn(lease, generation, signal));
-      }
+      await this.pace.refresh();
+      const due = await this.repository.dueLanes(this.clock.nowMs());
+      await Promise.all(due.map((lane) => this.fill(lane)));
     } catch (error) {
-      this.leases.noteFailure(error);
-      if (isUnavailable(error)) this.logger.warn(`Due generations could not be claimed: ${String(error)}`);
-      else this.logger.error('Due generations could not be claimed', stackOf(error));
+      this.noteFailure(error);
     } finally {
       this.claiming = false;
     }
   }
 
-  async carryOn(lease: Lease, generation: GenerationEntity, signal: AbortSignal): Promise<void> {
-    const { attemptId } = generation;
-    const attempt = attemptId === null ? null : await this.database.insist(() => this.repository.findAttempt(attemptId));
+  private noteFailure(error: unknown): void {
+    this.leases.noteFailure(error);
+    if (isUnavailable(error)) this.logger.warn(`Due generations could not be claimed: ${String(error)}`);
+    else this.logger.error('Due generations could not be claimed', stackOf(error));
+  }
+
+  /** Takes as much of a lane as there is room for, in this process and in the vendor's budgets. */
+  private async fill(lane: DueLane): Promise<void> {
+    const name = laneName(lane);
+    if (this.filling.has(name) || this.draining) return;
+    const kind = LANE_OF[lane.status];
+    const limit = Math.min(CLAIM_AT_ONCE, this.lanes.room(lane.provider, kind));
+    this.filling.add(name);
+    try {
+      if (limit > 0) {
+        const budgets = lane.status === 'running' ? this.pace.budgetsOf(lane.provider) : [];
+        const { claimed, more } = await this.repository.claim(lane, { ...this.claimer(), limit, budgets });
+        for (const one of claimed) this.take(one, (held, signal) => this.carryOn(held, signal));
+        if (more) this.hungry.set(name, lane);
+      }
+      if (kind === 'poll' && this.lanes.isSilent(lane.provider)) await this.endOverdue(lane);
+    } finally {
+      this.filling.delete(name);
+    }
+  }
+
+  /** A silent vendor is asked about one job at a time. The others do not wait for their turn longer than until their deadline. */
+  private async endOverdue(lane: DueLane): Promise<void> {
+    const now = this.clock.monotonicMs();
+    if (now - (this.overdueAtMs.get(lane.provider) ?? Number.NEGATIVE_INFINITY) < OVERDUE_EVERY_MS) return;
+    this.overdueAtMs.set(lane.provider, now);
+    const { claimed } = await this.repository.claim(lane, { ...this.claimer(), limit: CLAIM_AT_ONCE, overdue: true });
+    for (const one of claimed) {
+      this.take(one, ({ lease, generation, attempt }) =>
+        attempt === null ? Promise.resolve() : this.watcher.abandon({ lease, generation, attempt }, 'it answers nothing.'),
+      );
+    }
+  }
+
+  private claimer() {
+    const { leases } = this;
+    return { owner: leases.owner, nowMs: this.clock.nowMs(), leaseUntilMs: leases.leaseUntilMs(), others: leases.mayTakeOver() };
+  }
+
+  private take(claimed: Claimed, work: (held: Taken, signal: AbortSignal) => Promise<void>): void {
+    const { generation } = claimed;
+    const now = this.clock.nowMs();
+    this.metrics.queueLag(generation.status, now - (generation.dueAt ?? now));
+    const lease = { id: generation.id, token: generation.leaseToken };
+    const kind = isTerminal(generation.status) ? 'poll' : LANE_OF[generation.status];
+    void this.run(lease, generation, kind, (signal) => work({ ...claimed, lease }, signal));
+  }
+
+  /** More was due than a lane had room for: goes on when half of it is free again, rather than at the next tick. */
+  private refill(provider: string): void {
+    for (const [name, lane] of this.hungry) {
+      const kind = LANE_OF[lane.status];
+      if (lane.provider !== provider || this.lanes.room(provider, kind) * 2 < this.lanes.most(provider, kind)) continue;
+      this.hungry.delete(name);
+      setImmediate(() => {
+        this.fill(lane).catch((error: unknown) => this.noteFailure(error));
+      });
+    }
+  }
+
+  async carryOn({ lease, generation, attempt }: Taken, signal: AbortSignal): Promise<void> {
     const held: Held | null = attempt === null ? null : { lease, generation, attempt };
     switch (generation.status) {
       case 'queued':
@@ -148,6 +221,10 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     await Promise.race([Promise.allSettled([...this.tasks]), grace]);
     if (this.tasks.size > 0) this.logger.warn(`${this.tasks.size} calls to vendors did not end in time; another replica takes them up`);
   }
+}
+
+function laneName({ provider, status }: DueLane): string {
+  return `${provider} ${status}`;
 }
 
 function stackOf(error: unknown): string {

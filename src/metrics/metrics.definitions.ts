@@ -29,7 +29,16 @@ export const METRIC_PROVIDERS = [
     labelNames: ['model', 'operation', 'status'],
     buckets: DURATION_BUCKETS,
   }),
-  makeGaugeProvider({ name: 'litegen_generation_tasks_in_flight', help: 'Calls to vendors and polls that run in this process.' }),
+  makeGaugeProvider({
+    name: 'litegen_generation_tasks_in_flight',
+    help: 'Submissions, polls and downloads that run in this process, by vendor account.',
+    labelNames: ['provider', 'kind'],
+  }),
+  makeGaugeProvider({
+    name: 'litegen_poll_limit',
+    help: 'Polls of a vendor account that this process may have under way; falls when the vendor leaves them unanswered.',
+    labelNames: ['provider'],
+  }),
   makeCounterProvider({
     name: 'litegen_generation_cost_usd_total',
     help: 'Cost of completed generations, US dollars.',

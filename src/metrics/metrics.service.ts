@@ -19,6 +19,7 @@ export class MetricsService {
     @InjectMetric('litegen_generations_total') private readonly generations: Counter,
     @InjectMetric('litegen_generation_duration_seconds') private readonly generationDuration: Histogram,
     @InjectMetric('litegen_generation_tasks_in_flight') private readonly tasks: Gauge,
+    @InjectMetric('litegen_poll_limit') private readonly pollLimits: Gauge,
     @InjectMetric('litegen_generation_cost_usd_total') private readonly cost: Counter,
     @InjectMetric('litegen_cache_requests_total') private readonly cacheRequests: Counter,
     @InjectMetric('litegen_provider_errors_total') private readonly errors: Counter,
@@ -68,8 +69,13 @@ export class MetricsService {
     this.unknownStatuses.inc({ provider: generation.provider, model: generation.model });
   }
 
-  tasksInFlight(count: number): void {
-    this.tasks.set(count);
+  /** @param kind `submit`, `poll` or `fetch`. */
+  tasksInFlight(provider: string, kind: string, count: number): void {
+    this.tasks.set({ provider, kind }, count);
+  }
+
+  pollLimit(provider: string, limit: number): void {
+    this.pollLimits.set({ provider }, limit);
   }
 
   /** @param kind the status in which the generation was found. */

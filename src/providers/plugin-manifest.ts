@@ -61,6 +61,7 @@ const manifestSchema = z
     egress: z.array(egressEntry).optional(),
     apiBaseEnvironment: variables.optional(),
     displayName: z.string().min(1).optional(),
+    pollsPerSecond: z.number().positive().optional(),
   })
   .refine(({ secrets, optionalSecrets }) => (optionalSecrets ?? []).every((name) => Object.hasOwn(secrets ?? {}, name)), {
     path: ['optionalSecrets'],

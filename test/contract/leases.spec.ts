@@ -10,6 +10,7 @@ import { CacheFlights } from '../../src/generations/cache-flights.repository.js'
 import { GenerationEntity } from '../../src/generations/generation.entity.js';
 import { GenerationsRepository } from '../../src/generations/generations.repository.js';
 import { IdempotencyRepository } from '../../src/generations/idempotency.repository.js';
+import { type ClaimOrder, LeasesRepository } from '../../src/generations/leases.repository.js';
 import { type Admission, LifecycleRepository } from '../../src/generations/lifecycle.repository.js';
 import { AssetEntity, AssetsRepository } from '../../src/storage/index.js';
 import { databases } from '../support/databases.js';
@@ -58,7 +59,8 @@ function admission(row: GenerationEntity): Admission {
 }
 
 describe.each(databases())('leases on $name', ({ url }) => {
-  let replicas: GenerationsRepository[];
+  let replicas: LeasesRepository[];
+  let generations: GenerationsRepository;
   let lifecycles: LifecycleRepository[];
   let database: Database;
 
@@ -72,7 +74,8 @@ describe.each(databases())('leases on $name', ({ url }) => {
     const opened = sources.map((source) => new Database(source));
     database = opened[0] as Database;
     await database.migrate();
-    replicas = opened.map((one) => new GenerationsRepository(one, new CacheEntriesRepository(one)));
+    replicas = opened.map((one) => new LeasesRepository(one));
+    generations = new GenerationsRepository(database, new CacheEntriesRepository(database));
     lifecycles = opened.map(
       (one) =>
         new LifecycleRepository(
@@ -89,7 +92,13 @@ describe.each(databases())('leases on $name', ({ url }) => {
     };
   });
 
-  const first = () => replicas[0] as GenerationsRepository;
+  const first = () => replicas[0] as LeasesRepository;
+
+  async function claim(replica: LeasesRepository, order: Partial<ClaimOrder> & Pick<ClaimOrder, 'owner' | 'nowMs'>) {
+    const lane = { provider: 'mock', status: 'queued' as const };
+    const { claimed } = await replica.claim(lane, { leaseUntilMs: NOW + LEASE_MS, limit: 20, ...order });
+    return claimed.map((one) => one.generation);
+  }
   const lifecycle = () => lifecycles[0] as LifecycleRepository;
 
   it('never gives a generation to two claimers', async () => {
@@ -97,21 +106,21 @@ describe.each(databases())('leases on $name', ({ url }) => {
     await Promise.all(admitted.map((row) => lifecycle().admit(admission(row))));
     const claims = await Promise.all(
       Array.from({ length: 24 }, (_unused, index) =>
-        (replicas[index % replicas.length] as GenerationsRepository).claim(`replica-${index}`, NOW, NOW + LEASE_MS, 20),
+        claim(replicas[index % replicas.length] as LeasesRepository, { owner: `replica-${index}`, nowMs: NOW }),
       ),
     );
     const ids = claims.flat().map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
     expect(ids).toHaveLength(300);
     for (const row of claims.flat()) expect(row).toMatchObject({ leaseToken: 1, dueAt: NOW, nextRunAt: NOW + LEASE_MS });
-    expect(await first().claim('late', NOW, NOW + LEASE_MS, 20)).toEqual([]);
+    expect(await claim(first(), { owner: 'late', nowMs: NOW })).toEqual([]);
   });
 
   it('fences off every write of a replica whose lease was taken over', async () => {
     const row = generation({ nextRunAt: NOW + 1 });
     await lifecycle().admit(admission(row));
-    const [mine] = await first().claim('paused', NOW + 1, NOW + 2, 1);
-    const [taken] = await first().claim('other', NOW + 3, NOW + LEASE_MS, 1);
+    const [mine] = await claim(first(), { owner: 'paused', nowMs: NOW + 1, leaseUntilMs: NOW + 2, limit: 1 });
+    const [taken] = await claim(first(), { owner: 'other', nowMs: NOW + 3, limit: 1 });
     expect([mine?.leaseToken, taken?.leaseToken]).toEqual([1, 2]);
     const stale = { id: row.id, token: 1 };
     const attempt = Object.assign(new AttemptEntity(), {
@@ -125,11 +134,11 @@ describe.each(databases())('leases on $name', ({ url }) => {
       callbackToken: null,
       createdAt: NOW,
     });
-    expect(await first().beginAttempt(stale, attempt, NOW)).toBe(false);
+    expect(await generations.beginAttempt(stale, attempt, NOW)).toBe(false);
     expect(await first().release(stale, { status: 'running', nextRunAtMs: NOW }, NOW)).toBe(false);
     expect(await lifecycle().settle({ lease: stale, generation: row, nowMs: NOW, outputs: [], settlement: cancelled })).toBe(false);
     expect((await first().heartbeat('paused', [row.id], NOW + LEASE_MS)).size).toBe(0);
-    expect(await first().findAny(row.id)).toMatchObject({ status: 'queued', leaseOwner: 'other', leaseToken: 2 });
+    expect(await generations.findAny(row.id)).toMatchObject({ status: 'queued', leaseOwner: 'other', leaseToken: 2 });
     expect(
       await lifecycle().settle({ lease: { id: row.id, token: 2 }, generation: row, nowMs: NOW, outputs: [], settlement: cancelled }),
     ).toBe(true);
@@ -138,13 +147,13 @@ describe.each(databases())('leases on $name', ({ url }) => {
   it('writes an end once: terminal states never change', async () => {
     const row = generation({ nextRunAt: NOW + 5 });
     await lifecycle().admit(admission(row));
-    const [claimed] = await first().claim('one', NOW + 5, NOW + LEASE_MS, 1);
+    const [claimed] = await claim(first(), { owner: 'one', nowMs: NOW + 5, limit: 1 });
     const lease = { id: row.id, token: claimed?.leaseToken ?? -1 };
     const ends = await Promise.all(
       Array.from({ length: 10 }, () => lifecycle().settle({ lease, generation: row, nowMs: NOW, outputs: [], settlement: cancelled })),
     );
     expect(ends.filter(Boolean)).toHaveLength(1);
-    expect(await first().requestCancel(TENANT, row.id, NOW)).toBe(false);
+    expect(await generations.requestCancel(TENANT, row.id, NOW)).toBe(false);
     expect(await first().claimOne(row.id, 'x', NOW, NOW + 1)).toBeNull();
   });
 
@@ -206,8 +215,13 @@ describe.each(databases())('leases on $name', ({ url }) => {
       lifecycle().settle({ ...end, lease: { id: last.id, token: 0 }, generation: last, settlement: cancelled }),
     ]);
     expect(ends).toEqual([true, false, false, true]);
-    expect(await first().findAny(dearest.id)).toMatchObject({ status: 'completed', progress: 100, costMicros: 5, completedAt: NOW + 7 });
-    expect(await first().findAny(last.id)).toMatchObject({ status: 'cancelled', holdState: 'released', nextRunAt: null });
+    expect(await generations.findAny(dearest.id)).toMatchObject({
+      status: 'completed',
+      progress: 100,
+      costMicros: 5,
+      completedAt: NOW + 7,
+    });
+    expect(await generations.findAny(last.id)).toMatchObject({ status: 'cancelled', holdState: 'released', nextRunAt: null });
     expect(await spendingOf(database, keyId)).toMatchObject({ heldMicros: 2, usedMicros: 5 });
   });
 

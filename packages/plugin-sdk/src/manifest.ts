@@ -21,6 +21,8 @@ export interface PluginManifest {
   readonly egress?: readonly string[];
   /** Environment variables that set `api_base`, first match wins. */
   readonly apiBaseEnvironment?: readonly string[];
+  /** How many questions per second about jobs the vendor's documentation allows one credential. The operator's setting goes before it. */
+  readonly pollsPerSecond?: number;
   /** A name for people. Default: the id. */
   readonly displayName?: string;
 }

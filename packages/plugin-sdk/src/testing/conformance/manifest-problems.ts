@@ -62,6 +62,9 @@ export function manifestProblems(directory: string, packageJson: JsonObject): st
   if (manifest.apiBaseEnvironment !== undefined && !isListOf((item) => ENVIRONMENT_NAME.test(item), manifest.apiBaseEnvironment)) {
     problems.push('litegen.apiBaseEnvironment is not a list of environment variables');
   }
+  if (manifest.pollsPerSecond !== undefined && !(typeof manifest.pollsPerSecond === 'number' && manifest.pollsPerSecond > 0)) {
+    problems.push('litegen.pollsPerSecond is not a number above 0');
+  }
   if (manifest.displayName !== undefined && typeof manifest.displayName !== 'string') problems.push('litegen.displayName is not a string');
   return problems;
 }

@@ -1,0 +1,27 @@
+/** Why a poll was given up. */
+export class PollTimedOut extends Error {}
+
+/** A signal that also fires after a time. `end` stops the clock. Cheaper by far than `AbortSignal.any` with `AbortSignal.timeout`. */
+export class TimeLimit {
+  private readonly controller = new AbortController();
+  private readonly timer: NodeJS.Timeout;
+  private readonly follow = () => this.controller.abort(this.parent.reason);
+
+  constructor(
+    private readonly parent: AbortSignal,
+    durationMs: number,
+  ) {
+    this.timer = setTimeout(() => this.controller.abort(new PollTimedOut('The vendor did not answer in time')), durationMs);
+    if (parent.aborted) this.follow();
+    else parent.addEventListener('abort', this.follow, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  end(): void {
+    clearTimeout(this.timer);
+    this.parent.removeEventListener('abort', this.follow);
+  }
+}
