@@ -23,6 +23,17 @@ export interface Discrepancy {
   readonly spentMicros: Micros;
 }
 
+/** What all generations cost together, and where it is counted. */
+export interface CostTotals {
+  readonly costMicros: Micros;
+  /** Of it, what stands in the ledger; before refunds. */
+  readonly countedMicros: Micros;
+  readonly refundedMicros: Micros;
+  /** Generations of API keys that cost something and are not in the ledger: there must be none. */
+  readonly missing: number;
+  readonly missingMicros: Micros;
+}
+
 interface DifferenceRow {
   readonly accountId: string;
   readonly budgetId: string;
@@ -85,6 +96,27 @@ export class ReconciliationRepository {
          OR (generation.hold_state <> 'held' AND (posted.held <> 0 OR posted.spent <> COALESCE(generation.cost_micros, 0)))
        ORDER BY generation.id, posted.account_id LIMIT 1000`,
     );
+  }
+
+  /** A generation stands in the ledger once for each of its budgets, and here once. */
+  async totals(): Promise<CostTotals> {
+    const sum = (amount: string, when: string) => `CAST(COALESCE(SUM(CASE WHEN ${when} THEN ${amount} ELSE 0 END), 0) AS BIGINT)`;
+    const missing = 'posted.generation_id IS NULL AND generation.key_id IS NOT NULL AND generation.cost_micros > 0';
+    const [totals] = await rows<CostTotals>(
+      this.database.manager,
+      `SELECT ${sum('generation.cost_micros', '1 = 1')} AS "costMicros",
+         ${sum('generation.cost_micros', 'posted.generation_id IS NOT NULL')} AS "countedMicros",
+         ${sum('posted.refunded', 'posted.generation_id IS NOT NULL')} AS "refundedMicros",
+         COUNT(CASE WHEN ${missing} THEN 1 END) AS missing, ${sum('generation.cost_micros', missing)} AS "missingMicros"
+       FROM generations generation LEFT JOIN (
+         SELECT generation_id, MAX(refunded) AS refunded FROM (
+           SELECT generation_id, account_id, SUM(CASE WHEN kind = 'refund' THEN amount_micros ELSE 0 END) AS refunded
+           FROM ledger_entries WHERE generation_id IS NOT NULL GROUP BY generation_id, account_id
+         ) by_account GROUP BY generation_id
+       ) posted ON posted.generation_id = generation.id
+       WHERE generation.cost_micros IS NOT NULL`,
+    );
+    return totals ?? { costMicros: 0, countedMicros: 0, refundedMicros: 0, missing: 0, missingMicros: 0 };
   }
 
   /** Sets balances to what the ledger says, and leaves a line that says so. Answers what was set right. */

@@ -43,7 +43,12 @@ describe.each(databases())('reconcile on $name', ({ url }) => {
   const change = (statement: string) => database.write((manager) => rows(manager, `${statement} RETURNING id`));
 
   it('finds no difference where there is none', async () => {
-    expect(await run()).toEqual({ out: '1 balances computed from the ledger, no difference\n', code: 0 });
+    expect(await run()).toEqual({
+      out:
+        'generations cost 0: 0 counted in the ledger, of which 0 was given back, and 0 on no budget\n' +
+        '1 balances computed from the ledger, no difference\n',
+      code: 0,
+    });
   });
 
   it('shows a balance that differs, and sets it right only when asked', async () => {
@@ -59,6 +64,33 @@ describe.each(databases())('reconcile on $name', ({ url }) => {
     await change(`UPDATE generations SET hold_state = 'released', cost_micros = 0`);
     const { out, code } = await run(true);
     expect(out).toContain(`disagrees  ${generation.id} is released at 0 cost, but the ledger has 0.05 held and 0 spent`);
+    expect(code).toBe(1);
+  });
+
+  it('adds up what generations cost, each once, and finds what an API key spent outside the ledger', async () => {
+    await change(`UPDATE generations SET hold_state = 'held', cost_micros = NULL`);
+    const settled = { status: 'completed', holdState: 'settled' } as const;
+    const counted = generationRow({ ...settled, keyId: 'key-1', holdMicros: 40_000, costMicros: 40_000 });
+    const free = generationRow({ ...settled, keyId: null, costMicros: 7_000 });
+    await seed(database, { generations: [counted, free] });
+    const ledger = new Ledger(new LedgerRepository());
+    const accounts = await new BudgetDirectory(new BudgetsRepository(database), new Clock()).accountsOf(SPENDER);
+    const cause = { generationId: counted.id, attemptId: null, spender: SPENDER, atMs: counted.createdAt, reason: null };
+    await database.transaction(async (manager) => {
+      await ledger.hold(manager, [{ ...cause, amountMicros: 40_000, accounts }]);
+      await ledger.settle(manager, [{ ...cause, costMicros: 40_000, accounts: [] }]);
+      await ledger.refund(manager, { ...cause, refundId: 'r1', amountMicros: 15_000 });
+    });
+    expect(await run()).toMatchObject({
+      out: expect.stringMatching(
+        /^generations cost 0\.047: 0\.04 counted in the ledger, of which 0\.015 was given back, and 0\.007 on no budget$/m,
+      ),
+      code: 0,
+    });
+    await seed(database, { generations: [generationRow({ ...settled, keyId: 'key-1', costMicros: 9_000 })] });
+    const { out, code } = await run();
+    expect(out).toContain('missing  1 generations of API keys cost 0.009 and are not in the ledger\n');
+    expect(out).toContain('generations cost 0.056: 0.04 counted in the ledger, of which 0.015 was given back, and 0.007 on no budget\n');
     expect(code).toBe(1);
   });
 });

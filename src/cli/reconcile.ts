@@ -20,7 +20,14 @@ export async function reconcile(host: ReconciliationHost, { repair = false }: { 
           `but the ledger has ${formatUsd(heldMicros)} held and ${formatUsd(spentMicros)} spent in ${accountId}\n`,
       );
     }
-    const left = (repair ? 0 : differences.length) + discrepancies.length;
+    const { costMicros, countedMicros, refundedMicros, missing, missingMicros } = await books.totals();
+    if (missing > 0)
+      terminal.out(`missing  ${missing} generations of API keys cost ${formatUsd(missingMicros)} and are not in the ledger\n`);
+    const left = (repair ? 0 : differences.length) + discrepancies.length + missing;
+    terminal.out(
+      `generations cost ${formatUsd(costMicros)}: ${formatUsd(countedMicros)} counted in the ledger, of which ${formatUsd(refundedMicros)} ` +
+        `was given back, and ${formatUsd(costMicros - countedMicros - missingMicros)} on no budget\n`,
+    );
     terminal.out(
       `${await books.countAccounts()} balances computed from the ledger, ${left === 0 ? 'no difference' : `${left} differences`}\n`,
     );

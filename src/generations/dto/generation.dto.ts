@@ -91,7 +91,7 @@ export class Generation {
 
   @ApiProperty({
     ...OPTIONAL_TEXT,
-    description: 'Where the cost comes from, such as `vendor`, `catalog` or `cache`; null while it is not known.',
+    description: '`vendor_reported`, `usage`, `catalog`, `not_charged`, `cache` or `operator`; null while it is not known.',
   })
   cost_source!: string | null;
 
