@@ -103,6 +103,20 @@ export class CacheEntriesRepository {
     return taken.length === 1;
   }
 
+  /** Inside the transaction that took over: the entry is again that of the generation that failed. */
+  async giveBack(
+    manager: EntityManager,
+    { cacheKey, generationId }: Pick<CacheEntry, 'cacheKey' | 'generationId'>,
+    failedId: string,
+  ): Promise<void> {
+    await rows(
+      manager,
+      `UPDATE cache_entries SET generation_id = :failedId, state = 'failed'
+       WHERE cache_key = :cacheKey AND generation_id = :generationId AND state = 'running' RETURNING cache_key`,
+      { cacheKey, generationId, failedId },
+    );
+  }
+
   /** Inside the transaction that writes the ends of generations that led. What was cleared or replaced meanwhile is not touched. */
   async end(manager: EntityManager, ends: readonly CacheEnd[]): Promise<void> {
     for (const { cacheKey, generationId, outcome, nowMs } of [...ends].sort((left, right) => (left.cacheKey < right.cacheKey ? -1 : 1))) {

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { CacheEntriesRepository, type CacheUse } from '../cache/index.js';
-import { rows } from '../database/index.js';
+import { dialectOf, rows } from '../database/index.js';
 import { GenerationEntity } from './generation.entity.js';
-import type { Settlement } from './generation.types.js';
+import { type GenerationStatus, isTerminal, type Settlement } from './generation.types.js';
 import type { Lease } from './leases.repository.js';
 
 /** A wait is ended by whom it waits for; this is for the case that nobody does. */
@@ -18,6 +18,14 @@ export type Flight =
 
 /** What follows a wait that came to nothing. `alone`: there is nothing to lead any more. */
 export type AfterWait = { readonly kind: 'leads' | 'alone' } | { readonly kind: 'following'; readonly leaderId: string };
+
+/** A follower that is handed back. */
+export interface Sleeper {
+  readonly lease: Lease;
+  readonly leaderId: string;
+  readonly nowMs: number;
+  readonly deadlineAtMs: number;
+}
 
 interface Asking {
   readonly generation: GenerationEntity;
@@ -84,8 +92,24 @@ export class CacheFlights {
     );
   }
 
-  /** What a follower does whose leader came to nothing. */
-  async leave(manager: EntityManager, generation: GenerationEntity): Promise<AfterWait> {
+  /**
+   * What followers do whose leaders came to nothing: for each key one of them takes the lead. In one order of keys, so that no two
+   * transactions wait for each other. Nothing else is written.
+   */
+  async leave(manager: EntityManager, generations: readonly GenerationEntity[]): Promise<ReadonlyMap<GenerationEntity, AfterWait>> {
+    const after = new Map<GenerationEntity, AfterWait>();
+    const leaders = new Map<string, string>();
+    for (const generation of [...generations].sort((left, right) => ((left.cacheKey ?? '') < (right.cacheKey ?? '') ? -1 : 1))) {
+      const wait = `${generation.cacheKey}/${generation.cachedFrom}`;
+      const known = leaders.get(wait);
+      const next = known === undefined ? await this.leaveOne(manager, generation) : ({ kind: 'following', leaderId: known } as const);
+      if (next.kind === 'leads') leaders.set(wait, generation.id);
+      after.set(generation, next);
+    }
+    return after;
+  }
+
+  private async leaveOne(manager: EntityManager, generation: GenerationEntity): Promise<AfterWait> {
     const { id: generationId, cacheKey, cachedFrom, deadlineAt } = generation;
     if (cacheKey === null || cachedFrom === null) return { kind: 'alone' };
     if (await this.entries.takeOver(manager, { cacheKey, generationId, endsByMs: deadlineAt + SLACK_MS }, cachedFrom))
@@ -95,16 +119,9 @@ export class CacheFlights {
     return { kind: 'following', leaderId: entry.generationId };
   }
 
-  /** False when the lease was lost. */
-  async follow(manager: EntityManager, lease: Lease, leaderId: string, nowMs: number): Promise<boolean> {
-    const changed = await rows(
-      manager,
-      // It may have ended already; whoever takes this up next sees.
-      `UPDATE generations SET cached_from = :leaderId, lease_owner = NULL, next_run_at = :nowMs, updated_at = :nowMs
-       WHERE id = :id AND lease_token = :token AND status = 'queued' RETURNING id`,
-      { id: lease.id, token: lease.token, leaderId, nowMs },
-    );
-    return changed.length === 1;
+  /** It took the lead and cannot keep it. Those who wait for the same may. */
+  async giveBack(manager: EntityManager, { id: generationId, cacheKey, cachedFrom }: GenerationEntity): Promise<void> {
+    if (cacheKey !== null && cachedFrom !== null) await this.entries.giveBack(manager, { cacheKey, generationId }, cachedFrom);
   }
 
   /** It asks the vendor itself, with money of its own. False when the lease was lost. */
@@ -121,6 +138,36 @@ export class CacheFlights {
     );
     return changed.length === 1;
   }
+
+  /**
+   * Hands followers back until their leaders end. The leaders' rows are locked against their ends, which are just being written perhaps: so
+   * an end either is seen here, or sees the follower and wakes it.
+   */
+  async sleep(manager: EntityManager, sleepers: readonly Sleeper[]): Promise<void> {
+    const leaders = [...new Set(sleepers.map(({ leaderId }) => leaderId))];
+    const lock = dialectOf(manager) === 'postgres' ? 'FOR SHARE' : '';
+    const found = await rows<{ id: string; status: GenerationStatus }>(
+      manager,
+      `SELECT id, status FROM generations WHERE id IN (:leaders) ORDER BY id ${lock}`,
+      { leaders },
+    );
+    const working = new Set(found.filter(({ status }) => !isTerminal(status)).map(({ id }) => id));
+    await rows(
+      manager,
+      `WITH :sleepers UPDATE generations SET cached_from = sleepers.leader, lease_owner = NULL,
+         next_run_at = CAST(sleepers.next AS BIGINT), updated_at = CAST(sleepers.at AS BIGINT)
+       FROM sleepers WHERE id = sleepers.follower AND lease_token = CAST(sleepers.token AS BIGINT) AND status = 'queued' RETURNING id`,
+      {
+        sleepers: sleepers.map(({ lease, leaderId, nowMs, deadlineAtMs }) => ({
+          follower: lease.id,
+          token: lease.token,
+          leader: leaderId,
+          next: working.has(leaderId) ? Math.min(nowMs + LOOK_AGAIN_MS, deadlineAtMs) : nowMs,
+          at: nowMs,
+        })),
+      },
+    );
+  }
 }
 
 /** It waits, and nothing is held for it. */
@@ -136,8 +183,3 @@ function followerOf(generation: GenerationEntity, leaderId: string): GenerationE
 
 /** Of a generation for which no vendor was asked. */
 export const UNSENT = { holdMicros: 0, attemptId: null, attemptCount: 0, leaseOwner: null, leaseToken: 0, startedAt: null } as const;
-
-/** When a follower whose leader still works is looked at again, if nobody wakes it. */
-export function lookAgainAtMs(nowMs: number): number {
-  return nowMs + LOOK_AGAIN_MS;
-}

@@ -3,12 +3,11 @@ import { quotaExceeded } from '../budgets/index.js';
 import { CacheEntriesRepository } from '../cache/index.js';
 import { Clock } from '../common/index.js';
 import { Database } from '../database/index.js';
-import { lookAgainAtMs } from './cache-flights.repository.js';
 import { CachedResults } from './cached-results.service.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { isTerminal } from './generation.types.js';
 import { GenerationsRepository } from './generations.repository.js';
-import { type Lease, LeasesRepository } from './leases.repository.js';
+import type { Lease } from './leases.repository.js';
 import { LifecycleRepository } from './lifecycle.repository.js';
 import { Settler } from './settler.service.js';
 
@@ -23,7 +22,6 @@ export class Followers {
     private readonly database: Database,
     private readonly entries: CacheEntriesRepository,
     private readonly repository: GenerationsRepository,
-    private readonly leases: LeasesRepository,
     private readonly lifecycle: LifecycleRepository,
     private readonly results: CachedResults,
     private readonly settler: Settler,
@@ -46,13 +44,8 @@ export class Followers {
     return this.goOn(lease, generation);
   }
 
-  private async sleep(lease: Lease, generation: GenerationEntity, leaderId: string): Promise<void> {
-    const nowMs = this.clock.nowMs();
-    const nextRunAtMs = Math.min(lookAgainAtMs(nowMs), generation.deadlineAt);
-    await this.leases.release(lease, { status: 'queued', nextRunAtMs }, nowMs);
-    // An end that came between the look and the release woke nobody.
-    const [leader] = await this.repository.statusesOf([leaderId]);
-    if (leader === undefined || isTerminal(leader.status)) await this.repository.wake(generation.id, this.clock.nowMs());
+  private async sleep(lease: Lease, { deadlineAt: deadlineAtMs }: GenerationEntity, leaderId: string): Promise<void> {
+    await this.lifecycle.sleep({ lease, leaderId, deadlineAtMs, nowMs: this.clock.nowMs() });
   }
 
   /** With one look-up for all who follow the same. False: there is no result, or not yet. */
@@ -72,7 +65,11 @@ export class Followers {
   private async goOn(lease: Lease, generation: GenerationEntity): Promise<boolean> {
     const nowMs = this.clock.nowMs();
     const next = await this.lifecycle.goOn(lease, generation, nowMs);
-    if (next === null || next.kind === 'following') return false;
+    if (next === null) return false;
+    if (next.kind === 'following') {
+      await this.sleep(lease, generation, next.leaderId);
+      return false;
+    }
     if (next.kind === 'quota_exceeded') {
       const { code, message } = quotaExceeded(next.refusal, nowMs);
       await this.settler.endUntried(lease, generation, 'failed', { code, message, details: { charged: 'no' } });

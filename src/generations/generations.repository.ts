@@ -23,17 +23,6 @@ export class GenerationsRepository {
     private readonly cacheEntries: CacheEntriesRepository,
   ) {}
 
-  /** Makes a generation due that nobody works on. */
-  async wake(id: string, nowMs: number): Promise<void> {
-    await this.database.write((manager) =>
-      rows(
-        manager,
-        `UPDATE generations SET next_run_at = :nowMs WHERE id = :id AND lease_owner IS NULL AND status IN (${ACTIVE}) RETURNING id`,
-        { id, nowMs },
-      ),
-    );
-  }
-
   /** Begins an attempt: the status and the attempt's row in one transaction, before the first vendor byte. */
   beginAttempt(lease: Lease, attempt: AttemptEntity, nowMs: number): Promise<boolean> {
     return this.insist(async (manager) => {

@@ -7,7 +7,7 @@ import { Database, GroupCommit, insertRows, rows, type SqlRow } from '../databas
 import { type AssetEntity, AssetsRepository } from '../storage/index.js';
 import type { AttemptEntity } from './attempt.entity.js';
 import { type AttemptEnd, endAttempts } from './attempt-end.repository.js';
-import { type AfterWait, CacheFlights } from './cache-flights.repository.js';
+import { type AfterWait, CacheFlights, type Sleeper } from './cache-flights.repository.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { ACTIVE_STATUSES, type Settlement } from './generation.types.js';
 import { GenerationEvents } from './generation-events.port.js';
@@ -49,6 +49,13 @@ export interface End {
   readonly nowMs: number;
 }
 
+/** A follower whose leader came to nothing. */
+interface Wait {
+  readonly lease: Lease;
+  readonly generation: GenerationEntity;
+  readonly nowMs: number;
+}
+
 /** `alone`: what it asks for is not kept any more. */
 export type WaitOver = AfterWait | { readonly kind: 'quota_exceeded'; readonly refusal: Refusal };
 
@@ -67,6 +74,16 @@ export class LifecycleRepository {
   );
   private readonly ends = new GroupCommit<Counted<End>, boolean>((items) =>
     this.database.transaction((manager) => this.writeEnds(manager, items)),
+  );
+
+  private readonly waits = new GroupCommit<Counted<Wait>, WaitOver | null>((items) =>
+    this.database.transaction((manager) => this.endWaits(manager, items)),
+  );
+  private readonly sleeps = new GroupCommit<Sleeper, void>((items) =>
+    this.database.transaction(async (manager) => {
+      await this.flights.sleep(manager, items);
+      return items.map(() => undefined);
+    }),
   );
 
   /** Holds of generations that this process admitted and has not let go of. */
@@ -99,26 +116,56 @@ export class LifecycleRepository {
   }
 
   /**
-   * Ends a wait that came to nothing: whom it followed failed. It leads now with money of its own, follows whoever was faster, or is
-   * refused for its price. Null: the lease was lost.
+   * Ends a wait that came to nothing: whom it followed failed. It leads now with money of its own, is to follow whoever was faster, or is
+   * refused for its price. Null: the lease was lost, or it is to look again.
    */
   async goOn(lease: Lease, generation: GenerationEntity, nowMs: number): Promise<WaitOver | null> {
-    const accounts = await this.budgets.accountsOf(spenderOf(generation));
-    const amountMicros = generation.quote.ceilingMicros;
-    try {
-      return await this.database.transaction(async (manager): Promise<WaitOver | null> => {
-        const next = await this.flights.leave(manager, generation);
-        if (next.kind === 'following') return (await this.flights.follow(manager, lease, next.leaderId, nowMs)) ? next : null;
-        const [hold] = await this.ledger.hold(manager, [{ ...causeOf(generation, nowMs, null), amountMicros, accounts }]);
-        // Thrown, so that the lead is given back.
-        if (hold?.granted === false) throw new HoldRefused(hold.refusal);
-        const cacheKey = next.kind === 'leads' ? generation.cacheKey : null;
-        return (await this.flights.lead(manager, lease, { cacheKey, holdMicros: amountMicros, nowMs })) ? next : null;
-      });
-    } catch (error) {
-      if (error instanceof HoldRefused) return { kind: 'quota_exceeded', refusal: error.refusal };
-      throw error;
+    return this.waits.commit({ lease, generation, nowMs, accounts: await this.budgets.accountsOf(spenderOf(generation)) });
+  }
+
+  /** Hands a follower back until its leader ends. */
+  sleep(sleeper: Sleeper): Promise<void> {
+    return this.sleeps.commit(sleeper);
+  }
+
+  private async endWaits(manager: EntityManager, items: readonly Counted<Wait>[]): Promise<(WaitOver | null)[]> {
+    const after = await this.flights.leave(
+      manager,
+      items.map(({ generation }) => generation),
+    );
+    const asking = items.filter(({ generation }) => after.get(generation)?.kind !== 'following');
+    const holds = await this.ledger.hold(
+      manager,
+      asking.map(({ generation, accounts, nowMs }) => ({
+        ...causeOf(generation, nowMs, null),
+        amountMicros: generation.quote.ceilingMicros,
+        accounts,
+      })),
+    );
+    const results = new Map<Wait, WaitOver | null>();
+    for (const [index, item] of asking.entries()) {
+      const { lease, generation, nowMs } = item;
+      const hold = holds[index];
+      const next = after.get(generation);
+      if (next === undefined || hold === undefined) continue;
+      if (!hold.granted) {
+        await this.flights.giveBack(manager, generation);
+        results.set(item, { kind: 'quota_exceeded', refusal: hold.refusal });
+        continue;
+      }
+      const cacheKey = next.kind === 'leads' ? generation.cacheKey : null;
+      const changed = await this.flights.lead(manager, lease, { cacheKey, holdMicros: generation.quote.ceilingMicros, nowMs });
+      // The hold and the lead are taken back with the transaction; the others of the batch are tried again.
+      if (!changed) throw new LeaseWasLost(lease.id);
+      results.set(item, next);
     }
+    const refused = new Set([...results].flatMap(([{ generation }, result]) => (result?.kind === 'quota_exceeded' ? [generation.id] : [])));
+    return items.map((item) => {
+      const next = after.get(item.generation);
+      if (next?.kind !== 'following') return results.get(item) ?? null;
+      // Whom it was to follow was refused in the same moment: the lead is free again.
+      return refused.has(next.leaderId) ? { kind: 'following', leaderId: item.generation.cachedFrom ?? next.leaderId } : next;
+    });
   }
 
   /** With one statement for each kind of row. Each request is judged on its own, in their order. */
@@ -247,9 +294,9 @@ function endValues({ lease, generation, settlement, nowMs }: End): SqlRow {
   };
 }
 
-class HoldRefused extends Error {
-  constructor(readonly refusal: Refusal) {
-    super('The hold was refused');
+class LeaseWasLost extends Error {
+  constructor(id: string) {
+    super(`The lease of ${id} was lost`);
   }
 }
 
