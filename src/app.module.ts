@@ -1,7 +1,6 @@
 import { type DynamicModule, Module, ValidationPipe } from '@nestjs/common';
 import { APP_PIPE } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
-import { OpenTelemetryModule } from 'nestjs-otel';
 import { MIGRATIONS } from '../migrations/index.js';
 import { ApiKeyEntity, AuthModule } from './auth/index.js';
 import { BudgetEntity, BudgetsModule } from './budgets/index.js';
@@ -57,7 +56,6 @@ export class AppModule {
         DatabaseModule.with(ENTITIES, MIGRATIONS),
         RedisModule,
         MetricsModule,
-        OpenTelemetryModule.forRoot(),
         ScheduleModule.forRoot(),
         StorageModule,
         ProvidersModule,

@@ -8,13 +8,18 @@ const RANDOM_BYTES = 16;
 const pool = Buffer.allocUnsafeSlow(256 * RANDOM_BYTES);
 let used = pool.length;
 
-/** An opaque id: a prefix and 128 random bits in hex. It carries no meaning and matches `[A-Za-z0-9_-]+`. */
-export function newId(prefix: IdPrefix): string {
+/** 128 random bits as 32 hexadecimal digits. */
+export function randomHex(): string {
   if (used === pool.length) {
     randomFillSync(pool);
     used = 0;
   }
   const start = used;
   used += RANDOM_BYTES;
-  return `${prefix}-${pool.toString('hex', start, used)}`;
+  return pool.toString('hex', start, used);
+}
+
+/** An opaque id: a prefix and 128 random bits in hex. It carries no meaning and matches `[A-Za-z0-9_-]+`. */
+export function newId(prefix: IdPrefix): string {
+  return `${prefix}-${randomHex()}`;
 }

@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { randomHex } from '../common/index.js';
 import type { Config } from '../config/index.js';
 
+const REQUEST_ID_DIGITS = 24;
 const REQUEST_ID = /^[\w-]{8,128}$/;
 /** OpenAI's SDKs wait ten minutes, and so must an idle socket of ours. */
 const KEEP_ALIVE_MS = 620_000;
@@ -23,7 +24,7 @@ export function createAdapter(config: Config): FastifyAdapter {
     requestIdHeader: false,
     genReqId: ({ headers }: IncomingMessage) => {
       const given = headers['x-request-id'];
-      return typeof given === 'string' && REQUEST_ID.test(given) ? given : `req_${randomBytes(12).toString('hex')}`;
+      return typeof given === 'string' && REQUEST_ID.test(given) ? given : `req_${randomHex().slice(0, REQUEST_ID_DIGITS)}`;
     },
     rewriteUrl: ({ url }: IncomingMessage) => rewriteUrl(url ?? '/'),
     keepAliveTimeout: KEEP_ALIVE_MS,

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import type { JsonBody, MediaText } from '@litegen/plugin-sdk';
+import { randomHex } from '../../common/index.js';
 import type { BlobStore } from '../../storage/index.js';
 import { isMediaText, mediaTextLength, streamMediaText } from './media-text.js';
 import type { EncodedBody } from './request-body.js';
@@ -17,9 +17,10 @@ async function* stream(parts: readonly (Buffer | MediaText)[], store: BlobStore)
 export function encodeJson(value: JsonBody, store: BlobStore): EncodedBody {
   const media: MediaText[] = [];
   // The places of media are marked by a text that nobody outside can know.
-  const mark = `media-${randomBytes(16).toString('hex')}`;
+  let mark = '';
   const text = JSON.stringify(value, (_key, item: unknown) => {
     if (!isMediaText(item)) return item;
+    if (mark === '') mark = `media-${randomHex()}`;
     media.push(item);
     return mark;
   });
