@@ -4,6 +4,7 @@ import { Ledger1763710000000 } from './1763710000000-ledger.js';
 import { BrokenConnections1763720000000 } from './1763720000000-broken-connections.js';
 import { Cache1763740000000 } from './1763740000000-cache.js';
 import { Lanes1763750000000 } from './1763750000000-lanes.js';
+import { Quotes1763760000000 } from './1763760000000-quotes.js';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -13,4 +14,5 @@ export const MIGRATIONS = [
   BrokenConnections1763720000000,
   Cache1763740000000,
   Lanes1763750000000,
+  Quotes1763760000000,
 ];

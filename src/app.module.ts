@@ -19,6 +19,7 @@ import { LimitsModule } from './limits/index.js';
 import { MetricsModule } from './metrics/index.js';
 import { ModelsModule } from './models/index.js';
 import { ProviderRegistry, ProvidersModule } from './providers/index.js';
+import { QuotesModule } from './quotes/index.js';
 import { RedisModule } from './redis/index.js';
 import { type SecretRegistry, SecurityModule } from './security/index.js';
 import { StatsModule } from './stats/index.js';
@@ -68,6 +69,7 @@ export class AppModule {
         WebhooksModule,
         ImagesModule,
         VideosModule,
+        QuotesModule,
         EventsModule,
         ModelsModule,
         StatsModule,

@@ -3,9 +3,9 @@ import { Clock, type Micros } from '../common/index.js';
 import { GroupCommit } from '../database/index.js';
 import { accountsOf } from './accounts.policy.js';
 import type { BudgetEntity } from './budget.entity.js';
-import type { Account, Spender } from './budget.types.js';
+import type { Account, Balance, Refusal, Spender } from './budget.types.js';
 import { BudgetsRepository, type Spending } from './budgets.repository.js';
-import { leastRemaining } from './ledger.policy.js';
+import { leastRemaining, refusalOf } from './ledger.policy.js';
 
 /** Other replicas' new budgets are seen after this time at the latest; a changed limit counts at once. */
 const CACHE_MS = 5_000;
@@ -44,17 +44,27 @@ export class BudgetDirectory {
 
   /** The least that any budget of the spender has left; null: nothing is bounded. */
   async remainingFor(spender: Spender): Promise<Micros | null> {
+    return (await this.outlook(spender, 0)).remainingMicros;
+  }
+
+  /** What a hold of an amount would be answered right now; nothing is held. */
+  async outlook(spender: Spender, amountMicros: Micros): Promise<{ remainingMicros: Micros | null; refusal: Refusal | null }> {
     const rules = (await this.rulesFor(spender)).filter(({ limitMicros }) => limitMicros !== null);
-    if (rules.length === 0) return null;
+    if (rules.length === 0) return { remainingMicros: null, refusal: null };
     const limits = new Map(rules.map(({ id, limitMicros }) => [id, limitMicros]));
     const accounts = accountsOf(rules, spender, this.clock.nowMs());
     const spending = accounts.length === 0 ? new Map<string, Spending>() : await this.spending.commit(accounts.map(({ id }) => id));
-    return leastRemaining(
-      accounts.map(({ id, budgetId }) => {
-        const { heldMicros, settledMicros } = spending.get(id) ?? { heldMicros: 0, settledMicros: 0 };
-        return { heldMicros, settledMicros, limitMicros: limits.get(budgetId) ?? null };
+    const balances = new Map(
+      accounts.map(({ id: accountId, budgetId, subject, periodStartMs }): [string, Balance] => {
+        const { heldMicros, settledMicros } = spending.get(accountId) ?? { heldMicros: 0, settledMicros: 0 };
+        const limitMicros = limits.get(budgetId) ?? null;
+        return [accountId, { accountId, budgetId, subject, periodStartMs, heldMicros, settledMicros, limitMicros }];
       }),
     );
+    return {
+      remainingMicros: leastRemaining([...balances.values()]),
+      refusal: amountMicros === 0 ? null : refusalOf(accounts, balances, amountMicros),
+    };
   }
 
   /** Makes this process see a change at once. */

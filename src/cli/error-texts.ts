@@ -128,6 +128,15 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     when: 'The price does not fit into what is left of a budget, that of running requests counted; `error.budget` says of which.',
     remedy: 'Raise the limit, or wait until the period ends (`resets_at`) or running requests give back what they hold.',
   },
+  quote_not_found: {
+    when: '`X-Litegen-Quote` names no quote of the caller’s application.',
+    remedy: 'Send the `id` that `POST /v1/quote` answered, with a key of the same application.',
+  },
+  quote_expired: { when: 'The quote is older than `quotes.ttl_seconds`.', remedy: 'Ask for a new one; the price may be another by now.' },
+  quote_mismatch: {
+    when: 'The quote is for another model, or for other values of what its price depends on; `error.param` names the first.',
+    remedy: 'Send what was quoted, or ask for a quote of this request.',
+  },
   price_unknown: {
     when: 'The catalogue has no price for this request, so that nothing can be reserved.',
     remedy: 'Ask the operator to add a price or a `ceiling_usd` to the model.',

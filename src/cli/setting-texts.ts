@@ -64,6 +64,7 @@ export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   'cache.max_items': 'How many results one process remembers in memory. The database keeps all of them.',
   'cache.max_bytes': 'How much memory one process gives to them.',
   'cache.models': 'Models whose requests use the cache: catalogue ids, or patterns with `*`.',
+  'quotes.ttl_seconds': 'For how long a price from `POST /v1/quote` is kept, at most a day.',
   'webhooks.timeout_seconds': 'How long a receiver may take to answer.',
   'webhooks.retry_schedule_seconds': 'Pauses between the attempts of one delivery; the last attempt follows the last pause.',
   'webhooks.endpoint_concurrency': 'Deliveries to one receiver at the same time.',

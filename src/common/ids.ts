@@ -1,7 +1,18 @@
 import { randomFillSync } from 'node:crypto';
 
 /** What an id names; the prefix of LiteGen's contract. */
-export type IdPrefix = 'litegen-img' | 'litegen-vid' | 'attempt' | 'asset' | 'key' | 'req' | 'replica' | 'budget' | 'posting' | 'refund';
+export type IdPrefix =
+  | 'litegen-img'
+  | 'litegen-vid'
+  | 'attempt'
+  | 'asset'
+  | 'key'
+  | 'req'
+  | 'replica'
+  | 'budget'
+  | 'posting'
+  | 'refund'
+  | 'quote';
 
 const RANDOM_BYTES = 16;
 /** Random bytes for many ids at once: asking for them costs more than they do. */

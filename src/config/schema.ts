@@ -141,6 +141,10 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('Answers repetitions from earlier results, for those who ask for it.'),
+  quotes: z
+    .strictObject({ ttl_seconds: seconds.max(86_400).default(900) })
+    .prefault({})
+    .describe('For how long a price from `POST /v1/quote` is kept.'),
   webhooks: z
     .strictObject({
       timeout_seconds: seconds.max(30).default(15),

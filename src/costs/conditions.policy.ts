@@ -17,7 +17,8 @@ export function conditionHolds(when: PriceCondition | undefined, request: Priced
   });
 }
 
-function fieldValue(key: string, request: PricedRequest): Value {
+/** The value that a condition's key stands for. */
+export function fieldValue(key: string, request: PricedRequest): Value {
   if (key === 'n') return request.n;
   if (key === 'operation') return request.operation;
   if (key === 'inputs') return request.inputRoles.length;

@@ -67,6 +67,16 @@ export function settleRequest(request: PricedRequest, outcome: Outcome, markupPe
   return settled(sum(lines), source, lines, markupPercent);
 }
 
+/** What was promised is what it costs: exactly, for the outputs delivered, or up to the ceiling where only the vendor can count. */
+export function settlePromised(request: PricedRequest, outcome: Outcome, { exact, ceilingMicros, terms }: Quote): SettledCost {
+  const { markupPercent } = terms;
+  if (exact) return { ...settleRequest(request, { outputs: outcome.outputs }, markupPercent), source: 'quote' };
+  const cost = settleRequest(request, outcome, markupPercent);
+  if (cost.costMicros <= ceilingMicros) return cost;
+  const withoutMarkup = Math.round((ceilingMicros * 100) / (100 + markupPercent));
+  return { costMicros: ceilingMicros, markupMicros: ceilingMicros - withoutMarkup, source: 'quote', components: [] };
+}
+
 function isPriced(pricing: Pricing | undefined): pricing is Pricing {
   return (
     pricing !== undefined && (pricing.components.length > 0 || pricing.base_cost_usd !== undefined || pricing.ceiling_usd !== undefined)

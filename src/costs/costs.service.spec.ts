@@ -172,4 +172,17 @@ describe('a settlement', () => {
       expect(costMicros, id).toBeGreaterThan(0);
     }
   });
+
+  it('of what was promised is at most what was promised', () => {
+    const of = plan('acme/by-token', 1, { quality: 'high' });
+    const quote = { ...costs(10).quote(of), id: 'quote-1' };
+    const settled = (outcome: Outcome) => costs(10).settlement({ ...of, model: of.model.id, inputRoles: [] }, outcome, quote);
+    expect(settled({ outputs: 1, usage: { output_image_tokens: 1000 } })).toMatchObject({ costMicros: 33_000, source: 'usage' });
+    expect(settled({ outputs: 1, costUsd: '3' })).toMatchObject({ costMicros: 550_000, markupMicros: 50_000, source: 'quote' });
+    const flat = plan('acme/flat', 2);
+    const exact = { ...costs(10).quote(flat), id: 'quote-2' };
+    const sold = (outcome: Outcome) => costs(10).settlement({ ...flat, model: flat.model.id, inputRoles: [] }, outcome, exact);
+    expect(sold({ outputs: 2, costUsd: '3' })).toMatchObject({ costMicros: 88_000, source: 'quote' });
+    expect(sold({ outputs: 1, costUsd: '0.001' })).toMatchObject({ costMicros: 44_000, source: 'quote' });
+  });
 });

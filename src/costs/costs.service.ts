@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Plan } from '../catalog/index.js';
 import { CONFIG, type Config } from '../config/index.js';
-import { quoteRequest, settleRequest } from './costs.policy.js';
-import type { Outcome, Quote, SettledCost, SettledRequest } from './costs.types.js';
+import { quoteRequest, settlePromised, settleRequest } from './costs.policy.js';
+import type { Outcome, PricedRequest, Quote, SettledCost, SettledRequest } from './costs.types.js';
 
 /** What a request will cost and what a run has cost, with the operator's markup. */
 @Injectable()
@@ -14,14 +14,20 @@ export class CostsService {
   }
 
   /** @throws ApiError `price_unknown` */
-  quote({ model, operation, n, params, references, extra }: Plan): Quote {
-    const inputRoles = references.map(({ role }) => role);
-    return quoteRequest({ model, operation, n, params, inputRoles, extra }, this.markupPercent);
+  quote(plan: Plan): Quote {
+    return quoteRequest(pricedRequestOf(plan), this.markupPercent);
   }
 
   /** By the prices under which the request was admitted. */
-  settlement({ model: id, ...request }: SettledRequest, outcome: Outcome, { terms }: Pick<Quote, 'terms'>): SettledCost {
+  settlement({ model: id, ...request }: SettledRequest, outcome: Outcome, quote: Quote): SettledCost {
+    const { terms } = quote;
     const { markupPercent, ...model } = terms;
-    return settleRequest({ ...request, model: { id, ...model } }, outcome, markupPercent);
+    const priced = { ...request, model: { id, ...model } };
+    return quote.id === undefined ? settleRequest(priced, outcome, markupPercent) : settlePromised(priced, outcome, quote);
   }
+}
+
+/** The request of a plan, as prices see it. */
+export function pricedRequestOf({ model, operation, n, params, references, extra }: Plan): PricedRequest {
+  return { model, operation, n, params, inputRoles: references.map(({ role }) => role), extra };
 }

@@ -53,6 +53,8 @@ export interface CostComponent {
 
 /** A price before the run. */
 export interface Quote {
+  /** Present when the caller was promised it: then it is what the run costs, or at the most. */
+  readonly id?: string;
   /** With markup. */
   readonly amountMicros: Micros;
   /** False when the price depends on what only the vendor can count. */
@@ -81,8 +83,11 @@ export interface SettledCost {
   /** With markup. */
   readonly costMicros: Micros;
   readonly markupMicros: Micros;
-  /** `vendor_reported` the vendor's own price · `usage` the vendor's counts at our prices · `catalog` the request's figures. */
-  readonly source: 'vendor_reported' | 'usage' | 'catalog';
+  /**
+   * `vendor_reported` the vendor's own price · `usage` the vendor's counts at our prices · `catalog` the request's figures ·
+   * `quote` what was promised.
+   */
+  readonly source: 'vendor_reported' | 'usage' | 'catalog' | 'quote';
   /** Without markup; empty when the vendor reported a price. */
   readonly components: readonly CostComponent[];
 }

@@ -39,7 +39,7 @@ export class BodyReader {
    * @throws ApiError `malformed_request`, `malformed_multipart`, `body_too_large`, those of {@link SchemaValidator.check} and of reference ingestion
    */
   async read<T extends object>(request: FastifyRequest, schemaName: string, options: IntakeOptions): Promise<Intake<T>> {
-    if (!request.isMultipart()) return { ...this.validator.check<T>(schemaName, request.body), files: [] };
+    if (!request.isMultipart()) return this.check(schemaName, request.body);
     try {
       const form = await this.readForm(request, options);
       const checked =
@@ -53,6 +53,11 @@ export class BodyReader {
       discardBody(request);
       throw formError(error);
     }
+  }
+
+  /** A JSON body that is here already. @throws ApiError as {@link SchemaValidator.check} */
+  check<T extends object>(schemaName: string, body: unknown): Intake<T> {
+    return { ...this.validator.check<T>(schemaName, body), files: [] };
   }
 
   private async readForm(request: FastifyRequest, options: IntakeOptions): Promise<Form> {

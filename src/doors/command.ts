@@ -36,6 +36,7 @@ export interface CommandFacts {
   readonly stream?: boolean;
   readonly delivery: string;
   readonly idempotency: Idempotency;
+  readonly quoteId: string | undefined;
   readonly cache: CacheDirectives;
 }
 

@@ -10,5 +10,5 @@ export * from './dto/generation-request.dto.js';
 export { ApiGenerationHeaders, documentForm, formSchema, type RequestBody } from './openapi.js';
 export { collectReferences, type ImageInput, type IntakeFile } from './references.policy.js';
 export { References } from './references.service.js';
-export { cacheDirectivesOf, connectionOf, idempotencyOf, isDryRun, strictByHeader } from './request-facts.js';
+export { cacheDirectivesOf, connectionOf, idempotencyOf, isDryRun, quoteIdOf, strictByHeader } from './request-facts.js';
 export { NO_USAGE, toUsage } from './usage.js';

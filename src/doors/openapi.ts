@@ -49,6 +49,12 @@ export function ApiGenerationHeaders(): MethodDecorator {
       schema: { type: 'boolean', default: true },
     }),
     ApiHeader({
+      name: 'x-litegen-quote',
+      required: false,
+      description: 'The `id` of a quote from `POST /v1/quote`: its price is held and billed, or the request is refused.',
+      schema: { type: 'string' },
+    }),
+    ApiHeader({
       name: 'x-litegen-cache-ttl',
       required: false,
       description:

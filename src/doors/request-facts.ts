@@ -29,6 +29,12 @@ export function idempotencyOf({ headers }: FastifyRequest): Idempotency {
   return { ...(key === undefined ? {} : { key }), isRetry: Number(headers['x-stainless-retry-count'] ?? 0) > 0, guard: true };
 }
 
+/** The header `X-Litegen-Quote`: whose price is to hold. */
+export function quoteIdOf({ headers }: FastifyRequest): string | undefined {
+  const id = [headers['x-litegen-quote'] ?? []].flat()[0]?.trim();
+  return id === '' ? undefined : id;
+}
+
 /** What the request says about the cache. @throws ApiError `param_out_of_range` */
 export function cacheDirectivesOf({ headers }: FastifyRequest): CacheDirectives {
   return readCacheDirectives(headers);

@@ -46,9 +46,16 @@ export interface GenerationCommand {
   /** How the answer is to be delivered, such as `response_format`; part of what makes two requests the same. */
   readonly delivery?: string;
   readonly idempotency?: Idempotency;
+  /** Of a quote whose price is to hold. */
+  readonly quoteId?: string;
   /** What the request says about the cache. */
   readonly cache?: CacheDirectives;
 }
+
+/** A price does not need the references themselves. */
+export type QuotableCommand = Omit<GenerationCommand, 'references'> & {
+  readonly references: readonly Pick<CommandReference, 'role' | 'param'>[];
+};
 
 export interface CommandReference {
   readonly role?: string;
@@ -78,7 +85,7 @@ export class AdmissionService {
   ) {}
 
   /** The same judgement serves a request and a quote. @throws ApiError for everything that is wrong with the request */
-  plan(command: GenerationCommand): Planned {
+  plan(command: QuotableCommand): Planned {
     const model = this.resolveModel(command);
     const checked = planRequest(
       model,
@@ -101,7 +108,8 @@ export class AdmissionService {
     return { model, plan, quote: this.costs.quote(plan), partialImages };
   }
 
-  private resolveModel(command: GenerationCommand): Model {
+  /** The model that a caller means, may use and can reach. @throws ApiError */
+  resolveModel(command: Pick<GenerationCommand, 'model' | 'principal'>): Model {
     const { model } = this.catalog.resolve(command.model, { providers: this.configured() });
     if (!mayUseModel(command.principal, model.id)) {
       throw new ApiError('model_not_allowed', `This API key may not use the model ${model.id}.`, { param: 'model', model: model.id });

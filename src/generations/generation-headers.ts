@@ -3,7 +3,7 @@ import type { GenerationRecord } from './generation-signals.js';
 
 /** LiteGen knows two sources of a cost: what the vendor said, and what the price list says. */
 export function publicCostSource(source: string | null): 'dynamic' | 'estimated' {
-  return source === null || source === 'catalog' ? 'estimated' : 'dynamic';
+  return source === null || source === 'catalog' || source === 'quote' ? 'estimated' : 'dynamic';
 }
 
 /**

@@ -65,7 +65,12 @@ export function toGenerationDetail(view: GenerationView, link: Linker, remaining
     ...toGeneration(view, link),
     request: { prompt, n, params, extra, reference_roles: inputRoles, strict, user: generation.endUser },
     receipt: generation.receipt,
-    quote: { amount_usd: microsToUsd(quote.amountMicros), ceiling_usd: microsToUsd(quote.ceilingMicros), exact: quote.exact },
+    quote: {
+      id: quote.id ?? null,
+      amount_usd: microsToUsd(quote.amountMicros),
+      ceiling_usd: microsToUsd(quote.ceilingMicros),
+      exact: quote.exact,
+    },
     hold: { amount_usd: microsToUsd(generation.holdMicros), state: generation.holdState },
     usage: generation.usage,
     budget_remaining_usd: remainingMicros === null ? null : microsToUsd(remainingMicros),

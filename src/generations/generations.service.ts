@@ -4,10 +4,12 @@ import { Span } from 'nestjs-otel';
 import type { Tenant } from '../auth/index.js';
 import { BudgetDirectory, quotaExceeded } from '../budgets/index.js';
 import type { CacheDecision } from '../cache/index.js';
+import type { Model } from '../catalog/index.js';
 import { ApiError, Clock, type ErrorCode, type Micros } from '../common/index.js';
+import { QuoteBook } from '../costs/index.js';
 import { isUnavailable } from '../database/index.js';
 import { type AssetEntity, AssetsRepository } from '../storage/index.js';
-import { AdmissionService, type GenerationCommand, type Planned } from './admission.service.js';
+import { AdmissionService, type GenerationCommand, type Planned, type QuotableCommand } from './admission.service.js';
 import { CachedAdmission, type CachedAdmissionResult, type Hit } from './cached-admission.service.js';
 import { Dispatcher } from './dispatcher.service.js';
 import type { GenerationEntity } from './generation.entity.js';
@@ -64,6 +66,7 @@ export class GenerationsService {
   constructor(
     private readonly clock: Clock,
     private readonly admission: AdmissionService,
+    private readonly quotes: QuoteBook,
     private readonly cached: CachedAdmission,
     private readonly idempotency: IdempotencyService,
     private readonly unconfirmed: UnconfirmedAdmissions,
@@ -78,8 +81,13 @@ export class GenerationsService {
     private readonly signals: GenerationSignals,
   ) {}
 
+  /** The model that a caller means, may use and can reach. @throws ApiError */
+  modelOf(named: Pick<GenerationCommand, 'model' | 'principal'>): Model {
+    return this.admission.resolveModel(named);
+  }
+
   /** Validates and prices without doing anything. @throws ApiError */
-  quote(command: GenerationCommand): Planned {
+  quote(command: QuotableCommand): Planned {
     return this.admission.plan(command);
   }
 
@@ -92,10 +100,11 @@ export class GenerationsService {
     if (this.worker.isDraining) {
       throw new ApiError('shutting_down', 'This process is shutting down; send the request again.', { retryAfterSeconds: 1 });
     }
-    const planned = this.admission.plan(command);
+    const priced = this.admission.plan(command);
     const idempotency = this.idempotency.describe(command);
     const earlier = await this.idempotency.earlier(command, idempotency);
-    if (earlier !== null) return this.attach(earlier, planned, options);
+    if (earlier !== null) return this.attach(earlier, priced, options);
+    const planned = await this.asPromised(command, priced);
     const { generation, inputs } = await this.admission.row(command, planned);
     generation.fingerprint = idempotency.fingerprint;
     const caching = this.cached.decide(command, generation, inputs);
@@ -187,6 +196,10 @@ export class GenerationsService {
     const record = own ?? (await this.find({ orgId, appId }, id)) ?? created;
     const cache: CacheFacts = record.generation.cachedFrom === null ? { status: 'miss' } : { status: 'hit', ageMs: 0 };
     return { ...created, ...record, cache, remainingMicros: await this.budgets.remainingFor(spenderOf(generation)) };
+  }
+
+  private async asPromised({ principal, quoteId }: GenerationCommand, planned: Planned): Promise<Planned> {
+    return quoteId === undefined ? planned : { ...planned, quote: await this.quotes.redeem(principal, quoteId, planned.plan) };
   }
 
   /** Answers with a generation that runs or ran already. */

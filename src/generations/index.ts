@@ -1,4 +1,4 @@
-export type { CommandReference, GenerationCommand, Planned } from './admission.service.js';
+export type { CommandReference, GenerationCommand, Planned, QuotableCommand } from './admission.service.js';
 export { AttemptEntity } from './attempt.entity.js';
 export { Generation, GenerationDetail } from './dto/generation.dto.js';
 export { GenerationEntity } from './generation.entity.js';

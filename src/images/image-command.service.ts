@@ -5,15 +5,17 @@ import {
   BodyReader,
   cacheDirectivesOf,
   collectReferences,
+  type Intake,
   idempotencyOf,
   pick,
+  quoteIdOf,
   References,
   SHARED_PARAMS,
   strictByHeader,
   toCommand,
 } from '../doors/index.js';
 import type { GenerationCommand } from '../generations/index.js';
-import type { ImageEditRequest, ImageGenerationRequest, ResponseFormat } from './dto/image-request.dto.js';
+import type { ImageEditRequest, ResponseFormat } from './dto/image-request.dto.js';
 
 const IMAGE_PARAMS: readonly string[] = [
   ...SHARED_PARAMS,
@@ -23,6 +25,11 @@ const IMAGE_PARAMS: readonly string[] = [
   'moderation',
   'input_fidelity',
 ];
+
+export type ImageOperation = 'image.generate' | 'image.edit';
+
+/** The schema of each route's body. */
+const SCHEMAS: Readonly<Record<ImageOperation, string>> = { 'image.generate': 'ImageGenerationRequest', 'image.edit': 'ImageEditRequest' };
 
 /** A request for images, read and checked. */
 export interface ImageJob {
@@ -45,21 +52,26 @@ export class ImageCommands {
    * @throws ApiError
    */
   generation(request: FastifyRequest): Promise<ImageJob> {
-    return this.read<ImageGenerationRequest>(request, 'ImageGenerationRequest', 'image.generate');
+    return this.read(request, 'image.generate');
   }
 
   /** @throws ApiError */
   edit(request: FastifyRequest): Promise<ImageJob> {
-    return this.read<ImageEditRequest>(request, 'ImageEditRequest', 'image.edit');
+    return this.read(request, 'image.edit');
   }
 
-  private async read<T extends ImageEditRequest>(
-    request: FastifyRequest,
-    schema: string,
-    operation: 'image.generate' | 'image.edit',
-  ): Promise<ImageJob> {
+  /** As the route of the operation would read the body. @throws ApiError */
+  fromBody(request: FastifyRequest, operation: ImageOperation, body: object): Promise<ImageJob> {
+    return this.job(request, operation, this.bodies.check<ImageEditRequest>(SCHEMAS[operation], body));
+  }
+
+  private async read(request: FastifyRequest, operation: ImageOperation): Promise<ImageJob> {
+    return this.job(request, operation, await this.bodies.read<ImageEditRequest>(request, SCHEMAS[operation], { allowVideo: false }));
+  }
+
+  private async job(request: FastifyRequest, operation: ImageOperation, intake: Intake<ImageEditRequest>): Promise<ImageJob> {
     const principal = principalOf(request);
-    const { fields, unknown, files } = await this.bodies.read<T>(request, schema, { allowVideo: false });
+    const { fields, unknown, files } = intake;
     const named = collectReferences(
       files,
       {
@@ -87,6 +99,7 @@ export class ImageCommands {
         stream,
         delivery: fields.response_format ?? 'both',
         idempotency: idempotencyOf(request),
+        quoteId: quoteIdOf(request),
         cache: cacheDirectivesOf(request),
       }),
       stream,

@@ -10,5 +10,6 @@ import { ImagesService } from './images.service.js';
   imports: [DoorsModule],
   controllers: [ImagesController],
   providers: [ImageCommands, ImageStreams, ImagesService],
+  exports: [ImageCommands],
 })
 export class ImagesModule {}

@@ -6,8 +6,10 @@ import {
   BodyReader,
   cacheDirectivesOf,
   collectReferences,
+  type Intake,
   idempotencyOf,
   pick,
+  quoteIdOf,
   References,
   SHARED_PARAMS,
   strictByHeader,
@@ -16,6 +18,7 @@ import {
 import type { Dialect, GenerationCommand } from '../generations/index.js';
 import type { VideoGenerationRequest } from './dto/video-request.dto.js';
 
+const SCHEMA = 'VideoGenerationRequest';
 const VIDEO_PARAMS: readonly string[] = [...SHARED_PARAMS, 'fps', 'audio'];
 
 /** Reads the requests of the videos door. */
@@ -28,10 +31,17 @@ export class VideoCommands {
 
   /** @throws ApiError */
   async read(request: FastifyRequest, dialect: Dialect): Promise<GenerationCommand> {
+    return this.command(request, dialect, await this.bodies.read<VideoGenerationRequest>(request, SCHEMA, { allowVideo: true }));
+  }
+
+  /** As LiteGen's route would read the body. @throws ApiError */
+  fromBody(request: FastifyRequest, body: object): Promise<GenerationCommand> {
+    return this.command(request, 'litegen', this.bodies.check<VideoGenerationRequest>(SCHEMA, body));
+  }
+
+  private async command(request: FastifyRequest, dialect: Dialect, intake: Intake<VideoGenerationRequest>): Promise<GenerationCommand> {
     const principal = principalOf(request);
-    const { fields, unknown, files } = await this.bodies.read<VideoGenerationRequest>(request, 'VideoGenerationRequest', {
-      allowVideo: true,
-    });
+    const { fields, unknown, files } = intake;
     const duration = durationOf(fields);
     const named = collectReferences(
       files,
@@ -51,6 +61,7 @@ export class VideoCommands {
       partialImages: 0,
       delivery: dialect,
       idempotency: idempotencyOf(request),
+      quoteId: quoteIdOf(request),
       cache: cacheDirectivesOf(request),
     });
   }

@@ -9,5 +9,6 @@ import { VideosService } from './videos.service.js';
   imports: [DoorsModule],
   controllers: [VideosController],
   providers: [VideoCommands, VideosService],
+  exports: [VideoCommands],
 })
 export class VideosModule {}

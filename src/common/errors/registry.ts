@@ -72,6 +72,9 @@ export const ERRORS = {
 
   // How much
   quota_exceeded: { status: 402, type: 'quota_exceeded', fault: 'caller', retry: false },
+  quote_not_found: { status: 422, type: 'invalid_request_error', fault: 'caller', retry: false },
+  quote_expired: { status: 409, type: 'invalid_request_error', fault: 'caller', retry: false },
+  quote_mismatch: { status: 422, type: 'invalid_request_error', fault: 'caller', retry: false },
   price_unknown: { status: 400, type: 'invalid_request_error', fault: 'operator', retry: false },
   too_many_streams: { status: 429, type: 'rate_limit_exceeded', fault: 'caller', retry: true },
   rate_limit_exceeded: { status: 429, type: 'rate_limit_exceeded', fault: 'caller', retry: true },

@@ -93,7 +93,7 @@ const DESCRIPTIONS: Readonly<Record<number, string>> = {
   409: 'Not possible in the present state.',
   413: 'The body is too large.',
   416: 'The range lies outside the file.',
-  422: 'The Idempotency-Key stands for another request.',
+  422: 'The Idempotency-Key stands for another request, or the quote does.',
   424: 'The model’s provider is not configured.',
   429: 'Too many requests; `Retry-After` says when to come back.',
   431: 'The headers are too large.',

@@ -91,7 +91,7 @@ export class Generation {
 
   @ApiProperty({
     ...OPTIONAL_TEXT,
-    description: '`vendor_reported`, `usage`, `catalog`, `not_charged`, `cache` or `operator`; null while it is not known.',
+    description: '`vendor_reported`, `usage`, `catalog`, `quote`, `not_charged`, `cache` or `operator`; null while it is not known.',
   })
   cost_source!: string | null;
 
@@ -157,6 +157,9 @@ class GenerationHold {
 }
 
 export class GenerationQuote {
+  @ApiProperty({ ...OPTIONAL_TEXT, description: 'The quote whose price was promised for it.' })
+  id!: string | null;
+
   @ApiProperty({ description: 'What it was expected to cost, US dollars.' })
   amount_usd!: number;
 
