@@ -52,6 +52,8 @@ export interface Replica {
   /** Time runs on from where it is put. */
   advance(seconds: number): void;
   metrics(): Promise<string>;
+  /** Before the end of the file. */
+  stop(): Promise<void>;
 }
 
 export class CacheGateway {
@@ -74,7 +76,7 @@ export class CacheGateway {
     const started: Replica[] = [];
     let auth: AuthService | undefined;
     for (let count = 0; count < replicas; count += 1) {
-      const { app } = await testApplication(databaseUrl, {
+      const { app, close: stop } = await testApplication(databaseUrl, {
         master_key: MASTER_KEY,
         models_directory: folder,
         storage: { path: blobs },
@@ -96,6 +98,7 @@ export class CacheGateway {
         advance: (seconds) => {
           shiftMs += seconds * 1000;
         },
+        stop,
         metrics: async () => (await master.send('/metrics')).text,
       });
       auth ??= app.get(AuthService);

@@ -2,6 +2,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { rows } from '../../src/database/index.js';
 import { type Answer, type Client, type GenerationView, until } from '../support/client.js';
 import { databases } from '../support/databases.js';
 import { makePng } from '../vendors/media.js';
@@ -250,6 +251,20 @@ describe.each(databases())('the cache on $name', ({ url }) => {
     expect(response.headers.get('x-litegen-cache')).toBe('hit');
     expect(Buffer.from(data.data?.[0]?.b64_json ?? '', 'base64').toString('latin1', 1, 4)).toBe('PNG');
     expect(gateway.calls).toBe(1);
+  });
+
+  it('announces hits like every other end', async () => {
+    const told = (await gateway.key({ webhook_url: 'https://hooks.example.test/done' })).client();
+    await ask({}, HOUR, told);
+    const hit = await ask({}, HOUR, told);
+    const { id } = hit.json<Picture>();
+    const messages = await rows<{ type: string; body: string }>(
+      gateway.database.manager,
+      'SELECT type, body FROM webhook_messages WHERE generation_id = :id',
+      { id },
+    );
+    expect([cacheOf(hit), messages.map(({ type }) => type)]).toEqual(['hit', ['generation.completed']]);
+    expect(messages[0]?.body).toContain(id);
   });
 
   it('is counted', async () => {

@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Answer, type Client, type GenerationView, until } from '../support/client.js';
+import { type Answer, Client, type GenerationView, until } from '../support/client.js';
 import { databases } from '../support/databases.js';
 import { makePng } from '../vendors/media.js';
 import { CacheGateway, PRICE_USD } from './cache-application.js';
@@ -149,5 +149,34 @@ describe.each(databases())('the same request at the same time on $name', ({ name
       expect(await at(0).read<Cached>(`/v1/generations/${second}`)).toMatchObject({ cached_from: null, cost_usd: PRICE_USD });
     });
     expect([gateway.calls, billed]).toEqual([2, 1]);
+  });
+});
+
+describe.each(databases())('those who wait when their process ends on $name', ({ url }) => {
+  it('go on in the next one, and nobody pays for them twice', async () => {
+    const settings = { engine: { tick_ms: 50, lease_seconds: 1 }, server: { shutdown_grace_seconds: 0.1, drain_delay_seconds: 0 } };
+    const before = await CacheGateway.start(url, settings);
+    before.gateway.vendor.inject({ kind: 'latency', ms: 60_000 });
+    const key = await before.gateway.key();
+    const headers = { ...HOUR, prefer: 'respond-async' };
+    const first = await key.client().image(FOX, { headers });
+    const second = await key.client().image(FOX, { headers });
+    expect([first, second].map(({ status, headers: told }) => [status, told.get('x-litegen-cache')])).toEqual([
+      [202, 'miss'],
+      [202, 'hit'],
+    ]);
+    await until(() => before.gateway.calls === 1);
+    await before.gateway.replicas[0]?.stop();
+    await before.close();
+
+    const after = await CacheGateway.start(url, settings);
+    const client = new Client(after.gateway.replicas[0]?.url ?? '', key.key);
+    const [led, followed] = [first, second].map((answer) => answer.json<{ id: string }>().id) as [string, string];
+    // Nobody knows what became of the first call, so it is not sent again; whoever waited makes one with money of its own.
+    expect(await client.ended(led)).toMatchObject({ status: 'failed', error: { code: 'outcome_unknown' }, hold: { state: 'held' } });
+    expect(await client.ended(followed)).toMatchObject({ status: 'completed', cost_usd: PRICE_USD, hold: { state: 'settled' } });
+    expect(after.gateway.calls).toBe(1);
+    expect(await after.gateway.differences()).toEqual([]);
+    await after.close();
   });
 });
