@@ -44,10 +44,12 @@ export class ResultCache implements OnApplicationBootstrap {
   }
 
   async set(cacheKey: string, result: CachedResult): Promise<void> {
-    await Promise.all([this.memory, this.shared].map((cache) => cache?.set(cacheKey, result, REMEMBERED_MS)));
+    await this.memory.set(cacheKey, result, REMEMBERED_MS);
+    await this.shared?.set(cacheKey, result, REMEMBERED_MS);
   }
 
   async delete(cacheKey: string): Promise<void> {
-    await Promise.all([this.memory, this.shared].map((cache) => cache?.del(cacheKey)));
+    await this.memory.del(cacheKey);
+    await this.shared?.del(cacheKey);
   }
 }
