@@ -13,7 +13,19 @@ import { PostgresDatabases, SqliteFiles } from './lib/database.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { summarizeProfiles } from './lib/profile.mjs';
 
-const SCENARIOS = ['overhead-small', 'cache-hit', 'big-b64', 'uploads', 'waiting', 'start', 'jobs', 'webhooks', 'tracing', 'prices'];
+const SCENARIOS = [
+  'overhead-small',
+  'cache-hit',
+  'big-b64',
+  'uploads',
+  'waiting',
+  'start',
+  'jobs',
+  'watching',
+  'webhooks',
+  'tracing',
+  'prices',
+];
 const RESULTS = join(ROOT, 'bench/results');
 
 function readArguments() {

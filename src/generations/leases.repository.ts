@@ -54,7 +54,7 @@ export class LeasesRepository {
 
   constructor(private readonly database: Database) {}
 
-  /** Where something is due. Looks at the first row of each lane only, however long the backlogs are. */
+  /** Where something is due, the longest due first. Looks at the first row of each lane only, however long the backlogs are: `EXISTS` would be made a join of all. */
   dueLanes(nowMs: number): Promise<DueLane[]> {
     return rows<DueLane>(
       this.database.manager,
@@ -64,9 +64,11 @@ export class LeasesRepository {
          SELECT (SELECT MIN(g.provider) FROM generations g WHERE g.next_run_at IS NOT NULL AND g.provider > accounts.provider)
          FROM accounts WHERE accounts.provider IS NOT NULL),
        statuses AS (${ACTIVE_TABLE})
-       SELECT provider, status FROM accounts CROSS JOIN statuses
-       WHERE provider IS NOT NULL AND EXISTS (
-         SELECT 1 FROM generations g WHERE g.provider = accounts.provider AND g.status = statuses.status AND g.next_run_at <= :now)`,
+       SELECT provider, status FROM (
+         SELECT accounts.provider, statuses.status, (SELECT MIN(g.next_run_at) FROM generations g
+           WHERE g.provider = accounts.provider AND g.status = statuses.status AND g.next_run_at IS NOT NULL) AS first_due
+         FROM accounts CROSS JOIN statuses WHERE accounts.provider IS NOT NULL) lanes
+       WHERE first_due <= :now ORDER BY first_due`,
       { now: nowMs },
     );
   }

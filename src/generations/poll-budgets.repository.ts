@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { dialectOf, insertRows, rows } from '../database/index.js';
+import { insertRows, rows, skipLocked } from '../database/index.js';
 import { freeAtAfter, pollsLeft } from './poll-budget.policy.js';
 
 /** How often a vendor may be asked for the state of jobs, by all replicas together. */
@@ -13,7 +13,8 @@ const MICROS_PER_MS = 1000;
 
 /**
  * Takes as many as every budget allows, and books what was taken, inside the caller's transaction. The database counts, so that any number
- * of replicas keep to one budget; they take turns at the budget's row.
+ * of replicas keep to one budget. A budget that another replica is just taking from counts as used up: nobody waits for a process that may
+ * have been stopped in the middle, and the next look is a moment away.
  */
 export async function takeFromBudgets<Taken>(
   manager: EntityManager,
@@ -22,7 +23,10 @@ export async function takeFromBudgets<Taken>(
 ): Promise<Taken[]> {
   const nowMicros = order.nowMs * MICROS_PER_MS;
   const freeAt = await lockBudgets(manager, budgets);
-  const left = budgets.map(({ subject, perSecond }) => pollsLeft(perSecond, freeAt.get(subject) ?? 0, nowMicros));
+  const left = budgets.map(({ subject, perSecond }) => {
+    const freeAtMicros = freeAt.get(subject);
+    return freeAtMicros === undefined ? 0 : pollsLeft(perSecond, freeAtMicros, nowMicros);
+  });
   const granted = Math.min(order.limit, ...left);
   if (granted === 0) return [];
   const taken = await order.take(granted);
@@ -34,25 +38,20 @@ export async function takeFromBudgets<Taken>(
   return taken;
 }
 
-/** Always in the same order, so that nobody waits for somebody who waits for him. */
+/** Those that are free. */
 async function lockBudgets(manager: EntityManager, budgets: readonly PollBudget[]): Promise<ReadonlyMap<string, number>> {
-  const subjects = budgets.map(({ subject }) => subject).sort();
-  const lock = dialectOf(manager) === 'postgres' ? 'FOR UPDATE' : '';
-  const read = () =>
+  const subjects = budgets.map(({ subject }) => subject);
+  const free = () =>
     rows<{ subject: string; free_at_micros: number }>(
       manager,
-      `SELECT subject, free_at_micros FROM poll_budgets WHERE subject IN (:subjects) ORDER BY subject ${lock}`,
+      `SELECT subject, free_at_micros FROM poll_budgets WHERE subject IN (:subjects) ${skipLocked(manager)}`,
       { subjects },
     );
-  let found = await read();
+  let found = await free();
   if (found.length < subjects.length) {
-    await insertRows(
-      manager,
-      'poll_budgets',
-      subjects.map((subject) => ({ subject, free_at_micros: 0 })),
-      'ON CONFLICT (subject) DO NOTHING',
-    );
-    found = await read();
+    const news = subjects.map((subject) => ({ subject, free_at_micros: 0 }));
+    const inserted = await insertRows(manager, 'poll_budgets', news, 'ON CONFLICT (subject) DO NOTHING RETURNING subject');
+    if (inserted.length > 0) found = await free();
   }
   return new Map(found.map(({ subject, free_at_micros: freeAtMicros }) => [subject, freeAtMicros]));
 }

@@ -95,7 +95,12 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
       await this.leases.catchUp();
       await this.pace.refresh();
       const due = await this.repository.dueLanes(this.clock.nowMs());
-      await Promise.all(due.map((lane) => this.fill(lane)));
+      const bounded = due.filter((lane) => this.budgetsOf(lane).length > 0);
+      await Promise.all([
+        ...due.filter((lane) => !bounded.includes(lane)).map((lane) => this.fill(lane)),
+        // Accounts that share a budget take turns by what is due the longest.
+        this.fillInOrder(bounded),
+      ]);
     } catch (error) {
       this.noteFailure(error);
     } finally {
@@ -118,8 +123,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     this.filling.add(name);
     try {
       if (limit > 0) {
-        const budgets = lane.status === 'running' ? this.pace.budgetsOf(lane.provider) : [];
-        const { claimed, more } = await this.repository.claim(lane, { ...this.claimer(), limit, budgets });
+        const { claimed, more } = await this.repository.claim(lane, { ...this.claimer(), limit, budgets: this.budgetsOf(lane) });
         for (const one of claimed) this.take(one, (held, signal) => this.carryOn(held, signal));
         if (more) this.hungry.set(name, lane);
       }
@@ -127,6 +131,14 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     } finally {
       this.filling.delete(name);
     }
+  }
+
+  private async fillInOrder(lanes: readonly DueLane[]): Promise<void> {
+    for (const lane of lanes) await this.fill(lane);
+  }
+
+  private budgetsOf({ provider, status }: DueLane) {
+    return status === 'running' ? this.pace.budgetsOf(provider) : [];
   }
 
   /** A silent vendor is asked about one job at a time. The others do not wait for their turn longer than until their deadline. */
