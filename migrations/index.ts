@@ -5,6 +5,7 @@ import { BrokenConnections1763720000000 } from './1763720000000-broken-connectio
 import { Cache1763740000000 } from './1763740000000-cache.js';
 import { Lanes1763750000000 } from './1763750000000-lanes.js';
 import { Quotes1763760000000 } from './1763760000000-quotes.js';
+import { Capacity1763770000000 } from './1763770000000-capacity.js';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -15,4 +16,5 @@ export const MIGRATIONS = [
   Cache1763740000000,
   Lanes1763750000000,
   Quotes1763760000000,
+  Capacity1763770000000,
 ];

@@ -48,6 +48,14 @@ export class ApiKeyEntity {
   @Column('integer', { name: 'rpm_limit', nullable: true })
   rpmLimit!: number | null;
 
+  /** Null: as the configuration has it. */
+  @Column('integer', { name: 'max_in_flight', nullable: true })
+  maxInFlight!: number | null;
+
+  /** Null: as the configuration has it. */
+  @Column('integer', { name: 'max_queued', nullable: true })
+  maxQueued!: number | null;
+
   @Column('text', { name: 'webhook_url', nullable: true })
   webhookUrl!: string | null;
 

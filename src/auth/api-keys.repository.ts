@@ -12,6 +12,8 @@ export type ApiKeyChange = Readonly<
       | 'scopes'
       | 'allowed_models'
       | 'rpm_limit'
+      | 'max_in_flight'
+      | 'max_queued'
       | 'webhook_url'
       | 'cache_ttl_seconds'
       | 'expires_at'
@@ -34,6 +36,11 @@ export class ApiKeysRepository {
   async findByHash(hash: string): Promise<ApiKeyEntity | null> {
     const { manager } = this.database;
     return (await manager.findOneBy(ApiKeyEntity, { keyHash: hash })) ?? manager.findOneBy(ApiKeyEntity, { previousKeyHash: hash });
+  }
+
+  /** Null when there is no such key. */
+  capacityOf(id: string): Promise<Pick<ApiKeyEntity, 'maxInFlight' | 'maxQueued'> | null> {
+    return this.database.manager.findOne(ApiKeyEntity, { where: { id }, select: { id: true, maxInFlight: true, maxQueued: true } });
   }
 
   find({ orgId, appId }: Tenant, id: string): Promise<ApiKeyEntity | null> {
@@ -63,6 +70,8 @@ export class ApiKeysRepository {
         scopes: row.scopes,
         allowed_models: row.allowedModels === null ? null : JSON.stringify(row.allowedModels),
         rpm_limit: row.rpmLimit,
+        max_in_flight: row.maxInFlight,
+        max_queued: row.maxQueued,
         webhook_url: row.webhookUrl,
         cache_ttl_seconds: row.cacheTtlSeconds,
         is_active: row.isActive,

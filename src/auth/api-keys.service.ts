@@ -12,6 +12,7 @@ import type {
   PatchApiKeyRequest,
   RotateApiKeyRequest,
 } from './dto/api-key.dto.js';
+import { KeyCapacities } from './key-capacities.service.js';
 import { KeyQuotas, type KeySpending } from './key-quota.port.js';
 import { newPublicId, newSecret, SHOWN_CHARACTERS } from './key-secrets.js';
 import { type Principal, SCOPES, type Tenant } from './principal.js';
@@ -27,6 +28,7 @@ export class ApiKeysService {
     private readonly repository: ApiKeysRepository,
     private readonly auth: AuthService,
     private readonly quotas: KeyQuotas,
+    private readonly capacities: KeyCapacities,
   ) {}
 
   async create(principal: Principal, request: CreateApiKeyRequest): Promise<ApiKeyCreatedResponse> {
@@ -46,6 +48,8 @@ export class ApiKeysService {
       scopes: checkScopes(request.scopes ?? DEFAULT_SCOPES),
       allowedModels: request.allowed_models ?? null,
       rpmLimit: request.rpm_limit ?? null,
+      maxInFlight: request.max_in_flight ?? null,
+      maxQueued: request.max_queued ?? null,
       webhookUrl: request.webhook_url ?? null,
       cacheTtlSeconds: request.cache?.ttl_seconds ?? null,
       isActive: true,
@@ -81,6 +85,8 @@ export class ApiKeysService {
       ...(request.scopes === undefined ? {} : { scopes: checkScopes(request.scopes) }),
       ...(request.is_active === undefined ? {} : { is_active: request.is_active }),
       ...(given('rpm_limit') ? { rpm_limit: request.rpm_limit ?? null } : {}),
+      ...(given('max_in_flight') ? { max_in_flight: request.max_in_flight ?? null } : {}),
+      ...(given('max_queued') ? { max_queued: request.max_queued ?? null } : {}),
       ...(given('webhook_url') ? { webhook_url: request.webhook_url ?? null } : {}),
       ...(given('cache') ? { cache_ttl_seconds: request.cache?.ttl_seconds ?? null } : {}),
       ...(given('expires_at') ? { expires_at: this.time(request.expires_at) } : {}),
@@ -120,6 +126,7 @@ export class ApiKeysService {
       if (quotaUsd !== undefined) await this.quotas.change(manager, id, quota(quotaUsd), now);
     });
     this.auth.forget(id);
+    this.capacities.forget(id);
   }
 
   private async find(tenant: Tenant, id: string): Promise<ApiKeyEntity> {
@@ -186,6 +193,8 @@ function fields(key: ApiKeyEntity, { quotaMicros }: KeySpending) {
     name: key.name,
     token_quota: quotaMicros === null ? null : microsToUsd(quotaMicros),
     rpm_limit: key.rpmLimit,
+    max_in_flight: key.maxInFlight,
+    max_queued: key.maxQueued,
     scopes: key.scopes,
     allowed_models: key.allowedModels,
     expires_at: isoOrNull(key.expiresAt),

@@ -3,11 +3,12 @@ import { ApiKeysController } from './api-keys.controller.js';
 import { ApiKeysRepository } from './api-keys.repository.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { AuthService } from './auth.service.js';
+import { KeyCapacities } from './key-capacities.service.js';
 
 /** Who is calling, and the keys they call with. */
 @Module({
   controllers: [ApiKeysController],
-  providers: [ApiKeysRepository, ApiKeysService, AuthService],
-  exports: [AuthService],
+  providers: [ApiKeysRepository, ApiKeysService, AuthService, KeyCapacities],
+  exports: [AuthService, KeyCapacities],
 })
 export class AuthModule {}

@@ -49,9 +49,9 @@ function settingsOf(schema: Schema, path: readonly string[]): Setting[] {
     if (typeof child === 'boolean') return [];
     const own = [...path, key];
     if (child.type === 'object' && child.properties !== undefined) return settingsOf(child, own);
-    // Accounts have names of the operator's choice.
-    if (key === 'providers' && typeof child.additionalProperties === 'object')
-      return settingsOf(child.additionalProperties, [...own, '<id>']);
+    // Accounts have names of the operator's choice, models those of the catalogue.
+    const { additionalProperties: member } = child;
+    if (typeof member === 'object' && member.properties !== undefined) return settingsOf(member, [...own, '<id>']);
     const name = own.join('.');
     return [
       {

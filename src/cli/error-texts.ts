@@ -211,6 +211,16 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     when: 'The database does not answer. Without `generation_id` nothing was sent to a vendor and nothing is charged.',
     remedy: 'Send the request again as `Retry-After` says; with a `generation_id`, look that up instead.',
   },
+  concurrency_limit_exceeded: {
+    when: 'The key or its application has as many generations under way, or waiting, as it may.',
+    remedy:
+      'Send it again after `Retry-After`, or ask for an asynchronous answer (`Prefer: respond-async`), which waits in the queue while that has room.',
+  },
+  over_capacity: {
+    when: 'The gateway has as much work for this model or vendor as its operator allows, or this process answers as many requests as it can.',
+    remedy:
+      'Send it again after `Retry-After`, or ask for an asynchronous answer (`Prefer: respond-async`), which waits in the queue while that has room.',
+  },
   limiter_unavailable: {
     when: 'Redis, which counts the requests of keys with an `rpm_limit`, is away, and the request could spend money.',
     remedy: 'Nothing was done. Send it again after `Retry-After`; requests that cannot spend go on meanwhile, uncounted.',

@@ -6,6 +6,27 @@ export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   'database.migrate_on_start': 'Bring the schema up to date before serving. With `false`, run `npm run migrate` first.',
   'redis.url': '`redis://` or, encrypted, `rediss://user:password@host:port/database`. Absent: every process counts for itself.',
   'redis.key_prefix': 'Before every key, where others use the same server.',
+  'limits.keys.requests_per_minute': 'Requests per minute of each key without a limit of its own.',
+  'limits.keys.max_in_flight':
+    'Generations of each key without a limit of its own that vendors work on at once. Beyond, what asked to be asynchronous waits; the rest is refused.',
+  'limits.keys.max_queued': 'Generations of each key without a limit of its own that wait for their turn. Beyond, requests are refused.',
+  'limits.applications.requests_per_minute': 'Requests per minute of each application.',
+  'limits.applications.max_in_flight':
+    'Generations of each application that vendors work on at once. Beyond, what asked to be asynchronous waits; the rest is refused.',
+  'limits.applications.max_queued': 'Generations of each application that wait for their turn. Beyond, requests are refused.',
+  'limits.models.<id>.requests_per_minute':
+    'Requests per minute of this model, or each model that fits this pattern (`fal/*`), over all callers.',
+  'limits.models.<id>.max_in_flight':
+    'Generations of this model, or each model that fits this pattern (`fal/*`), over all callers that vendors work on at once. Beyond, what asked to be asynchronous waits; the rest is refused.',
+  'limits.models.<id>.max_queued':
+    'Generations of this model, or each model that fits this pattern (`fal/*`), over all callers that wait for their turn. Beyond, requests are refused.',
+  'limits.providers.<id>.requests_per_minute': 'Requests per minute of this vendor account, over all callers.',
+  'limits.providers.<id>.max_in_flight':
+    'Generations of this vendor account, over all callers that vendors work on at once. Beyond, what asked to be asynchronous waits; the rest is refused.',
+  'limits.providers.<id>.max_queued':
+    'Generations of this vendor account, over all callers that wait for their turn. Beyond, requests are refused.',
+  'server.max_requests_in_flight':
+    'Requests that one process answers at the same time. Beyond, it answers 503 `over_capacity`, so that a balancer tries another.',
   'server.host': 'The address to listen on. Anything but loopback needs `master_key`.',
   'server.port': 'The port to listen on; 0 takes a free one.',
   'server.public_url': 'Where callers and vendors reach the gateway. Signed links and vendors’ call backs need it behind a proxy.',

@@ -41,6 +41,12 @@ const s3 = z.strictObject({
   secret_access_key: z.string().optional(),
 });
 
+const limits = z.strictObject({
+  requests_per_minute: z.coerce.number().int().min(1).optional(),
+  max_in_flight: z.coerce.number().int().min(1).optional(),
+  max_queued: z.coerce.number().int().min(0).optional(),
+});
+
 /** Every key of `litegen.yaml`, and by `LITEGEN__A__B` of the environment. docs/configuration.md is generated from it. */
 export const configSchema = z.strictObject({
   mode: z.enum(['single_tenant', 'hosted']).default('single_tenant').describe('One default organization, or many.'),
@@ -71,6 +77,15 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('Makes rates and caches common to all replicas. The database stays the authority for money, jobs and leases.'),
+  limits: z
+    .strictObject({
+      keys: limits.prefault({}),
+      applications: limits.prefault({}),
+      models: z.record(z.string(), limits).default({}),
+      providers: z.record(z.string(), limits).default({}),
+    })
+    .prefault({})
+    .describe('How often may be called, and how many generations may be under way or wait. Absent: no bound.'),
   server: z
     .strictObject({
       host: z.string().default('127.0.0.1'),
@@ -80,6 +95,7 @@ export const configSchema = z.strictObject({
       upload_limit_bytes: bytes.default(67_108_864),
       drain_delay_seconds: z.coerce.number().min(0).max(300).default(5),
       shutdown_grace_seconds: seconds.default(30),
+      max_requests_in_flight: z.coerce.number().int().min(1).default(12_000),
       trust_proxy: flag.default(false),
     })
     .prefault({}),

@@ -16,7 +16,7 @@ import { withWarnings } from './receipts.js';
 const TRIES = 3;
 
 /** A request on its way in. */
-export interface Asked extends Pick<Admission, 'generation' | 'attempt' | 'inputs'> {
+export interface Asked extends Pick<Admission, 'generation' | 'attempt' | 'inputs' | 'mayQueue'> {
   readonly idempotency: IdempotentAdmission;
 }
 

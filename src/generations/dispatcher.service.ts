@@ -2,9 +2,11 @@ import { type CallWarning, ProviderError, type StartResult } from '@litegen/plug
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Clock, newId } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
+import { CapacityLimits } from '../limits/index.js';
 import { MetricsService } from '../metrics/index.js';
 import { engineSpan } from '../tracing/index.js';
 import { AttemptEntity } from './attempt.entity.js';
+import { lookForRoomAtMs } from './capacity.repository.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { GenerationSignals } from './generation-signals.js';
 import { type AfterFailure, afterAbandonedSubmission, afterSubmissionFailure, type FailureSituation } from './generations.machine.js';
@@ -28,6 +30,7 @@ export class Dispatcher {
     private readonly signals: GenerationSignals,
     private readonly calls: VendorCalls,
     private readonly settler: Settler,
+    private readonly limits: CapacityLimits,
     private readonly metrics: MetricsService,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
@@ -164,7 +167,14 @@ export class Dispatcher {
   /** Begins the next attempt of a queued generation. */
   async tryNext(lease: Lease, generation: GenerationEntity, signal: AbortSignal): Promise<void> {
     const attempt = this.newAttempt(generation);
-    if (!(await this.repository.beginAttempt(lease, attempt, this.clock.nowMs()))) return;
+    const limits = await this.limits.of(generation);
+    const nowMs = this.clock.nowMs();
+    const begun = await this.repository.beginAttempt(lease, attempt, nowMs, limits);
+    if (begun === 'no_room') {
+      const nextRunAtMs = Math.min(lookForRoomAtMs(generation.createdAt, nowMs), Math.max(nowMs, generation.deadlineAt));
+      await this.leases.release(lease, { status: 'queued', nextRunAtMs }, nowMs);
+    }
+    if (begun !== 'begun') return;
     generation.status = 'dispatching';
     await this.dispatch({ lease, generation, attempt }, signal);
   }

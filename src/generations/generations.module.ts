@@ -11,6 +11,7 @@ import { CachedResults } from './cached-results.service.js';
 import { CallbackTrustRepository } from './callback-trust.repository.js';
 import { CallbacksController } from './callbacks.controller.js';
 import { CallbacksService } from './callbacks.service.js';
+import { CapacityRepository } from './capacity.repository.js';
 import { CorrectionsController } from './corrections.controller.js';
 import { CorrectionsRepository } from './corrections.repository.js';
 import { CorrectionsService } from './corrections.service.js';
@@ -51,6 +52,7 @@ import { Worker } from './worker.service.js';
     CacheHitsRepository,
     CallbackTrustRepository,
     CallbacksService,
+    CapacityRepository,
     CorrectionsRepository,
     CorrectionsService,
     Dispatcher,

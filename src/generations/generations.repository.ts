@@ -3,8 +3,10 @@ import { type EntityManager, IsNull, type Repository } from 'typeorm';
 import type { Tenant } from '../auth/index.js';
 import { CacheEntriesRepository } from '../cache/index.js';
 import { Database, insertRows, rows } from '../database/index.js';
+import type { CapacityLimit } from '../limits/index.js';
 import { AttemptEntity } from './attempt.entity.js';
 import { type AttemptEnd, endAttempts } from './attempt-end.repository.js';
+import { CapacityRepository } from './capacity.repository.js';
 import { GenerationEntity } from './generation.entity.js';
 import { ACTIVE_STATUSES, type StoredResult } from './generation.types.js';
 import { attemptRow, json } from './generations.rows.js';
@@ -21,11 +23,19 @@ export class GenerationsRepository {
   constructor(
     private readonly database: Database,
     private readonly cacheEntries: CacheEntriesRepository,
+    private readonly capacity: CapacityRepository,
   ) {}
 
   /** Begins an attempt: the status and the attempt's row in one transaction, before the first vendor byte. */
-  beginAttempt(lease: Lease, attempt: AttemptEntity, nowMs: number): Promise<boolean> {
+  beginAttempt(
+    lease: Lease,
+    attempt: AttemptEntity,
+    nowMs: number,
+    limits: readonly CapacityLimit[],
+  ): Promise<'begun' | 'lost' | 'no_room'> {
     return this.insist(async (manager) => {
+      await this.capacity.lock(manager, limits);
+      if (!(await this.capacity.hasRoom(manager, limits))) return 'no_room';
       const begun = await rows(
         manager,
         `UPDATE generations SET status = 'dispatching', attempt_id = :attemptId, attempt_count = :ordinal, updated_at = :now,
@@ -33,9 +43,9 @@ export class GenerationsRepository {
          WHERE id = :id AND lease_token = :token AND (status = 'queued' OR (status = 'dispatching' AND attempt_id = :attemptId)) RETURNING id`,
         { id: lease.id, token: lease.token, attemptId: attempt.id, ordinal: attempt.ordinal, now: nowMs },
       );
-      if (begun.length === 0) return false;
+      if (begun.length === 0) return 'lost';
       await insertRows(manager, 'attempts', [attemptRow(attempt)], 'ON CONFLICT (id) DO NOTHING');
-      return true;
+      return 'begun';
     });
   }
 

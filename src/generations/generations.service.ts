@@ -8,9 +8,12 @@ import type { Model } from '../catalog/index.js';
 import { ApiError, Clock, type ErrorCode, type Micros } from '../common/index.js';
 import { QuoteBook } from '../costs/index.js';
 import { isUnavailable } from '../database/index.js';
+import { capacityError, GenerationRates } from '../limits/index.js';
+import { MetricsService } from '../metrics/index.js';
 import { type AssetEntity, AssetsRepository } from '../storage/index.js';
 import { AdmissionService, type GenerationCommand, type Planned, type QuotableCommand } from './admission.service.js';
 import { CachedAdmission, type CachedAdmissionResult, type Hit } from './cached-admission.service.js';
+import { asQueued } from './capacity.repository.js';
 import { Dispatcher } from './dispatcher.service.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { isTerminal } from './generation.types.js';
@@ -70,6 +73,7 @@ export class GenerationsService {
     private readonly cached: CachedAdmission,
     private readonly idempotency: IdempotencyService,
     private readonly unconfirmed: UnconfirmedAdmissions,
+    private readonly rates: GenerationRates,
     private readonly budgets: BudgetDirectory,
     private readonly repository: GenerationsRepository,
     private readonly claims: LeasesRepository,
@@ -79,6 +83,7 @@ export class GenerationsService {
     private readonly leases: LeaseKeeper,
     private readonly waiters: Waiters,
     private readonly signals: GenerationSignals,
+    private readonly metrics: MetricsService,
   ) {}
 
   /** The model that a caller means, may use and can reach. @throws ApiError */
@@ -105,6 +110,7 @@ export class GenerationsService {
     const earlier = await this.idempotency.earlier(command, idempotency);
     if (earlier !== null) return this.attach(earlier, priced, options);
     const planned = await this.asPromised(command, priced);
+    await this.rates.take(planned.model.id, planned.model.provider);
     const { generation, inputs } = await this.admission.row(command, planned);
     generation.fingerprint = idempotency.fingerprint;
     const caching = this.cached.decide(command, generation, inputs);
@@ -121,7 +127,8 @@ export class GenerationsService {
         startedAt: generation.createdAt,
       });
     }
-    const wanted = { generation, attempt, inputs, idempotency };
+    const mayQueue = options.wait === undefined || options.wait.until === 'accepted';
+    const wanted = { generation, attempt, inputs, idempotency, mayQueue };
     const admission = await this.cached.admit(wanted, caching).catch((error: unknown) => {
       throw this.unconfirmed.refuse({ ...wanted, ...(caching.kind === 'use' ? { cache: caching } : {}) }, error);
     });
@@ -131,6 +138,10 @@ export class GenerationsService {
       throw new ApiError('conflict', 'Another request with this Idempotency-Key is just being refused; send this one again.', {
         shouldRetry: true,
       });
+    }
+    if (admission.kind === 'over_capacity') {
+      this.metrics.capacityRefused(admission.refusal.limit.scope, admission.refusal.what);
+      throw capacityError(admission.refusal);
     }
     if (admission.kind === 'quota_exceeded') throw quotaExceeded(admission.refusal, generation.createdAt);
     return this.begin(wanted, admission, caching, planned, options).catch((error: unknown) => {
@@ -145,7 +156,7 @@ export class GenerationsService {
 
   /** What follows once the row is committed: the call to the vendor, and the wait for what comes of it. */
   private async begin(
-    { generation, attempt }: Admission,
+    asked: Admission,
     admission: Extract<CachedAdmissionResult, { kind: 'hit' | 'following' | 'admitted' }>,
     caching: CacheDecision,
     planned: Planned,
@@ -153,12 +164,16 @@ export class GenerationsService {
   ): Promise<Created> {
     if (admission.kind === 'hit') return this.giveAgain(admission, planned, options);
     if (admission.kind === 'following') return this.follow(admission.generation, admission.leaderId, planned, options);
-    const { remainingMicros } = admission;
+    const { remainingMicros, isQueued } = admission;
+    const generation = isQueued ? asQueued(asked.generation) : asked.generation;
+    const attempt = isQueued ? undefined : asked.attempt;
     const cache = caching.kind === 'off' ? undefined : ({ status: caching.kind === 'bypass' ? 'bypass' : 'miss' } as const);
     options.onAdmitted?.({ generation, outputs: [], planned, isReplayed: false, cache, remainingMicros });
     this.watchConnection(generation.id, options.connection);
     const stop = options.onSignal === undefined ? undefined : this.signals.listen(generation.id, options.onSignal);
-    const waiting = options.wait === undefined ? undefined : this.waiters.wait(generation.id, options.wait.until, options.wait.timeoutMs);
+    // Who waits for the vendor's word is told at once that the generation waits for its turn.
+    const { wait } = options;
+    const waiting = wait === undefined || isQueued ? undefined : this.waiters.wait(generation.id, wait.until, wait.timeoutMs);
     if (attempt !== undefined) {
       const lease = { id: generation.id, token: generation.leaseToken };
       void this.worker.run(lease, generation, 'submit', (signal) => this.dispatcher.dispatch({ lease, generation, attempt }, signal));

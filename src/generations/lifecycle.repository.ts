@@ -4,10 +4,12 @@ import { type Account, BudgetDirectory, type HoldResult, Ledger, type Refusal, t
 import type { CacheUse } from '../cache/index.js';
 import type { Micros } from '../common/index.js';
 import { Database, GroupCommit, insertRows, rows, type SqlRow } from '../database/index.js';
+import { type CapacityLimit, CapacityLimits, type CapacityRefusal } from '../limits/index.js';
 import { type AssetEntity, AssetsRepository } from '../storage/index.js';
 import type { AttemptEntity } from './attempt.entity.js';
 import { type AttemptEnd, endAttempts } from './attempt-end.repository.js';
 import { type AfterWait, CacheFlights, type Sleeper } from './cache-flights.repository.js';
+import { asQueued, CapacityRepository } from './capacity.repository.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { ACTIVE_STATUSES, type Settlement } from './generation.types.js';
 import { GenerationEvents } from './generation-events.port.js';
@@ -23,6 +25,8 @@ export interface Admission {
   readonly attempt?: AttemptEntity;
   readonly inputs: readonly AssetEntity[];
   readonly idempotency?: IdempotentAdmission;
+  /** Whether it may wait where there is no room for it now. */
+  readonly mayQueue: boolean;
   /** Present when another's result will do as well; the generation then has its cache key. */
   readonly cache?: CacheUse;
 }
@@ -30,7 +34,9 @@ export interface Admission {
 /** `duplicate`: another request with the same `Idempotency-Key` was first. */
 export type AdmissionResult =
   /** `remainingMicros`: the least that any budget has left; null: nothing is bounded. */
-  | { readonly kind: 'admitted'; readonly remainingMicros: Micros | null }
+  | { readonly kind: 'admitted'; readonly remainingMicros: Micros | null; readonly isQueued: boolean }
+  /** There is too much under way already; nothing was written. */
+  | { readonly kind: 'over_capacity'; readonly refusal: CapacityRefusal }
   | { readonly kind: 'quota_exceeded'; readonly refusal: Refusal }
   | { readonly kind: 'duplicate' }
   /** It waits for the result of another and holds nothing; `generation` is as it was committed. */
@@ -59,8 +65,8 @@ interface Wait {
 /** `alone`: what it asks for is not kept any more. */
 export type WaitOver = AfterWait | { readonly kind: 'quota_exceeded'; readonly refusal: Refusal };
 
-/** With the accounts that it is counted on, which are looked up before the transaction begins. */
-type Counted<T> = T & { readonly accounts: readonly Account[] };
+/** With the accounts and the limits that it is counted on, which are looked up before the transaction begins. */
+type Counted<T> = T & { readonly accounts: readonly Account[]; readonly limits: readonly CapacityLimit[] };
 
 const DUPLICATE: AdmissionResult = { kind: 'duplicate' };
 
@@ -96,6 +102,8 @@ export class LifecycleRepository {
     private readonly assets: AssetsRepository,
     private readonly idempotency: IdempotencyRepository,
     private readonly flights: CacheFlights,
+    private readonly limits: CapacityLimits,
+    private readonly capacity: CapacityRepository,
     @Optional() private readonly events?: GenerationEvents,
   ) {}
 
@@ -103,7 +111,7 @@ export class LifecycleRepository {
   async admit(admission: Admission): Promise<AdmissionResult> {
     const { generation } = admission;
     const accounts = generation.holdMicros === 0 ? [] : await this.budgets.accountsOf(spenderOf(generation));
-    const result = await this.admissions.commit({ ...admission, accounts });
+    const result = await this.admissions.commit({ ...admission, accounts, limits: await this.limits.of(generation) });
     if (result.kind === 'admitted' && accounts.length > 0) this.holds.set(generation, { accounts, amountMicros: generation.holdMicros });
     return result;
   }
@@ -112,7 +120,8 @@ export class LifecycleRepository {
   async settle(end: End): Promise<boolean> {
     const { generation, settlement } = end;
     const unforeseen = generation.holdMicros === 0 && (settlement.costMicros ?? 0) > 0;
-    return this.ends.commit({ ...end, accounts: unforeseen ? await this.budgets.accountsOf(spenderOf(generation)) : [] });
+    const accounts = unforeseen ? await this.budgets.accountsOf(spenderOf(generation)) : [];
+    return this.ends.commit({ ...end, accounts, limits: await this.limits.of(generation) });
   }
 
   /**
@@ -170,41 +179,54 @@ export class LifecycleRepository {
 
   /** With one statement for each kind of row. Each request is judged on its own, in their order. */
   private async insertAdmissions(manager: EntityManager, items: readonly Counted<Admission>[]): Promise<AdmissionResult[]> {
+    await this.capacity.lock(
+      manager,
+      items.flatMap(({ limits }) => limits),
+    );
     const claimed = await this.claim(manager, items);
     const flights = await this.flights.join(manager, [...claimed]);
+    const asking = items.filter((item) => claimed.has(item) && !flights.has(item));
+    const verdicts = await this.capacity.judge(manager, asking);
     const holds = await this.holdAll(
       manager,
-      items.filter((item) => claimed.has(item) && !flights.has(item) && item.accounts.length > 0),
+      asking.filter((item) => item.accounts.length > 0 && verdicts.get(item)?.kind !== 'refuse'),
     );
-    const refused = new Set([...holds].flatMap(([{ generation }, { granted }]) => (granted ? [] : [generation.id])));
+    const refused = new Set(
+      asking
+        .filter((item) => verdicts.get(item)?.kind === 'refuse' || holds.get(item)?.granted === false)
+        .map(({ generation }) => generation.id),
+    );
     const results = items.map((item): AdmissionResult => {
       if (!claimed.has(item)) return DUPLICATE;
       const flight = flights.get(item);
       if (flight?.kind === 'following' && refused.has(flight.leaderId)) return { kind: 'again' };
       if (flight !== undefined) return flight;
+      const verdict = verdicts.get(item);
+      if (verdict?.kind === 'refuse') return { kind: 'over_capacity', refusal: verdict.refusal };
       const hold = holds.get(item) ?? { granted: true, remainingMicros: null };
       if (!hold.granted) return { kind: 'quota_exceeded', refusal: hold.refusal };
-      return { kind: 'admitted', remainingMicros: hold.remainingMicros };
+      return { kind: 'admitted', remainingMicros: hold.remainingMicros, isQueued: verdict?.kind === 'queue' && item.attempt !== undefined };
     });
     const of = (...kinds: AdmissionResult['kind'][]) => items.filter((_item, index) => kinds.some((kind) => results[index]?.kind === kind));
-    const admitted = of('admitted');
-    await insertRows(
-      manager,
-      'generations',
-      [...admitted, ...results.filter((result) => result.kind === 'following')].map(({ generation }) => generationRow(generation)),
-    );
+    const [started, queued] = [false, true].map((isQueued) => items.filter((_item, at) => isAdmitted(results[at], isQueued)));
+    await insertRows(manager, 'generations', [
+      ...(started ?? []).map(({ generation }) => generationRow(generation)),
+      ...(queued ?? []).map(({ generation }) => generationRow(asQueued(generation))),
+      ...results.filter((result) => result.kind === 'following').map(({ generation }) => generationRow(generation)),
+    ]);
     await insertRows(
       manager,
       'attempts',
-      admitted.flatMap(({ attempt }) => (attempt === undefined ? [] : [attemptRow(attempt)])),
+      (started ?? []).flatMap(({ attempt }) => (attempt === undefined ? [] : [attemptRow(attempt)])),
     );
     await this.assets.insertMany(
       manager,
       of('admitted', 'following').flatMap(({ inputs }) => inputs),
     );
-    // A request that is not written leaves its idempotency key unused, and one that is refused for its price leads nobody.
-    await this.idempotency.forget(manager, of('quota_exceeded', 'cached', 'again').flatMap(claimOf));
-    for (const { generation, cache } of of('quota_exceeded')) if (cache !== undefined) await this.flights.withdraw(manager, generation);
+    // A request that is not written leaves its idempotency key unused, and one that is refused leads nobody.
+    await this.idempotency.forget(manager, of('quota_exceeded', 'over_capacity', 'cached', 'again').flatMap(claimOf));
+    for (const { generation, cache } of of('quota_exceeded', 'over_capacity'))
+      if (cache !== undefined) await this.flights.withdraw(manager, generation);
     return results;
   }
 
@@ -247,6 +269,11 @@ export class LifecycleRepository {
         accounts,
       })),
     );
+    await this.capacity.wake(
+      manager,
+      written.flatMap(({ limits }) => limits),
+      Math.max(...written.map(({ nowMs }) => nowMs)),
+    );
     await this.events?.ended(
       manager,
       written.map(({ generation, settlement, outputs, nowMs }) => ({ generation: endedRow(generation, settlement, nowMs), outputs })),
@@ -274,6 +301,10 @@ export class LifecycleRepository {
     );
     return ended.flatMap((lease) => firsts.get(leaseName(lease)) ?? []);
   }
+}
+
+function isAdmitted(result: AdmissionResult | undefined, isQueued: boolean): boolean {
+  return result?.kind === 'admitted' && result.isQueued === isQueued;
 }
 
 function endValues({ lease, generation, settlement, nowMs }: End): SqlRow {

@@ -36,7 +36,7 @@ export class UnconfirmedAdmissions {
     });
   }
 
-  private async disown({ generation, attempt, idempotency, cache }: Admission): Promise<void> {
+  private async disown({ generation, attempt, idempotency }: Admission): Promise<void> {
     const failure: GenerationFailure = {
       code: 'database_unavailable',
       message: 'The database went away while the request was being admitted. Nothing was sent to the vendor; send the request again.',
@@ -58,9 +58,9 @@ export class UnconfirmedAdmissions {
     };
     const settle = (change: Partial<End> = {}) =>
       this.database.insist(() => this.lifecycle.settle({ ...end, ...change, nowMs: this.clock.nowMs() }));
-    // One that follows another was committed without a lease and without an attempt.
+    // One that follows another, or waits for room, was committed without a lease and without an attempt.
     const unsent = { lease: { id: generation.id, token: 0 }, attempt: undefined };
-    const hasEnded = (await settle()) || (cache !== undefined && attempt !== undefined && (await settle(unsent)));
+    const hasEnded = (await settle()) || (attempt !== undefined && (await settle(unsent)));
     // Where it had not been committed, or another process took it up, there is nothing to forget.
     if (!hasEnded) return;
     this.logger.warn(`${generation.id} had been admitted although its caller was told otherwise, and was ended unsent`);

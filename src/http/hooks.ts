@@ -3,7 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Access, AuthService } from '../auth/index.js';
 import { ApiError, requestShare } from '../common/index.js';
-import type { Config } from '../config/index.js';
+import { CONFIG, type Config } from '../config/index.js';
 import { KeyThrottlerGuard } from '../limits/index.js';
 import { MetricsService } from '../metrics/index.js';
 import { ErrorResponder } from './error.filter.js';
@@ -27,7 +27,7 @@ export function installHooks(app: NestFastifyApplication, config: Pick<Config, '
   });
   const errors = app.get(ErrorResponder);
   // First, so that a refused request is counted as begun and as ended.
-  installMeasures(fastify, app.get(MetricsService));
+  installMeasures(fastify, app.get(MetricsService), errors, app.get<Config>(CONFIG).server.max_requests_in_flight);
   installAccess(fastify, app.get(AuthService), app.get(KeyThrottlerGuard), errors, config.cors.allowed_origins);
   installParsers(fastify);
 }
@@ -73,16 +73,25 @@ function refuseForeignPages({ headers, host, protocol }: FastifyRequest, allowed
   );
 }
 
-function installMeasures(fastify: FastifyInstance, metrics: MetricsService): void {
+function installMeasures(fastify: FastifyInstance, metrics: MetricsService, errors: ErrorResponder, mostInFlight: number): void {
   const logger = new Logger('Http');
-  fastify.addHook('onRequest', (_request, _reply, done) => {
+  let inFlight = 0;
+  fastify.addHook('onRequest', (request, reply, done) => {
     metrics.requestStarted();
+    inFlight += 1;
+    // Health checks and metrics are what shows that a process is full.
+    if (inFlight > mostInFlight && request.routeOptions.config.access?.kind === 'scope') {
+      metrics.capacityRefused('process', 'in_flight');
+      errors.respond(reply, request, processIsFull());
+      return;
+    }
     // Many requests may arrive in one turn of the event loop.
     const turn = requestShare.take();
     if (turn === undefined) done();
     else void turn.then(() => done());
   });
   fastify.addHook('onResponse', (request, reply, done) => {
+    inFlight -= 1;
     const route = request.is404 ? 'unmatched' : (request.routeOptions.url ?? 'unmatched');
     metrics.requestFinished(route, request.method, reply.statusCode, reply.elapsedTime / MILLISECONDS);
     logger.log({
@@ -93,6 +102,10 @@ function installMeasures(fastify: FastifyInstance, metrics: MetricsService): voi
     });
     done();
   });
+}
+
+function processIsFull(): ApiError {
+  return new ApiError('over_capacity', 'This process answers as many requests as it can.', { retryAfterSeconds: 1 });
 }
 
 /** SDKs send `Content-Type: application/json` with every request, also where there is no body. Call backs are read raw, for their signatures. */

@@ -1,23 +1,35 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { ThrottlerModule } from '@nestjs/throttler';
+import { AuthModule } from '../auth/index.js';
 import { Clock } from '../common/index.js';
+import { CONFIG, type Config } from '../config/index.js';
 import { Redis } from '../redis/index.js';
-import { KeyThrottlerGuard, limitOf, RATE_WINDOW_MS } from './key-throttler.guard.js';
+import { CapacityLimits } from './capacity-limits.service.js';
+import { GenerationRates } from './generation-rates.service.js';
+import { KeyThrottlerGuard, limitOf, type Rate } from './key-throttler.guard.js';
+import { RATE_WINDOW_MS } from './rates.js';
 import { RedisBucketStorage } from './redis-bucket.storage.js';
 import { TokenBucketStorage } from './token-bucket.storage.js';
 
-/** How often a key may call. The counters live in this process, or in Redis where it is configured, which makes them exact across replicas. */
+const THROTTLED: readonly Rate[] = ['key', 'application'];
+
+/**
+ * How often callers may call, and how much may be under way. Rates are counted in this process, or in Redis where it is configured, which
+ * makes them exact across replicas; what is under way is counted in the database.
+ */
+@Global()
 @Module({
   imports: [
+    AuthModule,
     ThrottlerModule.forRootAsync({
-      inject: [Clock, Redis],
-      useFactory: (clock: Clock, redis: Redis) => ({
-        throttlers: [{ ttl: RATE_WINDOW_MS, limit: limitOf }],
+      inject: [Clock, Redis, CONFIG],
+      useFactory: (clock: Clock, redis: Redis, config: Config) => ({
+        throttlers: THROTTLED.map((name) => ({ name, ttl: RATE_WINDOW_MS, limit: (context) => limitOf(name, context, config) })),
         storage: redis.isConfigured ? new RedisBucketStorage(redis) : new TokenBucketStorage(clock),
       }),
     }),
   ],
-  providers: [KeyThrottlerGuard],
-  exports: [KeyThrottlerGuard],
+  providers: [CapacityLimits, GenerationRates, KeyThrottlerGuard],
+  exports: [CapacityLimits, GenerationRates, KeyThrottlerGuard],
 })
 export class LimitsModule {}

@@ -65,6 +65,11 @@ export const METRIC_PROVIDERS = [
     labelNames: ['kind'],
     buckets: LAG_BUCKETS,
   }),
+  makeCounterProvider({
+    name: 'litegen_capacity_refusals_total',
+    help: 'Requests refused because a limit of work under way or of waiting work was reached.',
+    labelNames: ['scope', 'limit'],
+  }),
   makeCounterProvider({ name: 'litegen_limiter_unavailable_total', help: 'Requests that could not be counted because Redis was away.' }),
   makeHistogramProvider({
     name: 'litegen_webhook_attempt_duration_seconds',

@@ -25,6 +25,7 @@ export class MetricsService {
     @InjectMetric('litegen_provider_errors_total') private readonly errors: Counter,
     @InjectMetric('litegen_provider_unknown_status_total') private readonly unknownStatuses: Counter,
     @InjectMetric('litegen_queue_lag_seconds') private readonly lag: Histogram,
+    @InjectMetric('litegen_capacity_refusals_total') private readonly capacityRefusals: Counter,
     @InjectMetric('litegen_limiter_unavailable_total') private readonly limiterOutages: Counter,
     @InjectMetric('litegen_webhook_attempt_duration_seconds') private readonly webhookAttempts: Histogram,
     @InjectMetric('litegen_webhook_lag_seconds') private readonly webhookLags: Histogram,
@@ -59,6 +60,11 @@ export class MetricsService {
 
   providerError(generation: MeasuredGeneration, code: string): void {
     this.errors.inc({ provider: generation.provider, model: generation.model, code });
+  }
+
+  /** @param scope `process` when it is full itself, whatever the request was for */
+  capacityRefused(scope: 'key' | 'application' | 'model' | 'provider' | 'process', limit: 'in_flight' | 'queued'): void {
+    this.capacityRefusals.inc({ scope, limit });
   }
 
   limiterUnavailable(): void {

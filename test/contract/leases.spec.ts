@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { MIGRATIONS } from '../../migrations/index.js';
+import { ApiKeysRepository } from '../../src/auth/api-keys.repository.js';
+import { ApiKeyEntity, KeyCapacities } from '../../src/auth/index.js';
 import { BudgetDirectory, BudgetEntity, BudgetsRepository, Ledger, LedgerRepository } from '../../src/budgets/index.js';
 import { CacheEntriesRepository } from '../../src/cache/index.js';
 import { Clock, newId } from '../../src/common/index.js';
@@ -7,11 +9,13 @@ import { type Config, configSchema } from '../../src/config/index.js';
 import { Database, openDataSources, rows } from '../../src/database/index.js';
 import { AttemptEntity } from '../../src/generations/attempt.entity.js';
 import { CacheFlights } from '../../src/generations/cache-flights.repository.js';
+import { CapacityRepository } from '../../src/generations/capacity.repository.js';
 import { GenerationEntity } from '../../src/generations/generation.entity.js';
 import { GenerationsRepository } from '../../src/generations/generations.repository.js';
 import { IdempotencyRepository } from '../../src/generations/idempotency.repository.js';
 import { type ClaimOrder, LeasesRepository } from '../../src/generations/leases.repository.js';
 import { type Admission, LifecycleRepository } from '../../src/generations/lifecycle.repository.js';
+import { CapacityLimits } from '../../src/limits/index.js';
 import { AssetEntity, AssetsRepository } from '../../src/storage/index.js';
 import { databases } from '../support/databases.js';
 import { addKey, spendingOf } from '../support/keys.js';
@@ -55,7 +59,7 @@ function generation(change: Partial<GenerationEntity> = {}): GenerationEntity {
 }
 
 function admission(row: GenerationEntity): Admission {
-  return { generation: row, inputs: [] };
+  return { generation: row, inputs: [], mayQueue: true };
 }
 
 describe.each(databases())('leases on $name', ({ url }) => {
@@ -66,7 +70,7 @@ describe.each(databases())('leases on $name', ({ url }) => {
 
   beforeAll(async () => {
     const config: Config = configSchema.parse({ database_url: url });
-    const entities = [GenerationEntity, AttemptEntity, AssetEntity, BudgetEntity];
+    const entities = [ApiKeyEntity, GenerationEntity, AttemptEntity, AssetEntity, BudgetEntity];
     // Each has its own connections, as processes do. SQLite has one process only.
     const sources = await Promise.all(
       Array.from({ length: url.startsWith('sqlite') ? 1 : 4 }, () => openDataSources(config, entities, MIGRATIONS)),
@@ -75,7 +79,7 @@ describe.each(databases())('leases on $name', ({ url }) => {
     database = opened[0] as Database;
     await database.migrate();
     replicas = opened.map((one) => new LeasesRepository(one));
-    generations = new GenerationsRepository(database, new CacheEntriesRepository(database));
+    generations = new GenerationsRepository(database, new CacheEntriesRepository(database), new CapacityRepository());
     lifecycles = opened.map(
       (one) =>
         new LifecycleRepository(
@@ -85,6 +89,8 @@ describe.each(databases())('leases on $name', ({ url }) => {
           new AssetsRepository(one),
           new IdempotencyRepository(one),
           new CacheFlights(new CacheEntriesRepository(one)),
+          new CapacityLimits(config, new KeyCapacities(new Clock(), new ApiKeysRepository(one))),
+          new CapacityRepository(),
         ),
     );
     return async () => {
@@ -134,7 +140,7 @@ describe.each(databases())('leases on $name', ({ url }) => {
       callbackToken: null,
       createdAt: NOW,
     });
-    expect(await generations.beginAttempt(stale, attempt, NOW)).toBe(false);
+    expect(await generations.beginAttempt(stale, attempt, NOW, [])).toBe('lost');
     expect(await first().release(stale, { status: 'running', nextRunAtMs: NOW }, NOW)).toBe(false);
     expect(await lifecycle().settle({ lease: stale, generation: row, nowMs: NOW, outputs: [], settlement: cancelled })).toBe(false);
     expect((await first().heartbeat('paused', [row.id], NOW + LEASE_MS)).size).toBe(0);
@@ -192,7 +198,7 @@ describe.each(databases())('leases on $name', ({ url }) => {
     const admissions = asked.map((row, index): Admission => {
       const key = index === 1 ? newId('req') : repeated;
       const idempotency = { key, fingerprint: 'f', expiresAtMs: NOW + 1 };
-      return { generation: row, inputs: [], ...(index === 3 ? {} : { idempotency }) };
+      return { ...admission(row), ...(index === 3 ? {} : { idempotency }) };
     });
     const results = await Promise.all(admissions.map((one) => lifecycle().admit(one)));
     expect(results).toMatchObject([

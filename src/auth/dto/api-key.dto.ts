@@ -21,6 +21,7 @@ import { SCOPES } from '../principal.js';
 
 const MAX_QUOTA_USD = 1_000_000_000;
 const MAX_RPM = 1_000_000;
+const MAX_GENERATIONS = 1_000_000;
 const WEBHOOK = { protocols: ['http', 'https'], require_protocol: true, require_tld: false };
 
 /** Results of this key that may be given again. */
@@ -58,6 +59,32 @@ class ApiKeyLimits {
   @Min(1)
   @Max(MAX_RPM)
   rpm_limit?: number | null;
+
+  @ApiPropertyOptional({
+    type: 'integer',
+    nullable: true,
+    minimum: 1,
+    description: 'Generations that vendors work on at once. Null: `limits.keys.max_in_flight` of the configuration.',
+    example: 20,
+  })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(MAX_GENERATIONS)
+  max_in_flight?: number | null;
+
+  @ApiPropertyOptional({
+    type: 'integer',
+    nullable: true,
+    minimum: 0,
+    description: 'Generations that wait for their turn. Null: `limits.keys.max_queued` of the configuration.',
+    example: 500,
+  })
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(MAX_GENERATIONS)
+  max_queued?: number | null;
 
   @ApiPropertyOptional({ type: String, nullable: true, format: 'date-time', description: 'When the key stops working. Null: never.' })
   @IsOptional()
@@ -156,6 +183,12 @@ class ApiKeyFields {
 
   @ApiProperty({ type: 'integer', nullable: true })
   rpm_limit!: number | null;
+
+  @ApiProperty({ type: 'integer', nullable: true })
+  max_in_flight!: number | null;
+
+  @ApiProperty({ type: 'integer', nullable: true })
+  max_queued!: number | null;
 
   @ApiProperty({ example: 'generate,read' })
   scopes!: string;

@@ -77,6 +77,7 @@ export const ERRORS = {
   quote_mismatch: { status: 422, type: 'invalid_request_error', fault: 'caller', retry: false },
   price_unknown: { status: 400, type: 'invalid_request_error', fault: 'operator', retry: false },
   too_many_streams: { status: 429, type: 'rate_limit_exceeded', fault: 'caller', retry: true },
+  concurrency_limit_exceeded: { status: 429, type: 'rate_limit_exceeded', fault: 'caller', retry: true },
   rate_limit_exceeded: { status: 429, type: 'rate_limit_exceeded', fault: 'caller', retry: true },
 
   // The vendor
@@ -103,6 +104,7 @@ export const ERRORS = {
   shutting_down: { status: 503, type: 'service_unavailable', fault: 'nobody', retry: true },
   service_unavailable: { status: 503, type: 'service_unavailable', fault: 'gateway', retry: true },
   database_unavailable: { status: 503, type: 'service_unavailable', fault: 'operator', retry: true },
+  over_capacity: { status: 503, type: 'service_unavailable', fault: 'nobody', retry: true },
   limiter_unavailable: { status: 503, type: 'service_unavailable', fault: 'operator', retry: true },
   storage_unavailable: { status: 503, type: 'service_unavailable', fault: 'operator', retry: true },
   internal_error: { status: 500, type: 'internal_error', fault: 'gateway', retry: false },
