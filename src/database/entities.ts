@@ -9,10 +9,10 @@ export function entitiesOf<Entity extends ObjectLiteral>(
   target: EntityTarget<Entity>,
   found: readonly Readonly<Record<string, unknown>>[],
 ): Entity[] {
-  const { columns, target: constructor } = manager.connection.getMetadata(target);
+  const { columns, target: entityClass } = manager.connection.getMetadata(target);
   const fields = columns.map(({ databaseName, propertyName, type }) => ({ databaseName, propertyName, isJson: type === 'simple-json' }));
   return found.map((row) => {
-    const entity = new (constructor as new () => Record<string, unknown>)();
+    const entity = new (entityClass as new () => Record<string, unknown>)();
     for (const { databaseName, propertyName, isJson } of fields) {
       const value = row[databaseName];
       entity[propertyName] = isJson && typeof value === 'string' ? JSON.parse(value) : value;

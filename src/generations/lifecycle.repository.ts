@@ -65,8 +65,9 @@ interface Wait {
 /** `alone`: what it asks for is not kept any more. */
 export type WaitOver = AfterWait | { readonly kind: 'quota_exceeded'; readonly refusal: Refusal };
 
-/** With the accounts and the limits that it is counted on, which are looked up before the transaction begins. */
-type Counted<T> = T & { readonly accounts: readonly Account[]; readonly limits: readonly CapacityLimit[] };
+/** With the accounts that it is charged to, which are looked up before the transaction begins; likewise with the limits that it falls under. */
+type WithAccounts<T> = T & { readonly accounts: readonly Account[] };
+type Counted<T> = WithAccounts<T> & { readonly limits: readonly CapacityLimit[] };
 
 const DUPLICATE: AdmissionResult = { kind: 'duplicate' };
 
@@ -82,7 +83,7 @@ export class LifecycleRepository {
     this.database.transaction((manager) => this.writeEnds(manager, items)),
   );
 
-  private readonly waits = new GroupCommit<Counted<Wait>, WaitOver | null>((items) =>
+  private readonly waits = new GroupCommit<WithAccounts<Wait>, WaitOver | null>((items) =>
     this.database.transaction((manager) => this.endWaits(manager, items)),
   );
   private readonly sleeps = new GroupCommit<Sleeper, void>((items) =>
@@ -137,7 +138,7 @@ export class LifecycleRepository {
     return this.sleeps.commit(sleeper);
   }
 
-  private async endWaits(manager: EntityManager, items: readonly Counted<Wait>[]): Promise<(WaitOver | null)[]> {
+  private async endWaits(manager: EntityManager, items: readonly WithAccounts<Wait>[]): Promise<(WaitOver | null)[]> {
     const after = await this.flights.leave(
       manager,
       items.map(({ generation }) => generation),
