@@ -123,6 +123,19 @@ export class Cluster {
     return running;
   }
 
+  /** Distinct lines of the level `error` that the replicas which run now have written, ids aside. */
+  errors() {
+    const lines = this.replicas.flatMap((replica) => (replica.hasEnded ? [] : replica.logs(Number.MAX_SAFE_INTEGER).split('\n')));
+    const known = new Map();
+    for (const line of lines) {
+      if (!line.startsWith('{"level":"error"')) continue;
+      const { msg, stack } = JSON.parse(line);
+      const kind = msg.replaceAll(/[\w-]*[0-9a-f]{16,}/g, '…');
+      if (!known.has(kind)) known.set(kind, stack?.split('\n').slice(0, 6).join('\n') ?? '');
+    }
+    return [...known].map(([text, stack]) => `${text}\n${stack}`.trim());
+  }
+
   logs(bytes) {
     return this.replicas
       .filter(({ hasEnded }) => !hasEnded)

@@ -29,17 +29,18 @@ export class PostgresDatabases {
 
   async create() {
     const name = `litegen_bench_${randomBytes(6).toString('hex')}`;
-    await this.#execute(`CREATE DATABASE ${name}`);
+    await this.execute(`CREATE DATABASE ${name}`);
     const url = new URL(this.#serverUrl);
     url.pathname = `/${name}`;
-    return { url: url.href, drop: () => this.#execute(`DROP DATABASE ${name} WITH (FORCE)`) };
+    return { url: url.href, drop: () => this.execute(`DROP DATABASE ${name} WITH (FORCE)`) };
   }
 
   async stop() {
     await this.#server?.stop();
   }
 
-  async #execute(statement) {
+  /** As an administrator of the server. */
+  async execute(statement) {
     const { default: pg } = await import('pg');
     const client = new pg.Client({ connectionString: this.#serverUrl });
     await client.connect();

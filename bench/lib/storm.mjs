@@ -40,7 +40,7 @@ export async function storm({ withCluster, settings = {}, load, disturb }) {
       const acceptedIds = result.jobs.flatMap(({ id, status }) => (id === undefined || status >= 300 ? [] : [id]));
       const facts = await audit({ databaseUrl: cluster.databaseUrl, vendor: cluster.vendor, acceptedIds });
       const webhooks = webhookFacts(await receiver.call('messages'), facts.ended);
-      return { observed, result, facts, webhooks, settledAfterMs };
+      return { observed, result, facts, webhooks, settledAfterMs, errors: cluster.errors() };
     });
   } finally {
     await Promise.all([callers.stop(), receiver.stop()]);
@@ -48,11 +48,12 @@ export async function storm({ withCluster, settings = {}, load, disturb }) {
 }
 
 /** What callers and receivers saw, as lines, and the verdicts that hold for every storm. */
-export function stormReport({ result, facts, webhooks, settledAfterMs }) {
+export function stormReport({ result, facts, webhooks, settledAfterMs, errors }) {
   const outcomes = Object.entries(result.outcomes).map(([outcome, count]) => `${count} × ${outcome}`);
   const text = [
     `${result.started} requests in ${number(result.elapsedMs / 1000)} s, sent again ${result.repeats} times; answers: ${outcomes.join(', ')}`,
     ...result.examples,
+    ...(errors.length === 0 ? [] : ['Errors in the log of the replicas that run:', ...errors]),
     ...factsText(facts),
     settledAfterMs === null
       ? 'Not everything had ended when the time was over.'
@@ -60,6 +61,7 @@ export function stormReport({ result, facts, webhooks, settledAfterMs }) {
     `Webhooks: ${facts.ended - webhooks.missing} of ${facts.ended} ends were told of, ${webhooks.repeated} deliveries came again under the same id`,
   ];
   const verdicts = [
+    verdict('errors without a telling code, or 503 without Retry-After', result.unclear, '=', 0, '', 0),
     verdict('requests that were never answered', result.jobs.filter(({ status }) => status === 0).length, '=', 0, '', 0),
     ...moneyVerdicts(facts),
     verdict('ends without a webhook, or with two', webhooks.missing + webhooks.extra, '=', 0, '', 0),

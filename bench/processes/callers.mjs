@@ -22,9 +22,9 @@ class Run {
     this.repeats = 0;
     this.isOver = false;
     this.slowestMs = 0;
-    /** Of what was answered with an error. */
+    /** Of what was answered with 503. */
     this.slowestRefusalMs = 0;
-    /** Failures that are not the error envelope with a stable code, and 503 without Retry-After. */
+    /** Failures that are not the error envelope with a code that tells something, and 503 without Retry-After. */
     this.unclear = 0;
     this.kinds = order.kinds.flatMap((kind) => Array.from({ length: kind.weight ?? 1 }, () => kind));
   }
@@ -110,7 +110,7 @@ class Run {
     }
     const tookMs = performance.now() - beganMs;
     this.slowestMs = Math.max(this.slowestMs, tookMs);
-    if (answer.status !== 0 && answer.status >= 300) this.slowestRefusalMs = Math.max(this.slowestRefusalMs, tookMs);
+    if (answer.status === 503) this.slowestRefusalMs = Math.max(this.slowestRefusalMs, tookMs);
     const outcome =
       answer.status === 0 || answer.code !== undefined ? `${answer.status || ''} ${answer.code}`.trim() : String(answer.status);
     this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
@@ -129,7 +129,8 @@ class Run {
     } catch {
       // Counted as unclear below.
     }
-    if (typeof code !== 'string' || (status === 503 && headers['retry-after'] === undefined)) this.unclear += 1;
+    if (typeof code !== 'string' || code === 'internal_error' || (status === 503 && headers['retry-after'] === undefined))
+      this.unclear += 1;
     const retryAfterMs = headers['retry-after'] === undefined ? undefined : Number(headers['retry-after']) * 1000;
     return { status, code: code ?? 'without a code', id, retryAfterMs, mayRepeat: headers['x-should-retry'] === 'true', text };
   }

@@ -3,6 +3,9 @@ import type { Duplex } from 'node:stream';
 import type { Client, ClientConfig } from 'pg';
 import { DatabaseTimeout } from './unavailable.js';
 
+/** After a failover the server at the other end may have become a standby; the next connection finds the primary. */
+const READ_ONLY = '25006';
+
 type Pg = typeof import('pg');
 type Send = (...values: unknown[]) => unknown;
 
@@ -27,17 +30,25 @@ export function boundedClient(timeoutMs: number): new (config?: string | ClientC
 
     constructor(config?: string | ClientConfig) {
       super(config);
+      // Its statements fail, and so does the next use. But there is a moment between the pool's ear and the ORM's, and an error that nobody
+      // hears ends the process.
+      this.on('error', () => undefined);
       const send = this.query.bind(this) as Send;
       const bounded: Send = (...values) => this.bound(send(...values));
       this.query = bounded as typeof this.query;
     }
 
     private bound(answer: unknown): unknown {
+      if (!(answer instanceof Promise)) return answer;
       const limitMs = this.answerTimeoutMs;
-      if (limitMs === 0 || !(answer instanceof Promise)) return answer;
-      const timer = setTimeout(() => streamOf(this).destroy(new DatabaseTimeout(limitMs)), limitMs);
-      const stop = (): void => clearTimeout(timer);
-      answer.then(stop, stop);
+      const timer = limitMs === 0 ? undefined : setTimeout(() => streamOf(this).destroy(new DatabaseTimeout(limitMs)), limitMs);
+      answer.then(
+        () => clearTimeout(timer),
+        (error: { readonly code?: unknown }) => {
+          clearTimeout(timer);
+          if (error.code === READ_ONLY) streamOf(this).destroy();
+        },
+      );
       return answer;
     }
   };

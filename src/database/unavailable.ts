@@ -22,9 +22,14 @@ const SYSTEM_CODES: ReadonlySet<string> = new Set([
  */
 const SQL_STATES = /^(08\w{3}|53\w{3}|57P0\w|58\w{3}|25006)$/;
 
-/** The drivers say these without a code. */
-const MESSAGES =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client (was closed|has encountered a connection error))|Query runner already released/;
+/** What the driver says without a code; and the ORM, of a transaction whose connection broke between two statements. */
+const MESSAGES = [
+  /^Connection terminated/,
+  /^timeout exceeded when trying to connect/,
+  /^Client (was closed|has encountered a connection error)/,
+  /^Query runner already released/,
+  /query runner was already released/,
+];
 
 /** The transaction was handed over to be committed, and no answer came: it may have been committed or not. */
 export class CommitUnknown extends Error {
@@ -49,7 +54,7 @@ export function isUnavailable(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false;
   const { code, cause, driverError } = thrown as Error & { readonly code?: unknown; readonly driverError?: unknown };
   if (typeof code === 'string' && (SYSTEM_CODES.has(code) || SQL_STATES.test(code))) return true;
-  if (MESSAGES.test(thrown.message)) return true;
+  if (MESSAGES.some((message) => message.test(thrown.message))) return true;
   // Where a name has several addresses, each was tried.
   if (thrown instanceof AggregateError && thrown.errors.length > 0) return thrown.errors.every(isUnavailable);
   return (cause !== thrown && isUnavailable(cause)) || (driverError !== thrown && isUnavailable(driverError));

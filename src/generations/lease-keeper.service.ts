@@ -9,8 +9,8 @@ const HEARTBEAT = 'generations.heartbeat';
 const LONGEST_HEARTBEAT_MS = 5_000;
 /** A beat may be missed without losing the lease. */
 const BEATS_PER_LEASE = 3;
-/** A connection that broke is tried anew about every second. */
-const SHORTEST_CONSIDERATION_MS = 2_000;
+const AWAY_PAUSE_MS = 500;
+const SLOW_ANSWER_MS = 2_000;
 
 interface HeldLease {
   readonly lease: Lease;
@@ -31,7 +31,8 @@ export class LeaseKeeper implements OnApplicationBootstrap {
   private readonly logger = new Logger(LeaseKeeper.name);
   private beating: Promise<void> | undefined;
   private lastBeatMs = 0;
-  private awayAtMs = Number.NEGATIVE_INFINITY;
+  private awayAtMs: number | undefined;
+  private answeringSinceMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly clock: Clock,
@@ -79,14 +80,32 @@ export class LeaseKeeper implements OnApplicationBootstrap {
     if (this.clock.nowMs() - this.lastBeatMs >= 2 * this.heartbeatMs) await this.beat();
   }
 
-  /** The database was away, and so perhaps for the others as well, who could not renew what they hold. They get the time to do it. */
-  noteFailure(error: unknown): void {
-    if (isUnavailable(error)) this.awayAtMs = this.clock.monotonicMs();
+  /**
+   * Does work that asks the database for leases, and learns from it whether the database was away: then the others could not renew what
+   * they hold either.
+   */
+  async asking<T>(work: () => Promise<T>): Promise<T> {
+    const beganMs = this.clock.monotonicMs();
+    try {
+      const result = await work();
+      const nowMs = this.clock.monotonicMs();
+      if (this.awayAtMs !== undefined || nowMs - beganMs > Math.max(SLOW_ANSWER_MS, this.heartbeatMs)) this.answeringSinceMs = nowMs;
+      this.awayAtMs = undefined;
+      return result;
+    } catch (error) {
+      if (isUnavailable(error)) this.awayAtMs = this.clock.monotonicMs();
+      throw error;
+    }
   }
 
-  /** Whether a lease that lapsed means that its holder is gone. */
+  /** For a moment after it was found away, the database is not asked for more work. */
+  isDatabaseAway(): boolean {
+    return this.awayAtMs !== undefined && this.clock.monotonicMs() - this.awayAtMs < AWAY_PAUSE_MS;
+  }
+
+  /** Whether a lease that lapsed means that its holder is gone: the database has been there for as long as a lease lasts. */
   mayTakeOver(): boolean {
-    return this.clock.monotonicMs() - this.awayAtMs >= Math.max(SHORTEST_CONSIDERATION_MS, 2 * this.heartbeatMs);
+    return this.awayAtMs === undefined && this.clock.monotonicMs() - this.answeringSinceMs >= this.config.engine.lease_seconds * 1000;
   }
 
   beat(): Promise<void> {
@@ -105,7 +124,7 @@ export class LeaseKeeper implements OnApplicationBootstrap {
       const entries = [...this.held.values()];
       if (entries.length > 0) {
         const ids = entries.map(({ lease }) => lease.id);
-        const alive = await this.repository.heartbeat(this.owner, ids, this.leaseUntilMs());
+        const alive = await this.asking(() => this.repository.heartbeat(this.owner, ids, this.leaseUntilMs()));
         for (const entry of entries) {
           // Work that ended while the statement ran is no longer held here, and no longer leased there.
           if (!alive.has(entry.lease.id) && this.held.get(entry.lease.id) === entry) {
@@ -115,7 +134,6 @@ export class LeaseKeeper implements OnApplicationBootstrap {
       }
       this.lastBeatMs = now;
     } catch (error) {
-      this.noteFailure(error);
       this.logger.warn(`Leases could not be renewed: ${String(error)}`);
     }
   }

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { Clock } from '../common/index.js';
 import { isTerminal } from './generation.types.js';
@@ -29,6 +29,7 @@ interface Waiter {
 /** Lets any number of callers wait for generations at the price of one timer and, for work done elsewhere, one query. */
 @Injectable()
 export class Waiters {
+  private readonly logger = new Logger(Waiters.name);
   private readonly waiting = new Map<string, Set<Waiter>>();
   private ticks = 0;
   private looking = false;
@@ -75,6 +76,8 @@ export class Waiters {
     this.looking = true;
     try {
       await this.lookUpRemote();
+    } catch (error) {
+      this.logger.warn(`What other replicas did could not be looked up: ${String(error)}`);
     } finally {
       this.looking = false;
     }

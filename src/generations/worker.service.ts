@@ -11,7 +11,7 @@ import { isTerminal } from './generation.types.js';
 import { LANE_OF, type LaneKind } from './lanes.policy.js';
 import { Lanes } from './lanes.service.js';
 import { LeaseKeeper } from './lease-keeper.service.js';
-import { type Claimed, type DueLane, type Lease, LeasesRepository } from './leases.repository.js';
+import { type Claimed, type ClaimOrder, type DueLane, type Lease, LeasesRepository } from './leases.repository.js';
 import { PollPace } from './poll-pace.service.js';
 import { type Held, Settler } from './settler.service.js';
 import { VendorCalls } from './vendor-calls.service.js';
@@ -89,12 +89,14 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
 
   /** Takes what is due, vendor by vendor. */
   async tick(): Promise<void> {
-    if (this.claiming || this.draining) return;
+    if (this.claiming || this.draining || this.leases.isDatabaseAway()) return;
     this.claiming = true;
     try {
       await this.leases.catchUp();
-      await this.pace.refresh();
-      const due = await this.repository.dueLanes(this.clock.nowMs());
+      const due = await this.leases.asking(async () => {
+        await this.pace.refresh();
+        return this.repository.dueLanes(this.clock.nowMs());
+      });
       const bounded = due.filter((lane) => this.budgetsOf(lane).length > 0);
       await Promise.all([
         ...due.filter((lane) => !bounded.includes(lane)).map((lane) => this.fill(lane)),
@@ -109,7 +111,6 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
   }
 
   private noteFailure(error: unknown): void {
-    this.leases.noteFailure(error);
     if (isUnavailable(error)) this.logger.warn(`Due generations could not be claimed: ${String(error)}`);
     else this.logger.error('Due generations could not be claimed', stackOf(error));
   }
@@ -123,7 +124,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     this.filling.add(name);
     try {
       if (limit > 0) {
-        const { claimed, more } = await this.repository.claim(lane, { ...this.claimer(), limit, budgets: this.budgetsOf(lane) });
+        const { claimed, more } = await this.claim(lane, { limit, budgets: this.budgetsOf(lane) });
         for (const one of claimed) this.take(one, (held, signal) => this.carryOn(held, signal));
         if (more) this.hungry.set(name, lane);
       }
@@ -146,7 +147,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     const now = this.clock.monotonicMs();
     if (now - (this.overdueAtMs.get(lane.provider) ?? Number.NEGATIVE_INFINITY) < OVERDUE_EVERY_MS) return;
     this.overdueAtMs.set(lane.provider, now);
-    const { claimed } = await this.repository.claim(lane, { ...this.claimer(), limit: CLAIM_AT_ONCE, overdue: true });
+    const { claimed } = await this.claim(lane, { limit: CLAIM_AT_ONCE, overdue: true });
     for (const one of claimed) {
       this.take(one, ({ lease, generation, attempt }) =>
         attempt === null ? Promise.resolve() : this.watcher.abandon({ lease, generation, attempt }, 'it answers nothing.'),
@@ -154,9 +155,10 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     }
   }
 
-  private claimer() {
+  private claim(lane: DueLane, order: Pick<ClaimOrder, 'limit' | 'budgets' | 'overdue'>): ReturnType<LeasesRepository['claim']> {
     const { leases } = this;
-    return { owner: leases.owner, nowMs: this.clock.nowMs(), leaseUntilMs: leases.leaseUntilMs(), others: leases.mayTakeOver() };
+    const claimer = { owner: leases.owner, nowMs: this.clock.nowMs(), leaseUntilMs: leases.leaseUntilMs(), others: leases.mayTakeOver() };
+    return leases.asking(() => this.repository.claim(lane, { ...claimer, ...order }));
   }
 
   private take(claimed: Claimed, work: (held: Taken, signal: AbortSignal) => Promise<void>): void {

@@ -3,6 +3,7 @@ import { type BeforeApplicationShutdown, Inject, Injectable, Logger, type OnAppl
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { Clock, newId } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
+import { isUnavailable } from '../database/index.js';
 import { MetricsService } from '../metrics/index.js';
 import { type ClaimedDelivery, DeliveriesRepository, type DueEndpoint } from './deliveries.repository.js';
 import { EndpointsRepository } from './endpoints.repository.js';
@@ -108,7 +109,10 @@ export class Deliverer implements OnApplicationBootstrap, BeforeApplicationShutd
   tick(): Promise<void> {
     if (this.draining) return Promise.resolve();
     this.claiming ??= this.claimDue()
-      .catch((error: unknown) => this.logger.error('Due webhook deliveries could not be claimed', stackOf(error)))
+      .catch((error: unknown) => {
+        if (isUnavailable(error)) this.logger.warn(`Due webhook deliveries could not be claimed: ${String(error)}`);
+        else this.logger.error('Due webhook deliveries could not be claimed', stackOf(error));
+      })
       .finally(() => {
         this.claiming = undefined;
       });

@@ -70,8 +70,20 @@ describe('a database that is away', () => {
     expect(isUnavailable(new DatabaseTimeout(1))).toBe(true);
   });
 
+  it('is looked for anew when the server became a standby', async () => {
+    await database.write((manager) => manager.query('SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY'));
+    expect(isUnavailable(await add(8).catch((error: unknown) => error))).toBe(true);
+    await expect(add(8)).resolves.toEqual([]);
+  });
+
   it('may have committed what it did not answer', async () => {
-    await ids();
+    // The pool has to see first that its connection was cut.
+    await until(() =>
+      ids().then(
+        () => true,
+        () => false,
+      ),
+    );
     const cut = proxy.cutAfterCommit();
     await expect(add(6)).rejects.toThrow(CommitUnknown);
     await cut;
