@@ -37,6 +37,12 @@ export async function untilSettled(url, timeoutMs) {
   return null;
 }
 
+/** How many generations were admitted between two moments, milliseconds since 1970. */
+export async function admittedBetween(url, fromMs, untilMs) {
+  const [{ count }] = await query(url, 'SELECT COUNT(*) AS count FROM generations WHERE created_at BETWEEN $1 AND $2', [fromMs, untilMs]);
+  return count;
+}
+
 /** @param acceptedIds generations that callers were told of */
 export async function audit({ databaseUrl, vendor, acceptedIds }) {
   const generations = await query(

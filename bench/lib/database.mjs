@@ -52,8 +52,22 @@ export class PostgresDatabases {
   }
 }
 
-/** The tests' own Postgres, whose TypeScript Vite loads. `settings`: further server settings by name. */
-export async function startPostgres(settings) {
+/** The tests' own Postgres. `settings`: further server settings by name. */
+export function startPostgres(settings) {
+  return fromTests('postgres-server', async ({ PostgresServer }) => {
+    const server = await PostgresServer.prepare(settings);
+    await server.start();
+    return server;
+  });
+}
+
+/** The tests' own Redis. */
+export function startRedis() {
+  return fromTests('redis-server', ({ RedisServer }) => RedisServer.start());
+}
+
+/** What the tests have, in TypeScript that Vite loads. */
+async function fromTests(name, use) {
   const { createViteServer } = await import('vitest/node');
   const vite = await createViteServer({
     root: ROOT,
@@ -62,10 +76,7 @@ export async function startPostgres(settings) {
     server: { middlewareMode: true, watch: null, ws: false },
   });
   try {
-    const { PostgresServer } = await vite.ssrLoadModule('/test/support/postgres-server.ts');
-    const server = await PostgresServer.prepare(settings);
-    await server.start();
-    return server;
+    return await use(await vite.ssrLoadModule(`/test/support/${name}.ts`));
   } finally {
     await vite.close();
   }

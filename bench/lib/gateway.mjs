@@ -144,8 +144,8 @@ class Gateway {
   }
 
   /** A new API key with a quota, so that every request takes a hold. */
-  async createKey(quotaUsd = 1_000_000) {
-    return (await this.post('/v1/keys', { name: 'bench', token_quota: quotaUsd })).key;
+  async createKey(quotaUsd = 1_000_000, more = {}) {
+    return (await this.post('/v1/keys', { name: 'bench', token_quota: quotaUsd, ...more })).key;
   }
 
   /** @throws Error unless the answer is a 2xx */

@@ -20,15 +20,15 @@ export const KINDS = [
 
 /**
  * Runs `disturb` under load and answers what came of it. Callers repeat a request under its Idempotency-Key until it is answered.
- * @param options `withCluster`; `settings` of the replicas; `load`, such as `{connections, rate}`; `disturb({cluster, progress})`,
+ * @param options `withCluster`; `settings` of the replicas; `rpmLimit` of the callers' key; `load`, such as `{connections, rate}`; `disturb({cluster, progress})`,
  *   after whose end no new jobs begin
  */
-export async function storm({ withCluster, settings = {}, load, disturb }) {
+export async function storm({ withCluster, settings = {}, rpmLimit, load, disturb }) {
   const [callers, receiver] = [new Helper('callers'), new Helper('receiver')];
   try {
     const hookUrl = await receiver.call('listen');
     return await withCluster({ settings: { ...settings, egress: { allow: [new URL(hookUrl).host] } } }, async (cluster) => {
-      const key = await cluster.any.createKey();
+      const key = await cluster.any.createKey(undefined, rpmLimit === undefined ? {} : { rpm_limit: rpmLimit });
       await cluster.any.post('/v1/budgets', { level: 'application', period: 'month', limit_usd: EVERYBODYS_BUDGET_USD });
       await cluster.any.post('/v1/webhooks/endpoints', { url: hookUrl });
       const running = callers.call('run', { url: cluster.url, key, prefix: 'storm', kinds: KINDS, patienceMs: PATIENCE_MS, ...load });

@@ -2,8 +2,11 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { postgresDatabase } from '../support/databases.js';
+import { hasRedis } from '../support/redis-server.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** Of the calm before and after each outage, where a part has any. */
+const MINUTES = 0.03;
 const PATIENCE_MS = 150_000;
 
 /** `npm run chaos` in its short form: three replicas behind a balancer. It ends with 1 when a figure is missed. */
@@ -11,7 +14,7 @@ describe.skipIf(process.platform !== 'linux')('the proof that users can run', ()
   const { url } = postgresDatabase();
 
   function chaos(...names: string[]): Promise<{ code: number | null; output: string }> {
-    const child = spawn(process.execPath, ['bench/chaos.mjs', '--quick', ...names], {
+    const child = spawn(process.execPath, ['bench/chaos.mjs', '--quick', '--minutes', String(MINUTES), ...names], {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env.PATH, CHAOS_DATABASE_URL: url },
@@ -25,9 +28,14 @@ describe.skipIf(process.platform !== 'linux')('the proof that users can run', ()
     { parts: ['budget', 'idempotency'], what: 'a budget admits what it covers, and a key buys once, however many ask at once' },
     { parts: ['rollout'], what: 'a rolling restart fails no request' },
     { parts: ['postgres'], what: 'an outage of the database loses no job and no money, and needs no restart' },
-  ])('$what', { timeout: PATIENCE_MS }, async ({ parts }) => {
-    const { code, output } = await chaos(...parts);
+  ])('$what', { timeout: PATIENCE_MS }, async ({ parts }) => holds(await chaos(...parts)));
+
+  it.skipIf(!hasRedis)('an outage of Redis lets nothing through uncounted', { timeout: PATIENCE_MS }, async () =>
+    holds(await chaos('redis')),
+  );
+
+  function holds({ code, output }: { readonly code: number | null; readonly output: string }): void {
     expect(code, output).toBe(0);
     expect(output).toMatch(/(\d+) of \1 figures hold/);
-  });
+  }
 });
