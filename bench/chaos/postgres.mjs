@@ -12,9 +12,9 @@ const READY_TIMEOUT_MS = 60_000;
 export const title = 'postgres: the database ends connections, is killed, and stands still, under load';
 
 export async function run({ withCluster, isQuick, minutes }) {
-  const awayMs = isQuick ? 5_000 : 30_000;
+  const awayMs = isQuick ? 7_000 : 30_000;
   // Leases lapse while the database is away, and statements are given up while it stands still.
-  const settings = { engine: { lease_seconds: isQuick ? 3 : 10 }, database: { timeout_seconds: isQuick ? 3 : 10 } };
+  const settings = { engine: { lease_seconds: isQuick ? 5 : 10 }, database: { timeout_seconds: isQuick ? 3 : 10 } };
   const calmMs = minutes === undefined ? (isQuick ? 2_000 : 15_000) : (minutes * 60_000) / 3;
   // What was committed must survive the server's processes.
   const server = await startPostgres({ synchronous_commit: 'on' });

@@ -14,7 +14,7 @@ describe.skipIf(process.platform !== 'linux')('the proof that users can run', ()
   const { url } = postgresDatabase();
 
   function chaos(...names: string[]): Promise<{ code: number | null; output: string }> {
-    const child = spawn(process.execPath, ['bench/chaos.mjs', '--quick', '--minutes', String(MINUTES), ...names], {
+    const child = spawn(process.execPath, ['bench/chaos.mjs', '--quick', '--untimed', '--minutes', String(MINUTES), ...names], {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env.PATH, CHAOS_DATABASE_URL: url },
