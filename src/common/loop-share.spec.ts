@@ -33,7 +33,7 @@ describe('LoopShare', () => {
   it('serves first who began first, however late it asks', async () => {
     const share = new LoopShare(1);
     const [first, second, third] = [share.join(), share.join(), share.join()];
-    share.take();
+    expect(share.take()).toBeUndefined();
     const served: number[] = [];
     const waiting = [third, first, second].map(async (order) => {
       await share.take(order);
