@@ -2,7 +2,7 @@
 //   node scripts/build.mjs [--if-stale]
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ROOT } from './files.mjs';
 
@@ -52,6 +52,7 @@ export function build() {
   }
   run('tsc', ['-b', ...folders]);
   run('nest', ['build']);
+  execute(process.execPath, [join(ROOT, 'scripts/parse-models.mjs')]);
   mkdirSync(dirname(STAMP), { recursive: true });
   writeFileSync(STAMP, '');
   utimesSync(STAMP, startedAt, startedAt);
@@ -61,15 +62,16 @@ export function buildIfStale() {
   if (isStale()) build();
 }
 
-/** Runs a tool of node_modules to its end; its output goes to stderr, since stdout may belong to the caller. */
+/** A tool of node_modules. */
 function run(tool, args) {
-  const { status, error } = spawnSync(join(BINARIES, tool), args, {
-    cwd: ROOT,
-    stdio: ['ignore', 2, 2],
-    shell: process.platform === 'win32',
-  });
+  execute(join(BINARIES, tool), args, { shell: process.platform === 'win32' });
+}
+
+/** Runs a program to its end; its output goes to stderr, since stdout may belong to the caller. */
+function execute(program, args, options = {}) {
+  const { status, error } = spawnSync(program, args, { cwd: ROOT, stdio: ['ignore', 2, 2], ...options });
   if (error) throw error;
-  if (status !== 0) throw new Error(`${tool} ${args[0]} failed`);
+  if (status !== 0) throw new Error(`${basename(program)} ${args[0]} failed`);
 }
 
 if (realpathSync(process.argv[1] ?? ROOT) === fileURLToPath(import.meta.url)) {

@@ -1,5 +1,6 @@
 import { isAlias, isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import type { z } from 'zod';
+import { parsedYaml } from './parsed-yaml.js';
 
 /** Keys and positions from the top of a document. */
 export type YamlPath = readonly (string | number)[];
@@ -33,13 +34,14 @@ export class YamlSource {
   readonly problems: CatalogProblem[] = [];
   readonly value: unknown;
   private readonly lines = new LineCounter();
-  private readonly document: ReturnType<typeof parseDocument>;
+  private parsed: ReturnType<typeof parseDocument> | undefined;
 
   constructor(
     readonly file: string,
-    text: string,
+    private readonly text: string,
   ) {
-    this.document = parseDocument(text, { schema: 'core', merge: true, lineCounter: this.lines, prettyErrors: false });
+    this.value = parsedYaml(text);
+    if (this.value !== undefined) return;
     for (const error of this.document.errors) this.problems.push(this.problemAt(error.pos[0], '', error.message));
     if (this.problems.length > 0) return;
     try {
@@ -47,6 +49,12 @@ export class YamlSource {
     } catch (error) {
       this.problems.push(this.problemAt(0, '', error instanceof Error ? error.message : String(error)));
     }
+  }
+
+  /** Only the document knows where everything stood. */
+  private get document(): ReturnType<typeof parseDocument> {
+    this.parsed ??= parseDocument(this.text, { schema: 'core', merge: true, lineCounter: this.lines, prettyErrors: false });
+    return this.parsed;
   }
 
   /** A problem at a path; at the nearest enclosing key when the path itself is not in the file. */
@@ -70,10 +78,11 @@ export class YamlSource {
   }
 
   private offsetOf(path: YamlPath): number {
-    let node: unknown = this.document.contents;
+    const { document } = this;
+    let node: unknown = document.contents;
     let offset = rangeStart(node) ?? 0;
     for (const part of path) {
-      if (isAlias(node)) node = node.resolve(this.document);
+      if (isAlias(node)) node = node.resolve(document);
       if (isMap(node)) {
         const pair = node.items.find((item) => scalarValue(item.key) === String(part));
         if (pair === undefined) break;
