@@ -82,6 +82,16 @@ describe('an endpoint', () => {
     expect(health).toMatchObject({ consecutiveFailures: 12, failingSince: NOW });
   });
 
+  it('is paused once for all attempts that one mishap ended, and longer only when a later one fails as well', () => {
+    let health = HEALTHY;
+    for (let failure = 0; failure < 40; failure += 1)
+      health = afterFailure(settings, health, { status: null, startedAtMs: NOW - 15_000 }, NOW);
+    expect(health).toMatchObject({ consecutiveFailures: settings.breaker_failures, pausedUntil: NOW + 10_000 });
+    const later = NOW + 11_000;
+    const probed = afterFailure(settings, health, { status: null, startedAtMs: later - 1000 }, later);
+    expect(probed).toMatchObject({ consecutiveFailures: settings.breaker_failures + 1, pausedUntil: later + 20_000 });
+  });
+
   it('is paused by its own wish before that', () => {
     expect(afterFailure(settings, HEALTHY, { status: 503, retryAfter: '30' }, NOW).pausedUntil).toBe(NOW + 30_000);
   });

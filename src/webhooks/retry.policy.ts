@@ -23,6 +23,8 @@ export interface AttemptResult {
   readonly status: number | null;
   /** The receiver's `Retry-After`, as it stands in the header. */
   readonly retryAfter?: string;
+  /** When it began. */
+  readonly startedAtMs?: number;
 }
 
 /** What is remembered of an endpoint's failures. */
@@ -68,8 +70,14 @@ export function nextAttemptAtMs(
   return Math.ceil(nowMs + Math.max(planned, retryAfterMs(result, nowMs) ?? 0));
 }
 
-/** What a failure does to the endpoint. After `breaker_failures` in a row only one attempt at a time probes it, after ever longer pauses. */
+/**
+ * What a failure does to the endpoint. After `breaker_failures` in a row only one attempt at a time probes it, after ever longer pauses.
+ * Attempts that were under way when the breaker opened say nothing new: one mishap that ends many of them, such as a process that stood
+ * still, must not silence the endpoint for longer than one of them would.
+ */
 export function afterFailure(settings: RetrySettings, before: EndpointHealth, result: AttemptResult, nowMs: number): EndpointHealth {
+  const isKnown = before.lastFailureAt !== null && result.startedAtMs !== undefined && result.startedAtMs <= before.lastFailureAt;
+  if (isKnown && before.consecutiveFailures >= settings.breaker_failures) return before;
   const continues = before.lastFailureAt !== null && nowMs - before.lastFailureAt <= forgottenAfterMs(settings);
   const consecutiveFailures = continues ? before.consecutiveFailures + 1 : 1;
   const open = consecutiveFailures >= settings.breaker_failures;
