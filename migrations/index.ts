@@ -6,6 +6,7 @@ import { Cache1763740000000 } from './1763740000000-cache.js';
 import { Lanes1763750000000 } from './1763750000000-lanes.js';
 import { Quotes1763760000000 } from './1763760000000-quotes.js';
 import { Capacity1763770000000 } from './1763770000000-capacity.js';
+import { RequestWebhooks1763780000000 } from './1763780000000-request-webhooks.js';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -17,4 +18,5 @@ export const MIGRATIONS = [
   Lanes1763750000000,
   Quotes1763760000000,
   Capacity1763770000000,
+  RequestWebhooks1763780000000,
 ];

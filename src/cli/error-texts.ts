@@ -95,6 +95,10 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     when: 'A reference’s URL leads to a private or otherwise forbidden address.',
     remedy: 'Use a public URL; an operator can open private hosts with `egress.allow`.',
   },
+  webhook_url_not_allowed: {
+    when: 'No webhook endpoint that hears of the request has `allow_request_urls` and the scheme, host and port of `webhook_url`.',
+    remedy: 'Use a URL of an origin in `error.accepted`, or let an administrator allow it at the endpoint.',
+  },
   reference_fetch_failed: {
     when: 'A reference’s URL did not answer with a file.',
     remedy: 'Check that the URL works without cookies or a login.',

@@ -1,7 +1,14 @@
 import type { JsonObject, Operation } from '@litegen/plugin-sdk';
 import type { Principal } from '../auth/index.js';
 import type { CacheDirectives } from '../cache/index.js';
-import type { CommandReference, Dialect, GenerationCommand, Idempotency } from '../generations/index.js';
+import { ApiError } from '../common/index.js';
+import {
+  type CommandReference,
+  type Dialect,
+  GENERATION_EVENT_TYPES,
+  type GenerationCommand,
+  type Idempotency,
+} from '../generations/index.js';
 import type { BaseGenerationRequest } from './dto/generation-request.dto.js';
 
 /** Parameters of the capability YAML that requests for images and videos alike may name. */
@@ -19,7 +26,16 @@ export const SHARED_PARAMS = [
 ] as const satisfies readonly (keyof BaseGenerationRequest)[];
 
 /** Fields that the gateway itself sees to. */
-const GATEWAY_FIELDS = ['strict', 'metadata', 'user', 'safety_identifier', 'response_format', 'stream'] as const;
+const GATEWAY_FIELDS = [
+  'strict',
+  'metadata',
+  'user',
+  'safety_identifier',
+  'response_format',
+  'stream',
+  'webhook_url',
+  'webhook_events',
+] as const;
 
 export interface CommandFacts {
   readonly principal: Principal;
@@ -54,7 +70,18 @@ export function toCommand(fields: BaseGenerationRequest, facts: CommandFacts): G
     ...(fields.extra ? { extra: fields.extra as JsonObject } : {}),
     ...(fields.metadata ? { metadata: fields.metadata as JsonObject } : {}),
     ...(user ? { user } : {}),
+    ...webhookOf(fields),
   };
+}
+
+/** Progress is many events of little weight, so it has to be asked for. */
+const DEFAULT_EVENTS = GENERATION_EVENT_TYPES.filter((type) => type !== 'generation.progress');
+
+/** @throws ApiError `param_unsupported` for events without a URL */
+function webhookOf({ webhook_url: url, webhook_events: events }: BaseGenerationRequest): Pick<GenerationCommand, 'webhook'> {
+  if (url) return { webhook: { url, events: events ?? DEFAULT_EVENTS } };
+  if (!events) return {};
+  throw new ApiError('param_unsupported', 'webhook_events says what goes to webhook_url, which is not there.', { param: 'webhook_events' });
 }
 
 /** The named fields that were sent. */

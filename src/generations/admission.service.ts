@@ -11,6 +11,7 @@ import { type AssetEntity, type IngestedReference, ReferenceIngestion, type Refe
 import { currentTraceParent } from '../tracing/index.js';
 import { GenerationEntity } from './generation.entity.js';
 import type { Dialect, MediaType } from './generation.types.js';
+import type { RequestWebhook } from './generation-events.port.js';
 import type { Idempotency } from './idempotency.policy.js';
 import { planPartialImages } from './partial-images.policy.js';
 
@@ -48,6 +49,7 @@ export interface GenerationCommand {
   readonly idempotency?: Idempotency;
   /** Of a quote whose price is to hold. */
   readonly quoteId?: string;
+  readonly webhook?: RequestWebhook;
   /** What the request says about the cache. */
   readonly cache?: CacheDirectives;
 }
@@ -191,6 +193,8 @@ export class AdmissionService {
       cancelRequestedAt: null,
       cacheKey: null,
       cachedFrom: null,
+      webhookUrl: command.webhook?.url ?? null,
+      webhookEvents: command.webhook === undefined ? null : [...command.webhook.events],
       requestId: command.requestId,
       traceParent: currentTraceParent(),
       createdAt: nowMs,

@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import type { Principal } from '../auth/index.js';
 import type { AssetEntity } from '../storage/index.js';
 import type { GenerationEntity } from './generation.entity.js';
 
@@ -8,7 +9,19 @@ export interface GenerationEnd {
   readonly outputs: readonly AssetEntity[];
 }
 
+export const GENERATION_EVENT_TYPES = ['generation.completed', 'generation.failed', 'generation.cancelled', 'generation.progress'] as const;
+export type GenerationEventType = (typeof GENERATION_EVENT_TYPES)[number];
+
+/** Where a request wants its own events. */
+export interface RequestWebhook {
+  readonly url: string;
+  readonly events: readonly GenerationEventType[];
+}
+
 /** Hears of ends inside the transaction that writes them, so that an announcement is lost exactly when the end is. */
 export abstract class GenerationEvents {
+  /** @throws ApiError `url_blocked`, `webhook_url_not_allowed` when the caller may not send events there */
+  abstract check(caller: Principal, webhook: RequestWebhook): Promise<void>;
+
   abstract ended(manager: EntityManager, ends: readonly GenerationEnd[]): Promise<void>;
 }

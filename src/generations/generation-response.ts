@@ -63,7 +63,17 @@ export function toGenerationDetail(view: GenerationView, link: Linker, remaining
   const { prompt, n, params, extra, inputRoles, strict } = generation.request;
   return {
     ...toGeneration(view, link),
-    request: { prompt, n, params, extra, reference_roles: inputRoles, strict, user: generation.endUser },
+    request: {
+      prompt,
+      n,
+      params,
+      extra,
+      reference_roles: inputRoles,
+      strict,
+      user: generation.endUser,
+      webhook_url: generation.webhookUrl,
+      webhook_events: generation.webhookEvents,
+    },
     receipt: generation.receipt,
     quote: {
       id: quote.id ?? null,

@@ -1,6 +1,7 @@
 import type { JsonObject, Operation } from '@litegen/plugin-sdk';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { GenerationStatus, HoldState, MediaType, StoredQuote, StoredReceipt, StoredRequest, StoredUsage } from './generation.types.js';
+import type { GenerationEventType } from './generation-events.port.js';
 
 /** One request for media, from admission to its end. */
 @Entity('generations')
@@ -123,6 +124,13 @@ export class GenerationEntity {
   /** The generation whose result this one gets, or, until both have ended, for which it waits. */
   @Column('text', { name: 'cached_from', nullable: true })
   cachedFrom!: string | null;
+
+  /** Where the request wants its own events. */
+  @Column('text', { name: 'webhook_url', nullable: true })
+  webhookUrl!: string | null;
+
+  @Column('simple-json', { name: 'webhook_events', nullable: true })
+  webhookEvents!: GenerationEventType[] | null;
 
   /** When the caller's connection broke before the answer. */
   @Column('bigint', { name: 'client_gone_at', nullable: true })

@@ -37,6 +37,8 @@ export function generationRow(row: GenerationEntity): Record<string, SqlValue> {
     fingerprint: row.fingerprint ?? null,
     cache_key: row.cacheKey ?? null,
     cached_from: row.cachedFrom ?? null,
+    webhook_url: row.webhookUrl ?? null,
+    webhook_events: json(row.webhookEvents),
     request_id: row.requestId,
     trace_parent: row.traceParent,
     created_at: row.createdAt,

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger, Optional } from '@nestjs/common';
 import { Span } from 'nestjs-otel';
 import type { Tenant } from '../auth/index.js';
 import { BudgetDirectory, quotaExceeded } from '../budgets/index.js';
@@ -17,6 +17,7 @@ import { asQueued } from './capacity.repository.js';
 import { Dispatcher } from './dispatcher.service.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { isTerminal } from './generation.types.js';
+import { GenerationEvents } from './generation-events.port.js';
 import { type GenerationRecord, GenerationSignals, type SignalListener } from './generation-signals.js';
 import { spenderOf } from './generation-spending.js';
 import { GenerationsRepository } from './generations.repository.js';
@@ -84,6 +85,7 @@ export class GenerationsService {
     private readonly waiters: Waiters,
     private readonly signals: GenerationSignals,
     private readonly metrics: MetricsService,
+    @Optional() private readonly events?: GenerationEvents,
   ) {}
 
   /** The model that a caller means, may use and can reach. @throws ApiError */
@@ -110,6 +112,7 @@ export class GenerationsService {
     const earlier = await this.idempotency.earlier(command, idempotency);
     if (earlier !== null) return this.attach(earlier, priced, options);
     const planned = await this.asPromised(command, priced);
+    if (command.webhook !== undefined) await this.events?.check(command.principal, command.webhook);
     await this.rates.take(planned.model.id, planned.model.provider);
     const { generation, inputs } = await this.admission.row(command, planned);
     generation.fingerprint = idempotency.fingerprint;

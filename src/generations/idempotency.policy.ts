@@ -34,8 +34,8 @@ export function checkIdempotencyKey(key: string): string {
 
 /** SHA-256 of all that decides what is made and how it is delivered; uploads count by their content, not by their names. */
 export function fingerprintOf(command: GenerationCommand): string {
-  const { operation, model, prompt, n, params, extra, unknown, gateway, strict, user, metadata, partialImages, stream, delivery, quoteId } =
-    command;
+  const { operation, model, prompt, n, params, extra, unknown, gateway, strict, user, metadata, partialImages, stream, delivery } = command;
+  const { quoteId, webhook } = command;
   const references = command.references.map(({ role, source }) => {
     switch (source.kind) {
       case 'ingested':
@@ -64,6 +64,7 @@ export function fingerprintOf(command: GenerationCommand): string {
     stream,
     delivery,
     quoteId,
+    webhook,
     references,
   };
   return createHash('sha256').update(canonicalJson(facts)).digest('hex');

@@ -4,7 +4,13 @@ export { Generation, GenerationDetail } from './dto/generation.dto.js';
 export { GenerationEntity } from './generation.entity.js';
 export { PUBLIC_STATUSES, type PublicStatus, publicStatus } from './generation.status.js';
 export * from './generation.types.js';
-export { type GenerationEnd, GenerationEvents } from './generation-events.port.js';
+export {
+  GENERATION_EVENT_TYPES,
+  type GenerationEnd,
+  GenerationEvents,
+  type GenerationEventType,
+  type RequestWebhook,
+} from './generation-events.port.js';
 export { GenerationFeed } from './generation-feed.service.js';
 export { generationHeaders, publicCostSource } from './generation-headers.js';
 export { type Linker, linkerFor, toGeneration, toGenerationDetail } from './generation-response.js';

@@ -3,7 +3,8 @@ import type { Tenant } from '../auth/index.js';
 import { ApiError, Clock } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { Database, type SqlValue } from '../database/index.js';
-import { EgressError, EgressService } from '../security/index.js';
+import { EgressService } from '../security/index.js';
+import { checkUrl } from './check-url.js';
 import { Deliverer } from './deliverer.service.js';
 import { DeliveriesRepository } from './deliveries.repository.js';
 import type { CreateEndpointRequest, PatchEndpointRequest, RotateSecretRequest } from './dto/endpoint.dto.js';
@@ -46,7 +47,7 @@ export class EndpointsService {
 
   /** @throws ApiError `url_blocked`, `not_found` for the key, `conflict` when there are too many */
   async create(tenant: Tenant, request: CreateEndpointRequest): Promise<WebhookEndpointEntity> {
-    this.checkUrl(request.url);
+    checkUrl(this.egress, request.url, 'url');
     const keyId = request.key_id ?? null;
     if (keyId !== null && (await this.repository.findKey(tenant, keyId)) === null) {
       throw new ApiError('not_found', `There is no API key ${keyId}.`, { param: 'key_id' });
@@ -79,7 +80,7 @@ export class EndpointsService {
       if (before.kind === 'key_url') {
         throw new ApiError('conflict', 'This endpoint follows its API key: change the key’s webhook_url instead.', { param: 'url' });
       }
-      this.checkUrl(request.url);
+      checkUrl(this.egress, request.url, 'url');
     }
     const nowMs = this.clock.nowMs();
     const change: Record<string, SqlValue> = {
@@ -131,16 +132,6 @@ export class EndpointsService {
     const nowMs = this.clock.nowMs();
     if (!(await this.database.write((manager) => this.repository.change(manager, tenant, id, change, nowMs)))) throw notFound(id);
     this.directory.forget(tenant);
-  }
-
-  /** An early answer; every delivery is judged again, with the addresses that the name has then. */
-  private checkUrl(url: string): void {
-    try {
-      this.egress.check(url, { kind: 'public' });
-    } catch (error) {
-      if (error instanceof EgressError) throw new ApiError('url_blocked', `The URL may not be called: ${error.message}.`, { param: 'url' });
-      throw error;
-    }
   }
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { recipientsOf, requestUrlOf } from './matching.policy.js';
+import { recipientsOf, requestTargetOf } from './matching.policy.js';
 import { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
-import { DEFAULT_EVENT_TYPES } from './webhooks.types.js';
+import { DEFAULT_EVENT_TYPES, type EventType } from './webhooks.types.js';
 
 function endpoint(change: Partial<WebhookEndpointEntity>): WebhookEndpointEntity {
   return Object.assign(new WebhookEndpointEntity(), {
@@ -37,16 +37,28 @@ describe('recipients', () => {
   it('take a URL of the request only from its own origin and only where that is allowed', () => {
     const open = endpoint({ id: 'open', allowRequestUrls: true });
     const closed = endpoint({ id: 'closed' });
-    const urls = (requestUrl: string) => recipientsOf([open, closed], { ...COMPLETED, requestUrl }).map(({ url }) => url);
-    expect(urls('https://example.com/orders/7')).toEqual(['https://example.com/orders/7', null]);
+    const urls = (url: string) => recipientsOf([closed, open], { ...COMPLETED, request: { url } }).map((recipient) => recipient.url);
+    expect(urls('https://example.com/orders/7')).toEqual([null, 'https://example.com/orders/7']);
     for (const refused of ['https://example.org/orders/7', 'http://example.com/orders/7', 'https://example.com:8443/', 'nonsense']) {
       expect(urls(refused)).toEqual([null, null]);
     }
   });
 
   it('read the URL where the request’s metadata has it', () => {
-    expect(requestUrlOf({ webhook_url: 'https://example.com/x' })).toBe('https://example.com/x');
-    expect(requestUrlOf({ webhook_url: 7 })).toBeUndefined();
-    expect(requestUrlOf(null)).toBeUndefined();
+    const named = { webhookUrl: null, webhookEvents: null };
+    expect(requestTargetOf({ ...named, metadata: { webhook_url: 'https://example.com/x' } })).toEqual({ url: 'https://example.com/x' });
+    expect(requestTargetOf({ ...named, metadata: { webhook_url: 7 } })).toBeUndefined();
+    expect(requestTargetOf({ ...named, metadata: null })).toBeUndefined();
+  });
+
+  it('get what a request asks for at its own URL, also what they do not hear, and the rest as ever', () => {
+    const host = endpoint({ id: 'host', allowRequestUrls: true, eventTypes: ['generation.completed', 'generation.failed'] });
+    const url = 'https://example.com/orders/7';
+    const request = { url, events: ['generation.completed', 'generation.progress'] } as const;
+    const urls = (type: EventType) => recipientsOf([host], { type, keyId: 'key-1', request }).map((recipient) => recipient.url);
+    expect(urls('generation.completed')).toEqual([url]);
+    expect(urls('generation.progress')).toEqual([url]);
+    expect(urls('generation.failed')).toEqual([null]);
+    expect(urls('generation.cancelled')).toEqual([]);
   });
 });

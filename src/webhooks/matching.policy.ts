@@ -1,4 +1,4 @@
-import type { JsonObject } from '@litegen/plugin-sdk';
+import type { GenerationEntity } from '../generations/index.js';
 import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
 import type { EventType } from './webhooks.types.js';
 
@@ -16,23 +16,46 @@ const METADATA_FIELD = 'webhook_url';
 export interface Addressing {
   readonly type: EventType;
   readonly keyId: string | null;
-  /** The URL that the request named for its own events. */
-  readonly requestUrl?: string;
+  readonly request?: RequestTarget;
 }
 
 /** What a request named for its own events; whether it counts is for {@link recipientsOf} to say. */
-export function requestUrlOf(metadata: JsonObject | null): string | undefined {
+export interface RequestTarget {
+  readonly url: string;
+  /** Absent: what the endpoint itself hears. */
+  readonly events?: readonly EventType[];
+}
+
+/** The request's own field, else what its metadata says. */
+export function requestTargetOf({
+  webhookUrl,
+  webhookEvents,
+  metadata,
+}: Pick<GenerationEntity, 'webhookUrl' | 'webhookEvents' | 'metadata'>): RequestTarget | undefined {
+  if (webhookUrl !== null) return { url: webhookUrl, events: webhookEvents ?? [] };
   const url = metadata?.[METADATA_FIELD];
-  return typeof url === 'string' ? url : undefined;
+  return typeof url === 'string' ? { url } : undefined;
 }
 
 /** Everybody who is to hear of an event. */
 export function recipientsOf(endpoints: readonly WebhookEndpointEntity[], event: Addressing): Recipient[] {
-  const concerned = endpoints.filter(({ eventTypes, disabledAt, ...endpoint }) => {
-    return disabledAt === null && eventTypes.includes(event.type) && concerns(endpoint, event.keyId);
-  });
-  const named = event.requestUrl === undefined ? undefined : hostFor(concerned, event.keyId, event.requestUrl);
-  return concerned.map((endpoint) => ({ endpoint, url: endpoint === named ? (event.requestUrl ?? null) : null }));
+  const { type, keyId, request } = event;
+  const able = endpoints.filter((endpoint) => endpoint.disabledAt === null && concerns(endpoint, keyId));
+  const hearing = able.filter(({ eventTypes }) => eventTypes.includes(type));
+  // With events of its own, a request also gets what the endpoint does not hear.
+  const hosts = request?.events === undefined ? hearing : request.events.includes(type) ? able : [];
+  const host = request === undefined ? undefined : hostFor(hosts, keyId, request.url);
+  if (request === undefined || host === undefined) return hearing.map((endpoint) => ({ endpoint, url: null }));
+  return [
+    ...hearing.filter((endpoint) => endpoint !== host).map((endpoint) => ({ endpoint, url: null })),
+    { endpoint: host, url: request.url },
+  ];
+}
+
+/** Where requests of a key may send their events. */
+export function allowedOrigins(endpoints: readonly WebhookEndpointEntity[], keyId: string | null): string[] {
+  const hosts = endpoints.filter((endpoint) => endpoint.allowRequestUrls && endpoint.disabledAt === null && concerns(endpoint, keyId));
+  return [...new Set(hosts.flatMap(({ url }) => originOf(url) ?? []))];
 }
 
 /** The endpoint whose secret signs for a URL that a request names: of the same origin, and allowed to be named. */

@@ -1,9 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { type GenerationEnd, type GenerationEntity, GenerationEvents } from '../generations/index.js';
+import type { Principal } from '../auth/index.js';
+import { ApiError } from '../common/index.js';
+import { type GenerationEnd, type GenerationEntity, GenerationEvents, type RequestWebhook } from '../generations/index.js';
+import { EgressService } from '../security/index.js';
 import { type Announcement, Announcements } from './announcements.service.js';
+import { checkUrl } from './check-url.js';
 import { EndpointDirectory } from './endpoint-directory.service.js';
-import { type Recipient, recipientsOf, requestUrlOf } from './matching.policy.js';
+import { allowedOrigins, hostFor, type Recipient, recipientsOf, requestTargetOf } from './matching.policy.js';
 import type { EventType } from './webhooks.types.js';
 
 const END_TYPES: Readonly<Record<string, EventType>> = {
@@ -18,8 +22,23 @@ export class Outbox extends GenerationEvents {
   constructor(
     private readonly directory: EndpointDirectory,
     private readonly announcements: Announcements,
+    private readonly egress: EgressService,
   ) {
     super();
+  }
+
+  /** An early answer; every delivery is judged again. */
+  override async check({ orgId, appId, keyId: ownKeyId }: Principal, { url }: RequestWebhook): Promise<void> {
+    const keyId = ownKeyId ?? null;
+    checkUrl(this.egress, url, 'webhook_url');
+    const endpoints = await this.directory.endpointsOf({ orgId, appId });
+    if (hostFor(endpoints, keyId, url) !== undefined) return;
+    const accepted = allowedOrigins(endpoints, keyId);
+    const message =
+      accepted.length === 0
+        ? 'No webhook endpoint that hears of this request has allow_request_urls.'
+        : `webhook_url must begin with ${accepted.join(' or ')}.`;
+    throw new ApiError('webhook_url_not_allowed', message, { param: 'webhook_url', accepted });
   }
 
   override async ended(manager: EntityManager, ends: readonly GenerationEnd[]): Promise<void> {
@@ -34,8 +53,8 @@ export class Outbox extends GenerationEvents {
   }
 
   private async recipients(type: EventType, generation: GenerationEntity, manager: EntityManager): Promise<Recipient[]> {
-    const { keyId, metadata, orgId, appId } = generation;
+    const { keyId, orgId, appId } = generation;
     const endpoints = await this.directory.endpointsOf({ orgId, appId }, manager);
-    return recipientsOf(endpoints, { type, keyId, requestUrl: requestUrlOf(metadata) });
+    return recipientsOf(endpoints, { type, keyId, request: requestTargetOf(generation) });
   }
 }

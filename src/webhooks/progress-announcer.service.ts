@@ -4,7 +4,7 @@ import { CONFIG, type Config } from '../config/index.js';
 import { Database } from '../database/index.js';
 import { Announcements } from './announcements.service.js';
 import { EndpointDirectory } from './endpoint-directory.service.js';
-import { recipientsOf, requestUrlOf } from './matching.policy.js';
+import { recipientsOf, requestTargetOf } from './matching.policy.js';
 import { ProgressRepository } from './progress.repository.js';
 
 const TICK_MS = 1_000;
@@ -41,8 +41,11 @@ export class ProgressAnnouncer {
     for (const tenant of await this.progress.listeners()) {
       const endpoints = await this.directory.endpointsOf(tenant);
       const announcements = (await this.progress.unannounced(tenant)).flatMap((generation) => {
-        const { keyId, metadata } = generation;
-        const recipients = recipientsOf(endpoints, { type: 'generation.progress', keyId, requestUrl: requestUrlOf(metadata) });
+        const recipients = recipientsOf(endpoints, {
+          type: 'generation.progress',
+          keyId: generation.keyId,
+          request: requestTargetOf(generation),
+        });
         return recipients.length === 0 ? [] : [{ type: 'generation.progress' as const, generation, outputs: [], recipients }];
       });
       if (announcements.length > 0) await this.database.transaction((manager) => this.announcements.write(manager, announcements));

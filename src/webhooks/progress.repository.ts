@@ -10,12 +10,14 @@ const GENERATIONS_AT_ONCE = 200;
 export class ProgressRepository {
   constructor(private readonly database: Database) {}
 
-  /** Applications that asked for progress. */
+  /** Applications that asked for progress, for all of their generations or for one that is under way. */
   listeners(): Promise<Tenant[]> {
     return rows<Tenant>(
       this.database.manager,
       `SELECT DISTINCT org_id AS "orgId", app_id AS "appId" FROM webhook_endpoints
-       WHERE disabled_at IS NULL AND deleted_at IS NULL AND event_types LIKE :wanted`,
+       WHERE disabled_at IS NULL AND deleted_at IS NULL AND event_types LIKE :wanted
+       UNION SELECT org_id AS "orgId", app_id AS "appId" FROM generations
+       WHERE webhook_events IS NOT NULL AND next_run_at IS NOT NULL AND webhook_events LIKE :wanted`,
       { wanted: '%"generation.progress"%' },
     );
   }

@@ -1,11 +1,7 @@
+import { GENERATION_EVENT_TYPES } from '../generations/index.js';
+
 /** What happens and may be announced. */
-export const EVENT_TYPES = [
-  'generation.completed',
-  'generation.failed',
-  'generation.cancelled',
-  'generation.progress',
-  'endpoint.disabled',
-] as const;
+export const EVENT_TYPES = [...GENERATION_EVENT_TYPES, 'endpoint.disabled'] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
 /** Progress is many events of little weight, so it has to be asked for. */

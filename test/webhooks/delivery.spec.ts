@@ -4,7 +4,7 @@ import { until } from '../support/client.js';
 import { databases } from '../support/databases.js';
 import { answering, receiver } from './receiver.js';
 import { isGenuine, isLitegenSignature } from './verify.js';
-import { WebhooksApplication } from './webhooks-application.js';
+import { MASTER_KEY, WebhooksApplication } from './webhooks-application.js';
 
 interface Body {
   readonly type: string;
@@ -191,5 +191,82 @@ describe.each(databases())('webhooks on $name', ({ url }) => {
     await gateway.picture({ metadata: { webhook_url: 'http://169.254.169.254/latest' } }, mine.key);
     await until(() => second.received.length === 2);
     expect(second.received[1]?.path).toBe('/hooks');
+  });
+
+  it('sends to webhook_url what the request asks for, also progress that its endpoint does not hear, with that endpoint’s secret', async () => {
+    const { secret } = await gateway.endpoint({ url: home.url, allow_request_urls: true });
+    const url = `${home.url}/orders/8`;
+    const headers = { authorization: `Bearer ${MASTER_KEY}`, prefer: 'respond-async' };
+    const payload = {
+      model: 'mock/clip',
+      prompt: 'x [mock latency=3s progress]',
+      seconds: '1',
+      webhook_url: url,
+      webhook_events: ['generation.progress', 'generation.completed'],
+    };
+    const created = await gateway.app.inject({ method: 'POST', url: '/v1/videos', headers, payload });
+    const { id } = created.json<{ id: string }>();
+    await until(() => home.received.some(({ body }) => (JSON.parse(body) as Body).type === 'generation.completed'));
+    const bodies = home.received.map(({ body }) => JSON.parse(body) as Body);
+    // In whatever order they came.
+    expect(bodies.filter(({ type }) => type === 'generation.completed')).toHaveLength(1);
+    expect([...new Set(bodies.map(({ type }) => type))].sort()).toEqual(['generation.completed', 'generation.progress']);
+    expect(bodies.map(({ data }) => data.id)).toEqual(bodies.map(() => id));
+    expect(home.received.map(({ path }) => path)).toEqual(bodies.map(() => '/hooks/orders/8'));
+    for (const { headers: signed, body } of home.received) expect(isGenuine(secret, signed, body)).toBe(true);
+    const shown = await gateway.done<{ request: object }>('GET', `/v1/generations/${id}`);
+    expect(shown.request).toMatchObject({ webhook_url: url, webhook_events: payload.webhook_events });
+  });
+
+  it('refuses a webhook_url that nobody allowed, before anything is bought', async () => {
+    const refused = (fields: object) =>
+      gateway.call<{ error: { code: string; param: string; accepted?: string[] } }>('POST', '/v1/images/generations', {
+        model: 'mock/paint',
+        prompt: 'a red fox',
+        ...fields,
+      });
+    await gateway.endpoint({ url: second.url });
+    const closed = await refused({ webhook_url: `${second.url}/x` });
+    expect([closed.status, closed.body.error]).toMatchObject([
+      403,
+      { code: 'webhook_url_not_allowed', param: 'webhook_url', accepted: [] },
+    ]);
+    await gateway.endpoint({ url: home.url, allow_request_urls: true });
+    const elsewhere = await refused({ webhook_url: `${second.url}/x` });
+    expect([elsewhere.status, elsewhere.body.error]).toMatchObject([403, { accepted: [new URL(home.url).origin] }]);
+    for (const [fields, code, param] of [
+      [{ webhook_url: 'ftp://example.com/x' }, 'url_blocked', 'webhook_url'],
+      [{ webhook_url: 'http://169.254.169.254/x' }, 'url_blocked', 'webhook_url'],
+      [{ webhook_url: 'http://example.com:22/x' }, 'url_blocked', 'webhook_url'],
+      [{ webhook_events: ['generation.failed'] }, 'param_unsupported', 'webhook_events'],
+      [{ webhook_url: home.url, webhook_events: ['endpoint.disabled'] }, 'param_enum_mismatch', 'webhook_events[0]'],
+    ] as const) {
+      const { status, body } = await refused(fields);
+      expect([status, body.error.code, body.error.param]).toEqual([400, code, param]);
+    }
+    expect(home.received).toEqual([]);
+  });
+
+  it('takes both fields from a form', async () => {
+    await gateway.endpoint({ url: home.url, allow_request_urls: true });
+    const form = new FormData();
+    for (const [name, value] of [
+      ['model', 'mock/paint'],
+      ['prompt', 'a red fox'],
+      ['size', '256x256'],
+      ['webhook_url', `${home.url}/form`],
+      ['webhook_events[]', 'generation.completed'],
+    ] as const)
+      form.append(name, value);
+    const request = new Request('http://gateway.test/', { method: 'POST', body: form });
+    const answer = await gateway.app.inject({
+      method: 'POST',
+      url: '/v1/images/generations',
+      headers: { authorization: `Bearer ${MASTER_KEY}`, 'content-type': String(request.headers.get('content-type')) },
+      payload: Buffer.from(await request.arrayBuffer()),
+    });
+    expect([answer.statusCode, answer.statusCode === 200 ? '' : answer.body]).toEqual([200, '']);
+    await until(() => home.received.length > 0);
+    expect(home.received.map(({ path }) => path)).toEqual(['/hooks/form']);
   });
 });

@@ -58,6 +58,7 @@ export const ERRORS = {
 
   // Reference media
   url_blocked: badRequest,
+  webhook_url_not_allowed: { status: 403, type: 'permission_error', fault: 'caller', retry: false },
   reference_fetch_failed: badRequest,
   reference_too_large: badRequest,
   reference_invalid: badRequest,

@@ -1,6 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { GENERATION_EVENT_TYPES, type GenerationEventType } from '../../generations/index.js';
 
 export const MAX_REFERENCES = 64;
+const MAX_URL_LENGTH = 2048;
 
 /** How a reference image is handed over. */
 export const REFERENCE_KINDS = ['url', 'base64', 'blob'] as const;
@@ -134,6 +136,26 @@ export class BaseGenerationRequest {
     description: 'Your end user, for the vendor’s abuse checks and your own books.',
   })
   user?: string | null;
+
+  @ApiPropertyOptional({
+    type: String,
+    nullable: true,
+    maxLength: MAX_URL_LENGTH,
+    description:
+      'Where the events of this generation go instead of to the endpoint’s own URL. Of the same scheme, host and port as a webhook ' +
+      'endpoint that hears of the request and has `allow_request_urls`, whose secret signs; anything else is refused.',
+    example: 'https://example.com/hooks/orders/7',
+  })
+  webhook_url?: string | null;
+
+  @ApiPropertyOptional({
+    enum: GENERATION_EVENT_TYPES,
+    isArray: true,
+    nullable: true,
+    minItems: 1,
+    description: 'Which events go to `webhook_url`. Absent: those of ends; `generation.progress` has to be asked for.',
+  })
+  webhook_events?: GenerationEventType[] | null;
 
   @ApiPropertyOptional({ type: String, nullable: true, maxLength: 512, description: 'OpenAI’s newer name of `user`; it wins.' })
   safety_identifier?: string | null;

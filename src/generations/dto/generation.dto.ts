@@ -4,6 +4,7 @@ import { OPERATIONS } from '../../catalog/index.js';
 import { ErrorDetail, PageInfo } from '../../common/index.js';
 import { PUBLIC_STATUSES, type PublicStatus } from '../generation.status.js';
 import type { AttemptState, HoldState, MediaType, Operation, StoredReceipt, StoredUsage } from '../generation.types.js';
+import { GENERATION_EVENT_TYPES, type GenerationEventType } from '../generation-events.port.js';
 
 const TIME = { type: String, format: 'date-time' } as const;
 const OPTIONAL_TIME = { ...TIME, nullable: true } as const;
@@ -146,6 +147,12 @@ class GenerationRequestDetail {
 
   @ApiProperty({ ...OPTIONAL_TEXT, description: 'The end user whom the caller named.' })
   user!: string | null;
+
+  @ApiProperty({ ...OPTIONAL_TEXT, description: 'Where the caller wanted the events of this generation.' })
+  webhook_url!: string | null;
+
+  @ApiProperty({ enum: GENERATION_EVENT_TYPES, isArray: true, nullable: true })
+  webhook_events!: GenerationEventType[] | null;
 }
 
 class GenerationHold {
