@@ -49,7 +49,7 @@ export class LoopShare {
 }
 
 /** For media that pass through, in slices of 64 KB: each costs about a quarter of a millisecond with its reading and writing. */
-export const mediaShare = new LoopShare(12);
+export const mediaShare = new LoopShare(8);
 
-/** For requests that arrive, of which nobody else's media may take the turn. */
+/** For requests and vendors' answers that arrive, of which nobody else's media may take the turn. */
 export const requestShare = new LoopShare(8);

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { mediaShare } from '../common/index.js';
+import { mediaShare, requestShare } from '../common/index.js';
 import { describeFailure, EgressError } from './egress.errors.js';
 
 export interface ResponseHead {
@@ -88,7 +88,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     // An unread body may break at any time; the error belongs to whoever reads it.
     this.body.on('error', () => undefined);
     if (Number(headers['content-length']) > UNASKED_BYTES) controller.pause();
-    this.resolve({ status, headers: joined(headers), body: this.body });
+    const head = { status, headers: joined(headers), body: this.body };
+    // Answers that come in one turn of the event loop are passed on over several, as requests are taken in.
+    const turn = requestShare.take();
+    if (turn === undefined) this.resolve(head);
+    else void turn.then(() => this.resolve(head));
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {

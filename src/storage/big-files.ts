@@ -3,7 +3,7 @@ import { Semaphore } from '../common/index.js';
 /** Length of the buffers that big files pass through; a multiple of three, so that base64 can be made of each by itself. */
 export const BIG_FILE_BUFFER_BYTES = 196_608;
 /** Kept for the next file, because allocating a buffer for every piece would keep the garbage collector busy. */
-const KEPT_BUFFERS = 32;
+const KEPT_BUFFERS = 16;
 
 const kept: Buffer[] = [];
 
