@@ -7,6 +7,7 @@ import { Lanes1763750000000 } from './1763750000000-lanes.js';
 import { Quotes1763760000000 } from './1763760000000-quotes.js';
 import { Capacity1763770000000 } from './1763770000000-capacity.js';
 import { RequestWebhooks1763780000000 } from './1763780000000-request-webhooks.js';
+import { Waiting1763790000000 } from './1763790000000-waiting.js';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -19,4 +20,5 @@ export const MIGRATIONS = [
   Quotes1763760000000,
   Capacity1763770000000,
   RequestWebhooks1763780000000,
+  Waiting1763790000000,
 ];

@@ -1,19 +1,32 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { dialectOf, rows, skipLocked } from '../database/index.js';
-import { type CapacityCount, type CapacityLimit, type CapacityScope, type CapacityVerdict, capacityName, judge } from '../limits/index.js';
+import {
+  type CapacityCount,
+  type CapacityLimit,
+  type CapacityScope,
+  type CapacityVerdict,
+  capacityName,
+  fullLimit,
+  judge,
+  roomOf,
+} from '../limits/index.js';
 import type { AttemptEntity } from './attempt.entity.js';
 import { UNSENT } from './cache-flights.repository.js';
 import { GenerationEntity } from './generation.entity.js';
+import type { Lease } from './leases.repository.js';
 
 const COLUMNS: Readonly<Record<CapacityScope, string>> = { key: 'key_id', application: 'app_id', model: 'model', provider: 'provider' };
 const UNDER_WAY = `status IN ('queued', 'dispatching', 'running', 'ingesting')`;
 /** A follower waits for another generation and never for a vendor of its own. */
 const WAITING = `status = 'queued' AND cached_from IS NULL`;
+const CALLED_FOR_MS = 5_000;
+/** Being looked at, or due for a moment: who is not taken up by then, because its vendor hangs, keeps nobody else waiting. */
+const CALLED = `(lease_owner IS NOT NULL OR (next_run_at <= :nowMs AND next_run_at > :calledSinceMs))`;
 
-const NOTHING: CapacityCount = { inFlight: 0, queued: 0 };
-const ONE_STARTED: CapacityCount = { inFlight: 1, queued: 0 };
-const ONE_QUEUED: CapacityCount = { inFlight: 0, queued: 1 };
+const NOTHING: CapacityCount = { inFlight: 0, queued: 0, called: 0 };
+const ONE_STARTED: CapacityCount = { inFlight: 1, queued: 0, called: 0 };
+const ONE_QUEUED: CapacityCount = { inFlight: 0, queued: 1, called: 0 };
 const START: CapacityVerdict = { kind: 'start' };
 
 /** Looked at again so soon, and then ever more rarely: who ends makes room and wakes who waits longest. */
@@ -22,30 +35,39 @@ const LONGEST_PAUSE_MS = 30_000;
 
 /** A request that asks for room. */
 interface Asking {
+  readonly generation: GenerationEntity;
   /** Present when this process would call the vendor at once. */
   readonly attempt?: AttemptEntity;
   readonly limits: readonly CapacityLimit[];
   readonly mayQueue: boolean;
 }
 
-/** The same generation, waiting for room. */
-export function asQueued(generation: GenerationEntity): GenerationEntity {
+/** What a generation needs room under, whose turn has come. */
+export interface RoomNeeded {
+  readonly limits: readonly CapacityLimit[];
+  readonly createdAt: number;
+  readonly deadlineAt: number;
+}
+
+/** The same generation, waiting for room under the limit of this name. */
+export function asQueued(generation: GenerationEntity, waitsFor: string): GenerationEntity {
   const { holdMicros, createdAt } = generation;
   return Object.assign(new GenerationEntity(), generation, UNSENT, {
     holdMicros,
     status: 'queued' as const,
+    waitsFor,
     nextRunAt: lookForRoomAtMs(createdAt, createdAt),
   });
 }
 
 /** When somebody looks again whether there is room, if nobody wakes it before. */
-export function lookForRoomAtMs(createdAtMs: number, nowMs: number): number {
+function lookForRoomAtMs(createdAtMs: number, nowMs: number): number {
   const pauseMs = Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_LOOK_MS, (nowMs - createdAtMs) / 2));
   return Math.round(nowMs + pauseMs * (0.75 + Math.random() / 2));
 }
 
 function sum(left: CapacityCount, right: CapacityCount): CapacityCount {
-  return { inFlight: left.inFlight + right.inFlight, queued: left.queued + right.queued };
+  return { inFlight: left.inFlight + right.inFlight, queued: left.queued + right.queued, called: left.called + right.called };
 }
 
 /**
@@ -67,10 +89,13 @@ export class CapacityRepository {
 
   /** What becomes of requests, in their order. Those without a limit start, or wait where no process has room for them. */
   async judge<Item extends Asking>(manager: EntityManager, items: readonly Item[]): Promise<ReadonlyMap<Item, CapacityVerdict>> {
+    const limited = items.filter(({ limits }) => limits.length > 0);
+    const nowMs = Math.max(...limited.map(({ generation }) => generation.createdAt));
     const counts = new Map(
       await this.count(
         manager,
-        items.flatMap(({ limits }) => limits),
+        limited.flatMap(({ limits }) => limits),
+        { nowMs },
       ),
     );
     const countOf = (limit: CapacityLimit): CapacityCount => counts.get(capacityName(limit)) ?? NOTHING;
@@ -89,50 +114,78 @@ export class CapacityRepository {
     );
   }
 
-  /** Whether a generation that waits may begin. */
-  async hasRoom(manager: EntityManager, limits: readonly CapacityLimit[]): Promise<boolean> {
-    const counts = await this.count(manager, limits);
-    return limits.every((limit) => limit.maxInFlight === undefined || (counts.get(capacityName(limit))?.inFlight ?? 0) < limit.maxInFlight);
+  /** The limit that keeps a generation from beginning whose turn has come. It is not counted itself, also when it has just begun. */
+  async full(manager: EntityManager, limits: readonly CapacityLimit[], id: string): Promise<CapacityLimit | undefined> {
+    if (limits.length === 0) return undefined;
+    const counts = await this.count(manager, limits, { nowMs: 0, except: id });
+    return fullLimit(limits, (limit) => ({ inFlight: counts.get(capacityName(limit))?.inFlight ?? 0, called: 0 }));
   }
 
-  /** Under way now, by {@link capacityName}. */
-  async count(manager: EntityManager, limits: readonly CapacityLimit[]): Promise<ReadonlyMap<string, CapacityCount>> {
-    const counts = new Map<string, CapacityCount>();
-    for (const [scope, column] of Object.entries(COLUMNS) as [CapacityScope, string][]) {
-      const ids = [...new Set(limits.filter((limit) => limit.scope === scope).map(({ id }) => id))];
-      if (ids.length === 0) continue;
-      const found = await rows<{ id: string; inFlight: number | string; queued: number | string }>(
-        manager,
-        `SELECT ${column} AS id, SUM(CASE WHEN status = 'queued' THEN 0 ELSE 1 END) AS "inFlight",
-           SUM(CASE WHEN ${WAITING} THEN 1 ELSE 0 END) AS queued
-         FROM generations WHERE ${column} IN (:ids) AND ${UNDER_WAY} GROUP BY ${column}`,
-        { ids },
-      );
-      for (const { id, inFlight, queued } of found) {
-        counts.set(capacityName({ scope, id }), { inFlight: Number(inFlight), queued: Number(queued) });
-      }
-    }
-    return counts;
+  /** Lets a generation whose turn had come wait for `full`, and gives its turn under its other limits to others. */
+  async park(
+    manager: EntityManager,
+    lease: Lease,
+    { full, limits, createdAt, deadlineAt, nowMs }: RoomNeeded & { readonly full: CapacityLimit; readonly nowMs: number },
+  ): Promise<void> {
+    const next = Math.min(lookForRoomAtMs(createdAt, nowMs), Math.max(nowMs, deadlineAt));
+    const parked = await rows(
+      manager,
+      `UPDATE generations SET lease_owner = NULL, waits_for = :name, next_run_at = :next, updated_at = :nowMs
+       WHERE id = :id AND lease_token = :token AND status = 'queued' RETURNING id`,
+      { id: lease.id, token: lease.token, name: capacityName(full), next, nowMs },
+    );
+    if (parked.length === 0) return;
+    await this.wake(
+      manager,
+      limits.filter((limit) => limit !== full),
+      nowMs,
+    );
   }
 
-  /** Makes those due that wait longest, as many as have room now. */
+  /** Makes those due that wait longest for these limits, as many as have room now. */
   async wake(manager: EntityManager, limits: readonly CapacityLimit[], nowMs: number): Promise<void> {
     const bounded = [...new Map(limits.map((limit) => [capacityName(limit), limit])).values()].filter(
       ({ maxInFlight }) => maxInFlight !== undefined,
     );
-    const counts = await this.count(manager, bounded);
+    const counts = await this.count(manager, bounded, { nowMs });
     for (const limit of bounded) {
-      const { inFlight, queued } = counts.get(capacityName(limit)) ?? { inFlight: 0, queued: 0 };
-      const room = Math.min((limit.maxInFlight ?? 0) - inFlight, queued);
+      const name = capacityName(limit);
+      const count = counts.get(name) ?? NOTHING;
+      const room = Math.min(roomOf(limit, count), count.queued - count.called);
       if (room <= 0) continue;
       await rows(
         manager,
         `WITH first AS MATERIALIZED (
-           SELECT id FROM generations WHERE ${COLUMNS[limit.scope]} = :id AND ${WAITING} AND lease_owner IS NULL AND next_run_at > :nowMs
+           SELECT id FROM generations WHERE waits_for = :name AND status = 'queued' AND lease_owner IS NULL AND next_run_at > :nowMs
            ORDER BY created_at, id LIMIT :room ${skipLocked(manager)})
          UPDATE generations SET next_run_at = :nowMs WHERE id IN (SELECT id FROM first) RETURNING id`,
-        { id: limit.id, nowMs, room },
+        { name, nowMs, room },
       );
     }
+  }
+
+  /** Under way now, by {@link capacityName}. */
+  private async count(
+    manager: EntityManager,
+    limits: readonly CapacityLimit[],
+    { nowMs, except = '' }: { readonly nowMs: number; readonly except?: string },
+  ): Promise<ReadonlyMap<string, CapacityCount>> {
+    const counts = new Map<string, CapacityCount>();
+    for (const [scope, column] of Object.entries(COLUMNS) as [CapacityScope, string][]) {
+      const ids = [...new Set(limits.filter((limit) => limit.scope === scope).map(({ id }) => id))];
+      if (ids.length === 0) continue;
+      const found = await rows<{ id: string } & Record<keyof CapacityCount, number | string>>(
+        manager,
+        `SELECT ${column} AS id, SUM(CASE WHEN status = 'queued' THEN 0 ELSE 1 END) AS "inFlight",
+           SUM(CASE WHEN ${WAITING} THEN 1 ELSE 0 END) AS queued,
+           SUM(CASE WHEN ${WAITING} AND ${CALLED} THEN 1 ELSE 0 END) AS called
+         FROM generations WHERE ${column} IN (:ids) AND ${UNDER_WAY} AND id <> :except GROUP BY ${column}`,
+        { ids, nowMs, calledSinceMs: nowMs - CALLED_FOR_MS, except },
+      );
+      for (const { id, inFlight, queued, called } of found) {
+        counts.set(capacityName({ scope, id }), { inFlight: Number(inFlight), queued: Number(queued), called: Number(called) });
+      }
+    }
+    return counts;
   }
 }

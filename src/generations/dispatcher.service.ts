@@ -6,7 +6,6 @@ import { CapacityLimits } from '../limits/index.js';
 import { MetricsService } from '../metrics/index.js';
 import { engineSpan } from '../tracing/index.js';
 import { AttemptEntity } from './attempt.entity.js';
-import { lookForRoomAtMs } from './capacity.repository.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { GenerationSignals } from './generation-signals.js';
 import { type AfterFailure, afterAbandonedSubmission, afterSubmissionFailure, type FailureSituation } from './generations.machine.js';
@@ -144,7 +143,7 @@ export class Dispatcher {
             vendorRequestId: error?.vendorRequestId,
             warnings,
           },
-          nowMs + next.delayMs,
+          { nextRunAtMs: nowMs + next.delayMs, limits: await this.limits.of(held.generation) },
           nowMs,
         );
         return;
@@ -169,12 +168,7 @@ export class Dispatcher {
     const attempt = this.newAttempt(generation);
     const limits = await this.limits.of(generation);
     const nowMs = this.clock.nowMs();
-    const begun = await this.repository.beginAttempt(lease, attempt, nowMs, limits);
-    if (begun === 'no_room') {
-      const nextRunAtMs = Math.min(lookForRoomAtMs(generation.createdAt, nowMs), Math.max(nowMs, generation.deadlineAt));
-      await this.leases.release(lease, { status: 'queued', nextRunAtMs }, nowMs);
-    }
-    if (begun !== 'begun') return;
+    if (!(await this.repository.beginAttempt(lease, attempt, nowMs, { ...generation, limits }))) return;
     generation.status = 'dispatching';
     await this.dispatch({ lease, generation, attempt }, signal);
   }

@@ -132,6 +132,10 @@ export class GenerationEntity {
   @Column('simple-json', { name: 'webhook_events', nullable: true })
   webhookEvents!: GenerationEventType[] | null;
 
+  /** Which limit had no room, while it waits for that; null while it waits for nothing, or for the pause before another attempt. */
+  @Column('text', { name: 'waits_for', nullable: true })
+  waitsFor!: string | null;
+
   /** When the caller's connection broke before the answer. */
   @Column('bigint', { name: 'client_gone_at', nullable: true })
   clientGoneAt!: number | null;

@@ -6,7 +6,7 @@ import { Database, insertRows, rows } from '../database/index.js';
 import type { CapacityLimit } from '../limits/index.js';
 import { AttemptEntity } from './attempt.entity.js';
 import { type AttemptEnd, endAttempts } from './attempt-end.repository.js';
-import { CapacityRepository } from './capacity.repository.js';
+import { CapacityRepository, type RoomNeeded } from './capacity.repository.js';
 import { GenerationEntity } from './generation.entity.js';
 import { ACTIVE_STATUSES, type StoredResult } from './generation.types.js';
 import { attemptRow, json } from './generations.rows.js';
@@ -26,26 +26,28 @@ export class GenerationsRepository {
     private readonly capacity: CapacityRepository,
   ) {}
 
-  /** Begins an attempt: the status and the attempt's row in one transaction, before the first vendor byte. */
-  beginAttempt(
-    lease: Lease,
-    attempt: AttemptEntity,
-    nowMs: number,
-    limits: readonly CapacityLimit[],
-  ): Promise<'begun' | 'lost' | 'no_room'> {
+  /**
+   * Begins an attempt: the status and the attempt's row in one transaction, before the first vendor byte. False: the lease was lost, or
+   * one of its limits has no room and the generation waits for that.
+   */
+  beginAttempt(lease: Lease, attempt: AttemptEntity, nowMs: number, room: RoomNeeded): Promise<boolean> {
     return this.insist(async (manager) => {
-      await this.capacity.lock(manager, limits);
-      if (!(await this.capacity.hasRoom(manager, limits))) return 'no_room';
+      await this.capacity.lock(manager, room.limits);
+      const full = await this.capacity.full(manager, room.limits, lease.id);
+      if (full !== undefined) {
+        await this.capacity.park(manager, lease, { ...room, full, nowMs });
+        return false;
+      }
       const begun = await rows(
         manager,
         `UPDATE generations SET status = 'dispatching', attempt_id = :attemptId, attempt_count = :ordinal, updated_at = :now,
-           started_at = COALESCE(started_at, :now)
+           waits_for = NULL, started_at = COALESCE(started_at, :now)
          WHERE id = :id AND lease_token = :token AND (status = 'queued' OR (status = 'dispatching' AND attempt_id = :attemptId)) RETURNING id`,
         { id: lease.id, token: lease.token, attemptId: attempt.id, ordinal: attempt.ordinal, now: nowMs },
       );
-      if (begun.length === 0) return 'lost';
+      if (begun.length === 0) return false;
       await insertRows(manager, 'attempts', [attemptRow(attempt)], 'ON CONFLICT (id) DO NOTHING');
-      return 'begun';
+      return true;
     });
   }
 
@@ -116,17 +118,24 @@ export class GenerationsRepository {
     });
   }
 
-  /** Ends an attempt that is followed by another, and queues the generation again. */
-  requeue(lease: Lease, attempt: AttemptEnd, nextRunAtMs: number, nowMs: number): Promise<boolean> {
+  /** Ends an attempt that is followed by another, and queues the generation again. During the pause others have its room. */
+  requeue(
+    lease: Lease,
+    attempt: AttemptEnd,
+    next: { readonly nextRunAtMs: number; readonly limits: readonly CapacityLimit[] },
+    nowMs: number,
+  ): Promise<boolean> {
     return this.insist(async (manager) => {
       const updated = await rows(
         manager,
         `UPDATE generations SET status = 'queued', lease_owner = NULL, next_run_at = :next, updated_at = :now
          WHERE id = :id AND lease_token = :token AND status = 'dispatching' RETURNING id`,
-        { id: lease.id, token: lease.token, next: nextRunAtMs, now: nowMs },
+        { id: lease.id, token: lease.token, next: next.nextRunAtMs, now: nowMs },
       );
-      if (updated.length === 1) await endAttempts(manager, [[attempt, nowMs]]);
-      return updated.length === 1;
+      if (updated.length === 0) return false;
+      await endAttempts(manager, [[attempt, nowMs]]);
+      await this.capacity.wake(manager, next.limits, nowMs);
+      return true;
     });
   }
 

@@ -39,6 +39,7 @@ export function generationRow(row: GenerationEntity): Record<string, SqlValue> {
     cached_from: row.cachedFrom ?? null,
     webhook_url: row.webhookUrl ?? null,
     webhook_events: json(row.webhookEvents),
+    waits_for: row.waitsFor ?? null,
     request_id: row.requestId,
     trace_parent: row.traceParent,
     created_at: row.createdAt,

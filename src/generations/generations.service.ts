@@ -167,16 +167,16 @@ export class GenerationsService {
   ): Promise<Created> {
     if (admission.kind === 'hit') return this.giveAgain(admission, planned, options);
     if (admission.kind === 'following') return this.follow(admission.generation, admission.leaderId, planned, options);
-    const { remainingMicros, isQueued } = admission;
-    const generation = isQueued ? asQueued(asked.generation) : asked.generation;
-    const attempt = isQueued ? undefined : asked.attempt;
+    const { remainingMicros, waitsFor } = admission;
+    const generation = waitsFor === null ? asked.generation : asQueued(asked.generation, waitsFor);
+    const attempt = waitsFor === null ? asked.attempt : undefined;
     const cache = caching.kind === 'off' ? undefined : ({ status: caching.kind === 'bypass' ? 'bypass' : 'miss' } as const);
     options.onAdmitted?.({ generation, outputs: [], planned, isReplayed: false, cache, remainingMicros });
     this.watchConnection(generation.id, options.connection);
     const stop = options.onSignal === undefined ? undefined : this.signals.listen(generation.id, options.onSignal);
     // Who waits for the vendor's word is told at once that the generation waits for its turn.
     const { wait } = options;
-    const waiting = wait === undefined || isQueued ? undefined : this.waiters.wait(generation.id, wait.until, wait.timeoutMs);
+    const waiting = wait === undefined || waitsFor !== null ? undefined : this.waiters.wait(generation.id, wait.until, wait.timeoutMs);
     if (attempt !== undefined) {
       const lease = { id: generation.id, token: generation.leaseToken };
       void this.worker.run(lease, generation, 'submit', (signal) => this.dispatcher.dispatch({ lease, generation, attempt }, signal));

@@ -4,7 +4,7 @@ import { type Account, BudgetDirectory, type HoldResult, Ledger, type Refusal, t
 import type { CacheUse } from '../cache/index.js';
 import type { Micros } from '../common/index.js';
 import { Database, GroupCommit, insertRows, rows, type SqlRow } from '../database/index.js';
-import { type CapacityLimit, CapacityLimits, type CapacityRefusal } from '../limits/index.js';
+import { type CapacityLimit, CapacityLimits, type CapacityRefusal, type CapacityVerdict, capacityName } from '../limits/index.js';
 import { type AssetEntity, AssetsRepository } from '../storage/index.js';
 import type { AttemptEntity } from './attempt.entity.js';
 import { type AttemptEnd, endAttempts } from './attempt-end.repository.js';
@@ -33,8 +33,11 @@ export interface Admission {
 
 /** `duplicate`: another request with the same `Idempotency-Key` was first. */
 export type AdmissionResult =
-  /** `remainingMicros`: the least that any budget has left; null: nothing is bounded. */
-  | { readonly kind: 'admitted'; readonly remainingMicros: Micros | null; readonly isQueued: boolean }
+  /**
+   * `remainingMicros`: the least that any budget has left; null: nothing is bounded. `waitsFor`: the name of the limit for which it waits;
+   * null: it does not wait, or only until a process takes it up.
+   */
+  | { readonly kind: 'admitted'; readonly remainingMicros: Micros | null; readonly waitsFor: string | null }
   /** There is too much under way already; nothing was written. */
   | { readonly kind: 'over_capacity'; readonly refusal: CapacityRefusal }
   | { readonly kind: 'quota_exceeded'; readonly refusal: Refusal }
@@ -206,19 +209,22 @@ export class LifecycleRepository {
       if (verdict?.kind === 'refuse') return { kind: 'over_capacity', refusal: verdict.refusal };
       const hold = holds.get(item) ?? { granted: true, remainingMicros: null };
       if (!hold.granted) return { kind: 'quota_exceeded', refusal: hold.refusal };
-      return { kind: 'admitted', remainingMicros: hold.remainingMicros, isQueued: verdict?.kind === 'queue' && item.attempt !== undefined };
+      return { kind: 'admitted', remainingMicros: hold.remainingMicros, waitsFor: waitsFor(verdict) };
     });
     const of = (...kinds: AdmissionResult['kind'][]) => items.filter((_item, index) => kinds.some((kind) => results[index]?.kind === kind));
-    const [started, queued] = [false, true].map((isQueued) => items.filter((_item, at) => isAdmitted(results[at], isQueued)));
+    const admitted = of('admitted');
+    const isStarted = (item: Counted<Admission>): boolean => waitsFor(verdicts.get(item)) === null;
     await insertRows(manager, 'generations', [
-      ...(started ?? []).map(({ generation }) => generationRow(generation)),
-      ...(queued ?? []).map(({ generation }) => generationRow(asQueued(generation))),
+      ...admitted.map((item) => {
+        const name = waitsFor(verdicts.get(item));
+        return generationRow(name === null ? item.generation : asQueued(item.generation, name));
+      }),
       ...results.filter((result) => result.kind === 'following').map(({ generation }) => generationRow(generation)),
     ]);
     await insertRows(
       manager,
       'attempts',
-      (started ?? []).flatMap(({ attempt }) => (attempt === undefined ? [] : [attemptRow(attempt)])),
+      admitted.filter(isStarted).flatMap(({ attempt }) => (attempt === undefined ? [] : [attemptRow(attempt)])),
     );
     await this.assets.insertMany(
       manager,
@@ -304,8 +310,9 @@ export class LifecycleRepository {
   }
 }
 
-function isAdmitted(result: AdmissionResult | undefined, isQueued: boolean): boolean {
-  return result?.kind === 'admitted' && result.isQueued === isQueued;
+/** The name of the limit that has no room. */
+function waitsFor(verdict: CapacityVerdict | undefined): string | null {
+  return verdict?.kind === 'queue' && verdict.waitsFor !== undefined ? capacityName(verdict.waitsFor) : null;
 }
 
 function endValues({ lease, generation, settlement, nowMs }: End): SqlRow {

@@ -14,7 +14,10 @@ export interface CapacityLimit {
 
 export interface CapacityCount {
   readonly inFlight: number;
+  /** All that wait, those included whose turn has come. */
   readonly queued: number;
+  /** Those of them whose turn has come: they go before whoever asks now. */
+  readonly called: number;
 }
 
 /** Which limit has no room, and of what. */
@@ -25,7 +28,8 @@ export interface CapacityRefusal {
 
 export type CapacityVerdict =
   | { readonly kind: 'start' }
-  | { readonly kind: 'queue' }
+  /** `waitsFor` has no room; absent: there is room, but no process takes it up at once. */
+  | { readonly kind: 'queue'; readonly waitsFor?: CapacityLimit }
   | { readonly kind: 'refuse'; readonly refusal: CapacityRefusal };
 
 const RETRY_AFTER_SECONDS = 2;
@@ -35,7 +39,8 @@ export function capacityName({ scope, id }: Pick<CapacityLimit, 'scope' | 'id'>)
 }
 
 /**
- * What becomes of a request. It starts when every limit has room that nobody waits for: who came first goes first.
+ * What becomes of a request. It starts when every limit has room to which nobody was called who came first. Who waits for another limit
+ * stands in nobody's way.
  * @param wants whether a vendor can be called for it at once, and whether it may wait in the queue
  */
 export function judge(
@@ -43,18 +48,25 @@ export function judge(
   countOf: (limit: CapacityLimit) => CapacityCount,
   wants: { readonly start: boolean; readonly queue: boolean },
 ): CapacityVerdict {
-  const full = limits.find((limit) => !hasRoom(limit, countOf(limit)));
+  const full = fullLimit(limits, countOf);
   if (wants.start && full === undefined) return { kind: 'start' };
   if (full !== undefined && !wants.queue) return { kind: 'refuse', refusal: { limit: full, what: 'in_flight' } };
-  const crowded = limits.find(({ maxQueued }, index) => {
-    const limit = limits[index];
-    return limit !== undefined && maxQueued !== undefined && countOf(limit).queued >= maxQueued;
-  });
-  return crowded === undefined ? { kind: 'queue' } : { kind: 'refuse', refusal: { limit: crowded, what: 'queued' } };
+  const crowded = limits.find((limit) => limit.maxQueued !== undefined && countOf(limit).queued >= limit.maxQueued);
+  if (crowded !== undefined) return { kind: 'refuse', refusal: { limit: crowded, what: 'queued' } };
+  return full === undefined ? { kind: 'queue' } : { kind: 'queue', waitsFor: full };
 }
 
-function hasRoom({ maxInFlight }: CapacityLimit, { inFlight, queued }: CapacityCount): boolean {
-  return maxInFlight === undefined || inFlight + queued < maxInFlight;
+/** The first limit that has no room for one more. */
+export function fullLimit(
+  limits: readonly CapacityLimit[],
+  countOf: (limit: CapacityLimit) => Pick<CapacityCount, 'inFlight' | 'called'>,
+): CapacityLimit | undefined {
+  return limits.find((limit) => roomOf(limit, countOf(limit)) <= 0);
+}
+
+/** How many more may start. */
+export function roomOf({ maxInFlight }: CapacityLimit, { inFlight, called }: Pick<CapacityCount, 'inFlight' | 'called'>): number {
+  return maxInFlight === undefined ? Number.POSITIVE_INFINITY : maxInFlight - inFlight - called;
 }
 
 /** A caller's own limit is 429; what the gateway has room for is 503. */

@@ -140,7 +140,7 @@ describe.each(databases())('leases on $name', ({ url }) => {
       callbackToken: null,
       createdAt: NOW,
     });
-    expect(await generations.beginAttempt(stale, attempt, NOW, [])).toBe('lost');
+    expect(await generations.beginAttempt(stale, attempt, NOW, { ...row, limits: [] })).toBe(false);
     expect(await first().release(stale, { status: 'running', nextRunAtMs: NOW }, NOW)).toBe(false);
     expect(await lifecycle().settle({ lease: stale, generation: row, nowMs: NOW, outputs: [], settlement: cancelled })).toBe(false);
     expect((await first().heartbeat('paused', [row.id], NOW + LEASE_MS)).size).toBe(0);
