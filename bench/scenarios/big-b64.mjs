@@ -1,9 +1,9 @@
 // Big base64 answers: memory, stalls of the event loop, and what becomes of small requests beside them.
-import { imageOrder, measure, withGateway, withHelpers } from '../lib/bench.mjs';
+import { imageOrder, measure, pinAll, withGateway, withHelpers } from '../lib/bench.mjs';
 import { expectNoErrors } from '../lib/errors.mjs';
 import { compatibleModel, compatibleProvider } from '../lib/gateway.mjs';
 import { sideFor } from '../lib/picture.mjs';
-import { rssBytes, watchPeakRss } from '../lib/process-facts.mjs';
+import { coreSplit, rssBytes, watchPeakRss } from '../lib/process-facts.mjs';
 import { megabytes, number, table, verdict, verdictTable } from '../lib/report.mjs';
 import { medianOf } from '../lib/statistics.mjs';
 
@@ -24,6 +24,9 @@ export const title = `big-b64: answers of 200 KB, 1.5 MB and 8 MB, ${IN_FLIGHT} 
 export function run({ start, isQuick }) {
   return withHelpers(['vendor', 'load', 'load', 'idle'], async (vendor, load, smallLoad, idle) => {
     const vendorUrl = await vendor.call('listen');
+    const split = coreSplit();
+    // The gateway may use every core, for its threads too; what plays its surroundings keeps off the first one.
+    const isPinned = split !== undefined && pinAll([vendor.pid, load.pid, smallLoad.pid, idle.pid], split.others);
     const rows = [];
     // A gateway for each, so that memory grown by one does not hide that of the next.
     for (const size of SIZES) {

@@ -16,4 +16,12 @@ describe('RecentFiles', () => {
     recent.add('b', Buffer.alloc(10));
     expect(recent.get('b')?.length).toBe(10);
   });
+
+  it('keeps no more than so many files, and of each its own bytes alone', () => {
+    const recent = new RecentFiles(1000, 2);
+    const large = Buffer.alloc(100, 7);
+    for (const name of ['a', 'b', 'c']) recent.add(name, large.subarray(10, 14));
+    expect(['a', 'b', 'c'].map((name) => recent.get(name)?.buffer.byteLength)).toEqual([undefined, 4, 4]);
+    expect(recent.get('c')).toEqual(Buffer.alloc(4, 7));
+  });
 });

@@ -33,7 +33,7 @@ export class HostVendorResponse implements VendorResponse {
     this.status = response.status;
     this.ok = response.status >= 200 && response.status < 300;
     this.headers = response.headers;
-    unread.register(this, response.body);
+    unread.register(this, response.body, this);
   }
 
   async json(options: JsonOptions = {}): Promise<unknown> {
@@ -104,6 +104,8 @@ export class HostVendorResponse implements VendorResponse {
   private body(maxBytes: number): AsyncIterable<Uint8Array> {
     if (this.used) throw new Error('the body of a response can be read only once');
     this.used = true;
+    // Else the registry would keep the body and all that hangs on it until the next major collection.
+    unread.unregister(this);
     return this.chunks(maxBytes);
   }
 
