@@ -105,11 +105,13 @@ class Run {
       };
       let planned = 0;
       const timer = setInterval(() => {
-        const now = performance.now();
-        const isOver = now >= this.endsAtMs;
-        const elapsedMs = Math.min(now, this.endsAtMs) - startedAtMs;
-        for (; planned < Math.floor((elapsedMs * this.order.rate) / 1000); planned += 1)
-          due.push(startedAtMs + (planned * 1000) / this.order.rate);
+        const isOver = performance.now() >= this.endsAtMs;
+        for (;;) {
+          const dueAtMs = startedAtMs + (planned * 1000) / this.order.rate;
+          if (dueAtMs > performance.now() || dueAtMs >= this.endsAtMs) break;
+          due.push(dueAtMs);
+          planned += 1;
+        }
         work();
         if (isOver && finished === planned) {
           clearInterval(timer);
