@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { ApiError, Clock } from '../common/index.js';
@@ -24,6 +24,7 @@ interface CachedKey {
 /** Tells who is calling. */
 @Injectable()
 export class AuthService implements OnModuleInit {
+  /** By digests of the secrets themselves, which cost a fraction of the hashes that the database knows. */
   private readonly cache = new Map<string, CachedKey>();
   private readonly used = new Set<string>();
   private readonly logger = new Logger(AuthService.name);
@@ -56,15 +57,15 @@ export class AuthService implements OnModuleInit {
         headers: { 'www-authenticate': 'Bearer realm="litegen"' },
       });
     }
-    if (this.masterDigest !== undefined && timingSafeEqual(digest(secret), this.masterDigest)) return this.administrator('master');
-    return this.byKey(secret);
+    const digested = digest(secret);
+    if (this.masterDigest !== undefined && timingSafeEqual(digested, this.masterDigest)) return this.administrator('master');
+    return this.byKey(secret, digested.toString('latin1'));
   }
 
-  private async byKey(secret: string): Promise<Principal> {
-    const hash = hashSecret(this.pepper, secret);
+  private async byKey(secret: string, name: string): Promise<Principal> {
     const now = this.clock.nowMs();
-    const cached = this.cache.get(hash);
-    const entry = cached !== undefined && cached.freshUntilMs > now ? cached : await this.load(hash, now);
+    const cached = this.cache.get(name);
+    const entry = cached !== undefined && cached.freshUntilMs > now ? cached : await this.load(secret, name, now);
     if (entry === null) {
       // Without a master key everybody on this machine is an administrator, whatever token an SDK insists on sending.
       if (this.masterDigest === undefined && !secret.startsWith('sk_live_')) return this.administrator('anonymous');
@@ -77,21 +78,22 @@ export class AuthService implements OnModuleInit {
     return entry.principal;
   }
 
-  private async load(hash: string, nowMs: number): Promise<CachedKey | null> {
-    const key = await this.keys.findByHash(hash);
+  private async load(secret: string, name: string, nowMs: number): Promise<CachedKey | null> {
+    const keyHash = this.hash(secret);
+    const key = await this.keys.findByHash(keyHash);
     if (key === null) {
-      this.cache.delete(hash);
+      this.cache.delete(name);
       return null;
     }
-    const entry = { key, principal: principalOfKey(key), viaPrevious: key.keyHash !== hash, freshUntilMs: nowMs + CACHE_MS };
+    const entry = { key, principal: principalOfKey(key), viaPrevious: key.keyHash !== keyHash, freshUntilMs: nowMs + CACHE_MS };
     if (this.cache.size >= CACHED_KEYS) this.cache.clear();
-    this.cache.set(hash, entry);
+    this.cache.set(name, entry);
     return entry;
   }
 
   /** Makes this process see a change at once. */
   forget(keyId: string): void {
-    for (const [hash, { key }] of this.cache) if (key.id === keyId) this.cache.delete(hash);
+    for (const [name, { key }] of this.cache) if (key.id === keyId) this.cache.delete(name);
   }
 
   hash(secret: string): string {
@@ -117,7 +119,7 @@ export class AuthService implements OnModuleInit {
 }
 
 function digest(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest();
+  return hash('sha256', secret, 'buffer');
 }
 
 function principalOfKey(key: ApiKeyEntity): Principal {

@@ -1,4 +1,3 @@
-import helmet from '@fastify/helmet';
 import multipart from '@fastify/multipart';
 import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -13,6 +12,7 @@ import { createAdapter } from './adapter.js';
 import { ErrorFilter } from './error.filter.js';
 import { installHooks } from './hooks.js';
 import { serveOpenApi } from './openapi.js';
+import { installSecurityHeaders } from './security-headers.js';
 import { closeUnusedConnections } from './unused-connections.js';
 
 const MAX_PARTS = 64;
@@ -64,22 +64,9 @@ export async function createApplication(
   });
   reportCatalog(app, ground.logger);
   closeUnusedConnections(app.getHttpAdapter().getInstance());
+  await installSecurityHeaders(app);
   installHooks(app, config);
   app.useGlobalFilters(app.get(ErrorFilter));
-  await app.register(helmet, {
-    // Swagger UI needs inline styles; the rest of the API serves JSON and files, which a tight policy suits.
-    contentSecurityPolicy: {
-      directives: {
-        defaultSrc: ["'self'"],
-        styleSrc: ["'self'", "'unsafe-inline'"],
-        imgSrc: ["'self'", 'data:', 'blob:'],
-        mediaSrc: ["'self'"],
-        upgradeInsecureRequests: null,
-      },
-    },
-    crossOriginResourcePolicy: { policy: 'cross-origin' },
-    strictTransportSecurity: false,
-  });
   await app.register(multipart, {
     limits: { fileSize: config.server.upload_limit_bytes, parts: MAX_PARTS, fieldSize: MAX_FIELD_BYTES, fieldNameSize: 256 },
   });

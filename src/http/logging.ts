@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import { type Logger as PinoLogger, pino } from 'pino';
 import type { Config } from '../config/index.js';
-import { REDACTED, redactPaths, type SecretRegistry } from '../security/index.js';
+import { mayCarrySecrets, REDACTED, redactPaths, type SecretRegistry } from '../security/index.js';
 
 /** Where log lines go; tests hand in their own. */
 export interface LogDestination {
@@ -14,22 +14,23 @@ const FRAMEWORK = new Set(['InstanceLoader', 'NestFactory', 'RoutesResolver', 'R
 /** Nest's logger on pino: JSON lines, secrets replaced by path and by value. */
 export class PinoLoggerService implements LoggerService {
   private readonly pino: PinoLogger;
+  /** For lines whose names carry no secret. */
+  private readonly plain: PinoLogger;
 
   constructor(config: Pick<Config, 'observability'>, secrets: SecretRegistry, destination: LogDestination = process.stdout) {
     const asJson = config.observability.json_logs ?? !process.stdout.isTTY;
-    this.pino = pino(
-      {
-        level: config.observability.log_level,
-        base: undefined,
-        timestamp: pino.stdTimeFunctions.isoTime,
-        formatters: { level: (label) => ({ level: label }) },
-        redact: { paths: redactPaths(), censor: REDACTED },
-      },
-      // The last gate: whatever an object or a stack trace smuggled in is replaced in the finished line.
-      {
-        write: (line: string) => destination.write(asJson ? secrets.redactText(line) : readable(secrets.redactText(line))),
-      },
-    );
+    const options = {
+      level: config.observability.log_level,
+      base: undefined,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label: string) => ({ level: label }) },
+    };
+    // The last gate: whatever an object or a stack trace smuggled in is replaced in the finished line.
+    const gate = {
+      write: (line: string) => destination.write(asJson ? secrets.redactText(line) : readable(secrets.redactText(line))),
+    };
+    this.plain = pino(options, gate);
+    this.pino = pino({ ...options, redact: { paths: redactPaths(), censor: REDACTED } }, gate);
   }
 
   log(message: unknown, ...rest: unknown[]): void {
@@ -61,7 +62,8 @@ export class PinoLoggerService implements LoggerService {
     const fields = { ...(context === undefined ? {} : { context }), ...(stack === undefined ? {} : { stack }) };
     if (typeof message === 'object' && message !== null && !(message instanceof Error)) {
       const { message: text, requestId, durationMs, ...more } = message as Record<string, unknown>;
-      this.pino[level](
+      const logger = mayCarrySecrets(message as Record<string, unknown>) ? this.pino : this.plain;
+      logger[level](
         {
           ...fields,
           ...(requestId === undefined ? {} : { request_id: requestId }),
@@ -72,7 +74,7 @@ export class PinoLoggerService implements LoggerService {
       );
       return;
     }
-    this.pino[level](fields, message instanceof Error ? (message.stack ?? message.message) : String(message));
+    this.plain[level](fields, message instanceof Error ? (message.stack ?? message.message) : String(message));
   }
 }
 

@@ -29,6 +29,14 @@ const SECRET_NAMES = [
   'signature',
 ];
 
+const bare = (name: string): string => name.replace(/^\["|"\]$/g, '');
+const BARE_NAMES = new Set(SECRET_NAMES.map(bare));
+
+/** False when no name says so: then {@link redactPaths}, which costs more than the rest of a line, has nothing to find. */
+export function mayCarrySecrets(fields: Readonly<Record<string, unknown>>): boolean {
+  return Object.entries(fields).some(([name, value]) => BARE_NAMES.has(name) || (typeof value === 'object' && value !== null));
+}
+
 /** For pino's `redact.paths`: secret-bearing names at the top, one and two levels down, and in a request's headers. */
 export function redactPaths(): string[] {
   const below = (prefix: string, name: string): string => (name.startsWith('[') ? `${prefix}${name}` : `${prefix}.${name}`);
