@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { newSigningKey, serializedSecret, signatureHeaders } from '../../src/webhooks/signing.policy.js';
 
 const path = (relative: string) => fileURLToPath(new URL(`../../docs/${relative}`, import.meta.url));
@@ -12,6 +14,40 @@ interface Delivered {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
+
+/** A program around the sample in Go, which answers like the runners of the others. */
+const GO_PROGRAM = `package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"samples/webhooks"
+)
+
+func main() {
+	var given struct {
+		Secret, Body string
+		Headers      map[string]string
+	}
+	if err := json.NewDecoder(os.Stdin).Decode(&given); err != nil {
+		panic(err)
+	}
+	headers := http.Header{}
+	for name, value := range given.Headers {
+		headers.Set(name, value)
+	}
+	if err := webhooks.Verify(given.Secret, headers, []byte(given.Body)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Print(given.Body)
+}
+`;
+
+const goDirectory = join(tmpdir(), `litegen-go-sample-${process.pid}`);
+const hasGo = spawnSync('go', ['version']).status === 0;
 
 /** Each runs the sample in its own runtime, reads `Delivered` from the standard input and prints the event. */
 const RUNNERS = {
@@ -34,27 +70,47 @@ from verify import verify_webhook
 given = json.load(sys.stdin)
 print(json.dumps(verify_webhook(given["secret"], given["headers"], given["body"].encode())))`,
   ],
+  go: [join(goDirectory, 'verify')],
 } as const;
 
-function run(language: keyof typeof RUNNERS, given: Delivered): { event?: unknown; failure?: string } {
+type Language = keyof typeof RUNNERS;
+
+/** Compiled once: `go run` would compile it for each test. */
+function buildGo(): void {
+  cpSync(path('samples/webhooks/verify.go'), join(goDirectory, 'webhooks/verify.go'));
+  writeFileSync(join(goDirectory, 'go.mod'), 'module samples\n\ngo 1.18\n');
+  writeFileSync(join(goDirectory, 'main.go'), GO_PROGRAM);
+  const env = { ...process.env, GOFLAGS: '', GOPROXY: 'off', GOCACHE: join(goDirectory, 'cache'), CGO_ENABLED: '0' };
+  const { status, stderr } = spawnSync('go', ['build', '-o', 'verify', '.'], { cwd: goDirectory, env, encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+}
+
+function run(language: Language, given: Delivered): { event?: unknown; failure?: string } {
   const [command, ...args] = RUNNERS[language];
   const { status, stdout, stderr, error } = spawnSync(command, args, { input: JSON.stringify(given), encoding: 'utf8' });
   if (error !== undefined) throw error;
   return status === 0 ? { event: JSON.parse(stdout) } : { failure: stderr };
 }
 
-describe.each(['node', 'python'] as const)('the sample for %s', (language) => {
+describe.each(['node', 'python', 'go'] as const)('the sample for %s', (language) => {
+  const test = it.skipIf(language === 'go' && !hasGo);
   const key = newSigningKey('hmac-sha256');
   const secret = serializedSecret(key.secret);
   const headers = signatureHeaders(MESSAGE, [key], Date.now());
 
-  it('takes what the gateway signs, also during a rotation', () => {
+  beforeAll(() => {
+    if (language !== 'go' || !hasGo) return undefined;
+    buildGo();
+    return () => rmSync(goDirectory, { recursive: true, force: true });
+  }, 120_000);
+
+  test('takes what the gateway signs, also during a rotation', () => {
     expect(run(language, { secret, headers, body: MESSAGE.body })).toEqual({ event: JSON.parse(MESSAGE.body) });
     const rotating = signatureHeaders(MESSAGE, [newSigningKey('hmac-sha256'), key], Date.now());
     expect(run(language, { secret, headers: rotating, body: MESSAGE.body })).toEqual({ event: JSON.parse(MESSAGE.body) });
   });
 
-  it.each([
+  test.each([
     ['another body', { secret, headers, body: `${MESSAGE.body} ` }, /no signature matches/],
     ['another id', { secret, headers: { ...headers, 'webhook-id': 'msg_other' }, body: MESSAGE.body }, /no signature matches/],
     ['another secret', { secret: serializedSecret(newSigningKey('hmac-sha256').secret), headers, body: MESSAGE.body }, /no signature/],
