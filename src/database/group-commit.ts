@@ -1,5 +1,7 @@
 import { isUnavailable } from './unavailable.js';
 
+const MOST_ITEMS = 256;
+
 /**
  * Gathers the items of one event-loop turn, and of the time in which the previous batch was being written, into one batch
  * that all callers await: durable rows at the price of one transaction for many.
@@ -11,10 +13,11 @@ export class GroupCommit<Item, Result> {
   /**
    * @param write commits all items or none, and answers in their order. When it fails for a batch of several, each item is tried alone,
    *   so that one bad item does not fail its neighbours; when the database is away, all fail at once.
+   * @param gatherMs how long the first item of a batch waits for others; 0: until the end of the turn
    */
   constructor(
     private readonly write: (items: readonly Item[]) => Promise<readonly Result[]>,
-    private readonly maxBatch = 256,
+    private readonly gatherMs = 0,
   ) {}
 
   commit(item: Item): Promise<Result> {
@@ -22,14 +25,19 @@ export class GroupCommit<Item, Result> {
       this.queue.push({ item, resolve, reject });
       if (!this.running) {
         this.running = true;
-        setImmediate(() => void this.drain());
+        this.gather();
       }
     });
   }
 
+  private gather(): void {
+    if (this.gatherMs === 0) setImmediate(() => void this.drain());
+    else setTimeout(() => void this.drain(), this.gatherMs);
+  }
+
   private async drain(): Promise<void> {
     while (this.queue.length > 0) {
-      const batch = this.queue.splice(0, this.maxBatch);
+      const batch = this.queue.splice(0, MOST_ITEMS);
       try {
         const results = await this.write(batch.map((entry) => entry.item));
         batch.forEach((entry, index) => entry.resolve(results[index] as Result));
@@ -38,6 +46,7 @@ export class GroupCommit<Item, Result> {
         if (batch.length === 1 || isUnavailable(error)) for (const entry of batch) entry.reject(error);
         else await this.writeAlone(batch);
       }
+      if (this.gatherMs > 0 && this.queue.length > 0) return this.gather();
     }
     this.running = false;
   }

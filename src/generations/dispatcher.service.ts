@@ -47,8 +47,18 @@ export class Dispatcher {
       state: 'sent' as const,
       operation: null,
       result: null,
+      vendorJobId: null,
+      vendorRequestId: null,
       callbackToken: this.calls.callbackTokenFor(generation.model),
+      charged: null,
+      errorCode: null,
+      errorMessage: null,
+      vendorCode: null,
+      vendorStatus: null,
+      warnings: null,
       createdAt: this.clock.nowMs(),
+      acceptedAt: null,
+      finishedAt: null,
     });
   }
 

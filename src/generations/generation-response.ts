@@ -15,7 +15,12 @@ export function linkerFor(links: LinkSigner, request: { readonly protocol: strin
   return (asset) => links.urlFor(asset, `${request.protocol}://${request.host}`);
 }
 
-export function toGeneration({ generation, outputs, attempts }: GenerationView, link: Linker): Generation {
+/** What the short form of a generation is made of. */
+export type GenerationFacts = Pick<GenerationView, 'generation' | 'outputs'> & {
+  readonly attempts: readonly Pick<AttemptEntity, 'id' | 'vendorJobId'>[];
+};
+
+export function toGeneration({ generation, outputs, attempts }: GenerationFacts, link: Linker): Generation {
   const linked = outputs.map(
     (output): GenerationOutput => ({
       id: output.id,
@@ -57,7 +62,7 @@ export function toGeneration({ generation, outputs, attempts }: GenerationView, 
 }
 
 /** @param remainingMicros null: nothing is bounded */
-export function toGenerationDetail(view: GenerationView, link: Linker, remainingMicros: Micros | null): GenerationDetail {
+export function toGenerationDetail(view: Omit<GenerationView, 'inputs'>, link: Linker, remainingMicros: Micros | null): GenerationDetail {
   const { generation, attempts } = view;
   const { quote } = generation;
   const { prompt, n, params, extra, inputRoles, strict } = generation.request;

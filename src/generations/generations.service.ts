@@ -12,6 +12,7 @@ import { capacityError, GenerationRates } from '../limits/index.js';
 import { MetricsService } from '../metrics/index.js';
 import { type AssetEntity, AssetsRepository } from '../storage/index.js';
 import { AdmissionService, type GenerationCommand, type Planned, type QuotableCommand } from './admission.service.js';
+import type { AttemptEntity } from './attempt.entity.js';
 import { CachedAdmission, type CachedAdmissionResult, type Hit } from './cached-admission.service.js';
 import { asQueued } from './capacity.repository.js';
 import { Dispatcher } from './dispatcher.service.js';
@@ -49,6 +50,8 @@ export interface Created extends GenerationRecord {
   readonly planned: Planned;
   /** The request repeats an earlier one, whose generation this is. */
   readonly isReplayed: boolean;
+  /** As they stand, where this is known without a look: nobody waited for anything. In their order. */
+  readonly attempts?: readonly AttemptEntity[];
   /** Absent: nobody asked for the cache, or this repeats an earlier request. */
   readonly cache?: CacheFacts;
   /** The least that any budget has left, US micro-dollars, without what this still holds or has cost; null: nothing is bounded. */
@@ -184,7 +187,9 @@ export class GenerationsService {
     const result = await waiting;
     stop?.();
     const record = await this.recordAfter(generation, result);
-    return { ...record, planned, isReplayed: false, cache, remainingMicros: remainingAfter(record.generation, remainingMicros) };
+    const attempts = waiting !== undefined ? undefined : attempt === undefined ? [] : [attempt];
+    const left = remainingAfter(record.generation, remainingMicros);
+    return { ...record, planned, isReplayed: false, attempts, cache, remainingMicros: left };
   }
 
   /** It is complete already. */

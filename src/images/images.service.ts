@@ -54,8 +54,10 @@ export class ImagesService {
     await this.answers.json(reply, 200, toCostEstimate(planned));
   }
 
-  private async pending({ generation, remainingMicros }: Created, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const view = await this.queries.find(principalOf(request), generation.id);
+  private async pending(created: Created, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const { generation, outputs, attempts, remainingMicros } = created;
+    // What was just admitted need not be read back.
+    const view = attempts === undefined ? await this.queries.find(principalOf(request), generation.id) : { generation, outputs, attempts };
     reply.header('location', `/v1/generations/${generation.id}`);
     if (view === null)
       throw new ApiError('not_found', `There is no generation ${generation.id} any more.`, { generationId: generation.id });

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
 
 const VERSION = 'v1';
 const CIPHER = 'aes-256-gcm';
@@ -61,7 +61,8 @@ export function deriveKey(root: Uint8Array, purpose: string): Buffer {
   return Buffer.from(hkdfSync('sha256', root, new Uint8Array(), `litegen ${purpose}`, KEY_BYTES));
 }
 
-export function hmacSha256(key: Uint8Array | string, data: Uint8Array | string): Buffer {
+/** A `KeyObject` is by far the cheapest for a key that is used again. */
+export function hmacSha256(key: KeyObject | string, data: Uint8Array | string): Buffer {
   return createHmac('sha256', key).update(data).digest();
 }
 

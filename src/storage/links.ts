@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { ApiError, Clock } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
@@ -26,7 +26,7 @@ export interface LinkQuery {
 /** Makes and checks the links by which anyone who holds one may read one file for a while. */
 @Injectable()
 export class LinkSigner implements OnModuleInit {
-  private key: Buffer | undefined;
+  private key: KeyObject | undefined;
 
   constructor(
     private readonly secrets: InstanceSecrets,
@@ -35,7 +35,8 @@ export class LinkSigner implements OnModuleInit {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    this.key = await this.secrets.get('file-links');
+    // A key's bytes would be made a key again for every link.
+    this.key = createSecretKey(await this.secrets.get('file-links'));
   }
 
   /** `/v1/files/<id>?expires=…&signature=…` */

@@ -52,8 +52,8 @@ export class Announcements {
     const origin = this.origin.get();
     const link = ({ id }: { readonly id: string }) => `${origin}${this.links.sign(id, { expiresAt })}`;
     const written = announcements.map(({ type, generation, outputs, recipients }) => {
-      const attempt = last.get(generation.id);
-      const view = { generation, outputs, inputs: [], attempts: attempt === undefined ? [] : [attempt] };
+      const attempt = last.get(generation.attemptId);
+      const view = { generation, outputs, attempts: attempt === undefined ? [] : [attempt] };
       const message = newMessage({
         orgId: generation.orgId,
         appId: generation.appId,
@@ -79,7 +79,7 @@ export class Announcements {
   private delivery(message: WebhookMessageEntity, recipient: Recipient, nowMs: number) {
     const lease = this.deliverer.reserve(recipient.endpoint, nowMs);
     const row = newDelivery(message, recipient, lease);
-    return { row, reservation: lease === undefined ? undefined : { delivery: claimed(row, message), target: recipient.endpoint } };
+    return { row, reservation: lease === undefined ? undefined : { delivery: claimed(row, message), target: recipient.endpoint, lease } };
   }
 
   /** Seconds since the epoch. The body is stored once, so its links must outlive the last attempt by as long as other links live. */

@@ -6,6 +6,7 @@ import { CONFIG, type Config } from '../config/index.js';
 import { isUnavailable } from '../database/index.js';
 import { MetricsService } from '../metrics/index.js';
 import { type ClaimedDelivery, DeliveriesRepository, type DueEndpoint } from './deliveries.repository.js';
+import { DeliverySlots } from './delivery-slots.js';
 import { EndpointsRepository } from './endpoints.repository.js';
 import type { DeliveryLease } from './new-message.js';
 import { Outcomes } from './outcomes.service.js';
@@ -21,15 +22,15 @@ const GATHER_MS = 20;
 /** A lease outlives the request's own time limit by this factor, so that nobody repeats what is still under way. */
 const LEASE_TIMEOUTS = 2;
 
-/** A delivery that was written under a lease of this process, and where it goes. */
+/** For as long as the directory of endpoints may be behind, a delivery may wait for its turn. */
+const LONGEST_WAIT_MS = 5_000;
+
+/** A delivery under a lease of this process, and where it goes. */
 export interface Reservation {
   readonly delivery: ClaimedDelivery;
-  readonly target: WebhookEndpointEntity;
-}
-
-interface Running {
-  count: number;
-  failing: boolean;
+  /** Undefined: the endpoint is gone, or its key has no URL any more. */
+  readonly target: WebhookEndpointEntity | undefined;
+  readonly lease: DeliveryLease;
 }
 
 /**
@@ -40,7 +41,7 @@ interface Running {
 export class Deliverer implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly owner = newId('replica');
   private readonly tasks = new Set<Promise<void>>();
-  private readonly inFlight = new Map<string, Running>();
+  private readonly slots: DeliverySlots<Reservation>;
   /** Endpoints for which more may be due than there was room for; their turn is that of the outbox. */
   private readonly backlog = new Set<string>();
   private readonly logger = new Logger(Deliverer.name);
@@ -59,7 +60,9 @@ export class Deliverer implements OnApplicationBootstrap, BeforeApplicationShutd
     private readonly outcomes: Outcomes,
     private readonly metrics: MetricsService,
     @Inject(CONFIG) private readonly config: Config,
-  ) {}
+  ) {
+    this.slots = new DeliverySlots(config.webhooks);
+  }
 
   onApplicationBootstrap(): void {
     if (this.config.role === 'api') return;
@@ -84,25 +87,26 @@ export class Deliverer implements OnApplicationBootstrap, BeforeApplicationShutd
    */
   reserve({ id, consecutiveFailures, pausedUntil }: WebhookEndpointEntity, nowMs: number): DeliveryLease | undefined {
     if (this.draining || this.config.role === 'api') return undefined;
-    if (this.backlog.has(id) || pausedUntil !== null || !hasSlot(this.config.webhooks, { id, consecutiveFailures }, this.inFlight)) {
+    if (this.backlog.has(id) || pausedUntil !== null || !hasSlot(this.config.webhooks, { id, consecutiveFailures }, this.slots.leased)) {
       this.backlog.add(id);
       return undefined;
     }
-    this.occupy(id, false);
-    return { owner: this.owner, untilMs: this.leaseUntilMs(nowMs) };
+    this.slots.lease(id, false);
+    return this.leaseAt(nowMs);
   }
 
   /** To be called when the transaction is over. */
   sendReserved(reserved: readonly Reservation[], isCommitted: boolean): void {
-    for (const { delivery, target } of reserved) {
-      if (isCommitted) this.start(delivery, target);
-      else this.free(delivery.endpointId);
+    for (const reservation of reserved) {
+      if (isCommitted) this.enter(reservation);
+      else this.slots.release(reservation.delivery.endpointId);
     }
     if (this.backlog.size > 0) this.wake();
   }
 
-  private leaseUntilMs(nowMs: number): number {
-    return nowMs + this.config.webhooks.timeout_seconds * MS_PER_SECOND * LEASE_TIMEOUTS;
+  private leaseAt(nowMs: number): DeliveryLease {
+    const timeoutMs = this.config.webhooks.timeout_seconds * MS_PER_SECOND;
+    return { owner: this.owner, untilMs: nowMs + timeoutMs * LEASE_TIMEOUTS, startByMs: nowMs + Math.min(timeoutMs, LONGEST_WAIT_MS) };
   }
 
   /** One look at the outbox. Never throws; a look that is under way is joined. */
@@ -123,29 +127,52 @@ export class Deliverer implements OnApplicationBootstrap, BeforeApplicationShutd
     const settings = this.config.webhooks;
     if (this.tasks.size >= settings.max_concurrent_deliveries) return;
     const nowMs = this.clock.nowMs();
-    const busy = busyEndpoints(settings, this.inFlight);
+    const busy = busyEndpoints(settings, this.slots.leased);
     const due = await this.deliveries.dueEndpoints(nowMs, busy, ENDPOINTS_AT_ONCE);
     const waiting = new Set([...busy, ...due.map(({ id }) => id)]);
     for (const id of this.backlog) if (!waiting.has(id)) this.backlog.delete(id);
     const failing = new Set(due.filter(isFailing).map(({ id }) => id));
-    const leaseUntilMs = this.leaseUntilMs(nowMs);
-    for (const { endpointId, limit, probe } of grantSlots(settings, due, this.inFlight)) {
-      if (probe && !(await this.endpoints.takeProbe(endpointId, nowMs, leaseUntilMs))) continue;
-      const claimed = await this.deliveries.claim(endpointId, this.owner, nowMs, leaseUntilMs, limit);
+    const lease = this.leaseAt(nowMs);
+    for (const { endpointId, limit, probe } of grantSlots(settings, due, this.slots.leased)) {
+      if (probe && !(await this.endpoints.takeProbe(endpointId, nowMs, lease.untilMs))) continue;
+      const claimed = await this.deliveries.claim(endpointId, this.owner, nowMs, lease.untilMs, limit);
       if (claimed.length < limit) this.backlog.delete(endpointId);
       else this.backlog.add(endpointId);
       const target = claimed.length === 0 ? undefined : (await this.endpoints.targets([endpointId])).get(endpointId);
       for (const delivery of claimed) {
-        this.occupy(endpointId, failing.has(endpointId));
-        this.start(delivery, target);
+        this.slots.lease(endpointId, failing.has(endpointId));
+        this.enter({ delivery, target, lease });
       }
     }
   }
 
+  /** Sends it at once, or as soon as there is a slot. The lease is counted already. */
+  private enter(reservation: Reservation): void {
+    const { endpointId } = reservation.delivery;
+    this.slots.enter(endpointId, reservation);
+    this.startWaiting();
+    if (this.draining) void this.handBack(this.slots.clear(endpointId));
+  }
+
+  private startWaiting(): void {
+    const nowMs = this.clock.nowMs();
+    for (let next = this.slots.next(); next !== undefined; next = this.slots.next()) {
+      if (next.lease.startByMs >= nowMs) {
+        this.start(next);
+        continue;
+      }
+      const { endpointId } = next.delivery;
+      this.slots.leave(endpointId);
+      void this.handBack([next, ...this.slots.clear(endpointId)]);
+    }
+  }
+
   /** The slot is taken already. */
-  private start(delivery: ClaimedDelivery, target: WebhookEndpointEntity | undefined): void {
-    const task = this.deliver(delivery, target)
-      .catch((error: unknown) => this.logger.error(`The delivery ${delivery.id} failed and will be taken up again`, stackOf(error)))
+  private start(reservation: Reservation): void {
+    const task = this.deliver(reservation)
+      .catch((error: unknown) =>
+        this.logger.error(`The delivery ${reservation.delivery.id} failed and will be taken up again`, stackOf(error)),
+      )
       .finally(() => {
         this.tasks.delete(task);
         this.metrics.webhookDeliveriesInFlight(this.tasks.size);
@@ -154,33 +181,47 @@ export class Deliverer implements OnApplicationBootstrap, BeforeApplicationShutd
     this.metrics.webhookDeliveriesInFlight(this.tasks.size);
   }
 
-  private occupy(endpointId: string, failing: boolean): void {
-    this.inFlight.set(endpointId, { count: (this.inFlight.get(endpointId)?.count ?? 0) + 1, failing });
-  }
-
   private free(endpointId: string): void {
-    const running = this.inFlight.get(endpointId);
-    if (running === undefined) return;
-    if (running.count <= 1) this.inFlight.delete(endpointId);
-    else running.count -= 1;
+    this.slots.leave(endpointId);
+    this.startWaiting();
     if (this.backlog.size > 0) this.wake();
   }
 
-  private async deliver(delivery: ClaimedDelivery, target: WebhookEndpointEntity | undefined): Promise<void> {
+  /** To the outbox, where everything counts that is known of the endpoint by now. Never throws: leases end by themselves. */
+  private async handBack(reservations: readonly Reservation[]): Promise<void> {
+    if (reservations.length === 0) return;
+    try {
+      for (const { delivery } of reservations) this.backlog.add(delivery.endpointId);
+      await this.deliveries.handBack(
+        reservations.map(({ delivery }) => delivery),
+        this.clock.nowMs(),
+      );
+      this.wake();
+    } catch (error) {
+      this.logger.warn(`${reservations.length} webhook deliveries wait for their leases to end: ${String(error)}`);
+    }
+  }
+
+  private async deliver({ delivery, target }: Reservation): Promise<void> {
     const { endpointId } = delivery;
     let isFree = false;
+    let waiting: readonly Reservation[] = [];
     try {
       const outcome = await this.attempt(delivery, target);
       // A failure keeps its slot until it is written, because what it leads to decides who may send next.
       if (outcome?.success === true) {
         isFree = true;
         this.free(endpointId);
-      } else this.backlog.add(endpointId);
+      } else {
+        this.backlog.add(endpointId);
+        if (outcome !== undefined) waiting = this.slots.clear(endpointId);
+      }
       if (outcome !== undefined && !(await this.outcomes.record(delivery, outcome))) {
         this.logger.warn(`The outcome of ${delivery.id} under lease ${delivery.leaseToken} came too late and was not noted`);
       }
     } finally {
       if (!isFree) this.free(endpointId);
+      await this.handBack(waiting);
     }
   }
 
@@ -199,6 +240,7 @@ export class Deliverer implements OnApplicationBootstrap, BeforeApplicationShutd
     clearTimeout(this.wakeUp);
     if (this.schedule.doesExist('interval', TICK)) this.schedule.deleteInterval(TICK);
     await this.claiming;
+    await this.handBack(this.slots.clearAll());
     if (this.tasks.size === 0) return;
     this.logger.log(`Waiting for ${this.tasks.size} webhook deliveries`);
     const grace = new Promise<void>((resolve) => setTimeout(resolve, this.config.server.shutdown_grace_seconds * MS_PER_SECOND).unref());

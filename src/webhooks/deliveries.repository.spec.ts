@@ -127,6 +127,20 @@ describe.each(databases())('the outbox on $name', ({ url }) => {
     expect(await finish(delivered(id, 2))).toBe(false);
   });
 
+  it('takes back what was not sent, from whoever still has the lease', async () => {
+    const target = await withEndpoint();
+    await enqueue(target, 2);
+    const [ours, lost] = await first().claim(target.id, 'busy', NOW, NOW + LEASE_MS, 2);
+    if (ours === undefined || lost === undefined) throw new Error('nothing was claimed');
+    await first().handBack([ours, { ...lost, leaseToken: lost.leaseToken - 1 }], NOW + 1);
+    expect(await finish(delivered(ours.id, ours.leaseToken))).toBe(true);
+    await first().handBack([ours], NOW + 1);
+    expect(await first().claim(target.id, 'other', NOW + 1, NOW + LEASE_MS, 2)).toEqual([]);
+    await first().handBack([lost], NOW + 1);
+    const [taken] = await first().claim(target.id, 'other', NOW + 1, NOW + LEASE_MS, 2);
+    expect(taken).toMatchObject({ id: lost.id, leaseToken: lost.leaseToken + 1, attemptCount: 0 });
+  });
+
   it('names what is due: working endpoints first, without those that are paused, disabled or busy', async () => {
     const [well, sick, paused, disabled, busy] = await Promise.all(Array.from({ length: 5 }, () => withEndpoint()));
     const all = [well, sick, paused, disabled, busy].flatMap((made) => (made === undefined ? [] : [made]));

@@ -120,6 +120,18 @@ export class DeliveriesRepository {
     return ends.map((end) => names.has(leaseName(end)));
   }
 
+  /** Gives leases back under which nothing was sent. What they were for is due at once. */
+  async handBack(deliveries: readonly Pick<ClaimedDelivery, 'id' | 'leaseToken'>[], nowMs: number): Promise<void> {
+    await this.database.write((manager) =>
+      rows(
+        manager,
+        `WITH :back UPDATE webhook_deliveries SET lease_owner = NULL, next_attempt_at = CAST(:now AS BIGINT), updated_at = CAST(:now AS BIGINT)
+         FROM back WHERE id = back.delivery_id AND lease_token = CAST(back.token AS BIGINT) AND state = 'pending' RETURNING id`,
+        { back: deliveries.map(({ id, leaseToken }) => ({ delivery_id: id, token: leaseToken })), now: nowMs },
+      ),
+    );
+  }
+
   /** Gives one delivery up without an attempt. */
   async abandon({ id, leaseToken }: ClaimedDelivery, reason: string, nowMs: number): Promise<void> {
     await this.database.write((manager) =>

@@ -12,6 +12,9 @@ export interface KeyUrl {
   readonly url: string;
 }
 
+/** What the outcome of an attempt is judged by. */
+export type LockedEndpoint = EndpointHealth & Pick<WebhookEndpointEntity, 'id' | 'orgId' | 'appId' | 'url' | 'disabledAt'>;
+
 /** Columns that callers and rotations change. */
 export type EndpointChange = Readonly<Record<string, SqlValue>>;
 
@@ -112,12 +115,14 @@ export class EndpointsRepository {
   }
 
   /** The endpoints as they stand, kept from changing until the transaction ends. Always in the same order, so that nobody waits in a ring. */
-  async lock(manager: EntityManager, ids: readonly string[]): Promise<ReadonlyMap<string, WebhookEndpointEntity>> {
-    const unique = [...new Set(ids)].sort();
-    if (dialectOf(manager) === 'postgres') {
-      await rows(manager, 'SELECT id FROM webhook_endpoints WHERE id IN (:ids) ORDER BY id FOR UPDATE', { ids: unique });
-    }
-    const found = await manager.findBy(WebhookEndpointEntity, { id: In(unique) });
+  async lock(manager: EntityManager, ids: readonly string[]): Promise<ReadonlyMap<string, LockedEndpoint>> {
+    const found = await rows<LockedEndpoint>(
+      manager,
+      `SELECT id, org_id AS "orgId", app_id AS "appId", url, consecutive_failures AS "consecutiveFailures",
+         failing_since AS "failingSince", last_failure_at AS "lastFailureAt", paused_until AS "pausedUntil", disabled_at AS "disabledAt"
+       FROM webhook_endpoints WHERE id IN (:ids) ORDER BY id ${dialectOf(manager) === 'postgres' ? 'FOR UPDATE' : ''}`,
+      { ids: [...new Set(ids)] },
+    );
     return new Map(found.map((endpoint) => [endpoint.id, endpoint]));
   }
 

@@ -7,6 +7,8 @@ import { WebhookMessageEntity } from './webhook-message.entity.js';
 export interface DeliveryLease {
   readonly owner: string;
   readonly untilMs: number;
+  /** Sent later than this, it might still be under way when the lease ends, or go where the endpoint was. */
+  readonly startByMs: number;
 }
 
 export function newMessage(facts: Omit<WebhookMessageEntity, 'id'>): WebhookMessageEntity {

@@ -6,7 +6,7 @@ import { Database, GroupCommit } from '../database/index.js';
 import { MetricsService } from '../metrics/index.js';
 import { type ClaimedDelivery, DeliveriesRepository, type DeliveryEnd } from './deliveries.repository.js';
 import { EndpointDirectory } from './endpoint-directory.service.js';
-import { EndpointsRepository } from './endpoints.repository.js';
+import { EndpointsRepository, type LockedEndpoint } from './endpoints.repository.js';
 import { endpointDisabledBody } from './event-body.js';
 import { newWebhookId } from './ids.js';
 import { recipientsOf } from './matching.policy.js';
@@ -14,8 +14,10 @@ import { newDelivery, newMessage } from './new-message.js';
 import { afterFailure, disabledBy, type EndpointHealth, HEALTHY, nextAttemptAtMs } from './retry.policy.js';
 import type { AttemptOutcome } from './sender.service.js';
 import { WebhookAttemptEntity } from './webhook-attempt.entity.js';
-import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
 import type { DisabledReason } from './webhooks.types.js';
+
+/** Nobody waits for what is written here; what comes together within this time is written together. */
+const GATHER_MS = 50;
 
 interface Attempted {
   readonly delivery: ClaimedDelivery;
@@ -32,8 +34,9 @@ interface Verdict {
 @Injectable()
 export class Outcomes {
   private readonly logger = new Logger(Outcomes.name);
-  private readonly ends = new GroupCommit<Attempted, boolean>((items) =>
-    this.database.transaction((manager) => this.write(manager, items)),
+  private readonly ends = new GroupCommit<Attempted, boolean>(
+    (items) => this.database.transaction((manager) => this.write(manager, items)),
+    GATHER_MS,
   );
 
   constructor(
@@ -101,7 +104,7 @@ export class Outcomes {
     return { health, disabled: disabled ?? disabledBy(this.config.webhooks, health, outcome, nowMs), lastStatus: outcome.status };
   }
 
-  private async apply(manager: EntityManager, endpoint: WebhookEndpointEntity, verdict: Verdict, nowMs: number): Promise<void> {
+  private async apply(manager: EntityManager, endpoint: LockedEndpoint, verdict: Verdict, nowMs: number): Promise<void> {
     const { health, disabled } = verdict;
     if (health !== HEALTHY || endpoint.consecutiveFailures > 0) await this.endpoints.writeHealth(manager, endpoint.id, health, nowMs);
     if (disabled === null || endpoint.disabledAt !== null) return;
@@ -116,7 +119,7 @@ export class Outcomes {
   /** Tells the application's other endpoints. */
   private async announce(
     manager: EntityManager,
-    endpoint: WebhookEndpointEntity,
+    endpoint: LockedEndpoint,
     { disabled, health, lastStatus }: Verdict,
     deadDeliveries: number,
     nowMs: number,

@@ -53,7 +53,7 @@ export class Sender {
         headers: {
           'content-type': 'application/json',
           'user-agent': 'LiteGen-Webhooks',
-          ...signatureHeaders(message, this.secrets.signingKeys(endpoint, startedAtMs), startedAtMs),
+          ...signatureHeaders(message, this.secrets.signers(endpoint, startedAtMs), startedAtMs),
         },
         body: message.body,
         connectTimeoutMs: timeoutMs,
@@ -80,6 +80,7 @@ export class Sender {
 
   /** A receiver that echoes what it got must not fill the log with secrets. */
   private scrubbed(text: string, endpoint: WebhookEndpointEntity): string {
+    if (text === '') return text;
     const own = this.secrets.shown(endpoint);
     const scrubbed = this.known.redactText(own === null ? text : redact(text, [own]));
     // Postgres keeps no NUL in a text.

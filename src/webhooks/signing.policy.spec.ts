@@ -9,6 +9,7 @@ import {
   serializedPublicKey,
   serializedSecret,
   signatureHeaders,
+  signerOf,
 } from './signing.policy.js';
 
 /** The example that the libraries of Standard Webhooks test themselves with. */
@@ -30,7 +31,7 @@ const MESSAGE = { id: 'msg_1', body: '{"naïve":"✓"}' };
 describe('signatures', () => {
   it('are those of the published example', () => {
     const key: SigningKey = { algorithm: 'hmac-sha256', secret: Buffer.from(VECTOR.secret, 'base64') };
-    const headers = signatureHeaders(VECTOR, [key], VECTOR.timestamp * 1000 + 999);
+    const headers = signatureHeaders(VECTOR, [signerOf(key)], VECTOR.timestamp * 1000 + 999);
     expect(headers).toMatchObject({
       'webhook-id': VECTOR.id,
       'webhook-timestamp': String(VECTOR.timestamp),
@@ -42,7 +43,7 @@ describe('signatures', () => {
   it('hold for the message, its id and its time, and for nothing else', () => {
     const key = newSigningKey('hmac-sha256');
     const secret = serializedSecret(key.secret);
-    const headers = signatureHeaders(MESSAGE, [key], NOW);
+    const headers = signatureHeaders(MESSAGE, [signerOf(key)], NOW);
     expect(Buffer.from(secret.slice('whsec_'.length), 'base64')).toHaveLength(32);
     expect(isGenuine(secret, headers, MESSAGE.body)).toBe(true);
     expect(isGenuine(secret, { ...headers, 'webhook-id': 'msg_2' }, MESSAGE.body)).toBe(false);
@@ -53,13 +54,13 @@ describe('signatures', () => {
 
   it('stand side by side while a rotation lasts, also across algorithms', () => {
     const [old, fresh] = [newSigningKey('hmac-sha256'), newSigningKey('hmac-sha256')];
-    const headers = signatureHeaders(MESSAGE, [fresh, old], NOW);
+    const headers = signatureHeaders(MESSAGE, [fresh, old].map(signerOf), NOW);
     for (const key of [old, fresh]) expect(isGenuine(serializedSecret(key.secret), headers, MESSAGE.body)).toBe(true);
     expect(isLitegenSignature(serializedSecret(fresh.secret), headers['x-litegen-signature'], MESSAGE.body)).toBe(true);
     expect(isLitegenSignature(serializedSecret(old.secret), headers['x-litegen-signature-previous'], MESSAGE.body)).toBe(true);
 
     const asymmetric = newSigningKey('ed25519');
-    const mixed = signatureHeaders(MESSAGE, [asymmetric, old], NOW);
+    const mixed = signatureHeaders(MESSAGE, [asymmetric, old].map(signerOf), NOW);
     expect(mixed['webhook-signature']).toMatch(/^v1a,\S+ v1,\S+$/);
     expect(isGenuine(serializedPublicKey(publicKeyOf(asymmetric) ?? ''), mixed, MESSAGE.body)).toBe(true);
     expect(isGenuine(serializedSecret(old.secret), mixed, MESSAGE.body)).toBe(true);
@@ -73,7 +74,7 @@ describe('signatures', () => {
     const jwk = jwkOf(publicKey);
     // RFC 8037, appendix A.3: the thumbprint of this very key.
     expect(jwk).toMatchObject({ kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', kid: 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k' });
-    const headers = signatureHeaders(MESSAGE, [key], NOW);
+    const headers = signatureHeaders(MESSAGE, [signerOf(key)], NOW);
     const content = Buffer.from(`${MESSAGE.id}.${headers['webhook-timestamp']}.${MESSAGE.body}`);
     const signature = Buffer.from(headers['webhook-signature']?.slice('v1a,'.length) ?? '', 'base64');
     expect(verify(null, content, createPublicKey({ key: { ...jwk }, format: 'jwk' }), signature)).toBe(true);

@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, createSecretKey, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { hmacSha256 } from '../security/index.js';
 import type { Algorithm } from './webhooks.types.js';
 
@@ -14,6 +14,14 @@ const MS_PER_SECOND = 1000;
 export interface SigningKey {
   readonly algorithm: Algorithm;
   readonly secret: Buffer;
+}
+
+/** A key that is ready to sign, again and again. */
+export interface Signer {
+  readonly algorithm: Algorithm;
+  readonly key: KeyObject;
+  /** Signs for receivers of LiteGen's own header; undefined for Ed25519, which it never had. */
+  readonly legacyKey: KeyObject | undefined;
 }
 
 export interface SignedMessage {
@@ -62,32 +70,38 @@ export function jwkOf(publicKey: string): Jwk {
   return { kty: 'OKP', crv: 'Ed25519', x, use: 'sig', alg: 'EdDSA', kid };
 }
 
+export function signerOf({ algorithm, secret }: SigningKey): Signer {
+  if (algorithm === 'ed25519') return { algorithm, key: privateKey(secret), legacyKey: undefined };
+  // LiteGen's key is the secret's text, as LiteGen's was text too.
+  return { algorithm, key: createSecretKey(secret), legacyKey: createSecretKey(Buffer.from(serializedSecret(secret))) };
+}
+
 /**
  * The headers by which a receiver knows who sent a message.
- * @param keys the current key first, then what a rotation replaced and is still good
+ * @param signers the current key's first, then that of what a rotation replaced and is still good
  * @param nowMs the time of this attempt
  */
-export function signatureHeaders({ id, body }: SignedMessage, keys: readonly SigningKey[], nowMs: number): Record<string, string> {
+export function signatureHeaders({ id, body }: SignedMessage, signers: readonly Signer[], nowMs: number): Record<string, string> {
   const timestamp = Math.floor(nowMs / MS_PER_SECOND);
   const content = `${id}.${timestamp}.${body}`;
-  const [current, previous] = keys.map((key) => legacySignature(key, body));
+  const [current, previous] = signers.map((signer) => legacySignature(signer, body));
   return {
     'webhook-id': id,
     'webhook-timestamp': String(timestamp),
-    'webhook-signature': keys.map((key) => standardSignature(key, content)).join(' '),
+    'webhook-signature': signers.map((signer) => standardSignature(signer, content)).join(' '),
     ...(current === undefined ? {} : { 'x-litegen-signature': current }),
     ...(previous === undefined ? {} : { 'x-litegen-signature-previous': previous }),
   };
 }
 
-function standardSignature({ algorithm, secret }: SigningKey, content: string): string {
-  if (algorithm === 'hmac-sha256') return `v1,${hmacSha256(secret, content).toString('base64')}`;
-  return `v1a,${sign(null, Buffer.from(content), privateKey(secret)).toString('base64')}`;
+function standardSignature({ algorithm, key }: Signer, content: string): string {
+  if (algorithm === 'hmac-sha256') return `v1,${hmacSha256(key, content).toString('base64')}`;
+  return `v1a,${sign(null, Buffer.from(content), key).toString('base64')}`;
 }
 
-/** LiteGen's own header covers the body alone. Its key is the secret's text, as LiteGen's was text too. */
-function legacySignature({ algorithm, secret }: SigningKey, body: string): string | undefined {
-  return algorithm === 'hmac-sha256' ? `sha256=${hmacSha256(serializedSecret(secret), body).toString('hex')}` : undefined;
+/** LiteGen's own header covers the body alone. */
+function legacySignature({ legacyKey }: Signer, body: string): string | undefined {
+  return legacyKey === undefined ? undefined : `sha256=${hmacSha256(legacyKey, body).toString('hex')}`;
 }
 
 function privateKey(seed: Buffer): KeyObject {

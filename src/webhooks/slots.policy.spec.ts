@@ -1,23 +1,25 @@
 import { describe, expect, it } from 'vitest';
-import { busyEndpoints, grantSlots, hasSlot, type InFlight } from './slots.policy.js';
+import { busyEndpoints, grantSlots, hasSlot, LEASED_PER_SLOT, type Leased } from './slots.policy.js';
 
 const SETTINGS = { endpoint_concurrency: 4, max_concurrent_deliveries: 10, breaker_failures: 5 };
-const NOTHING: InFlight = new Map();
+const AT_ENDPOINT = 4 * LEASED_PER_SLOT;
+const IN_PROCESS = 10 * LEASED_PER_SLOT;
+const NOTHING: Leased = new Map();
 
 function due(id: string, consecutiveFailures = 0) {
   return { id, consecutiveFailures };
 }
 
-describe('slots', () => {
+describe('leases', () => {
   it('are bounded for each endpoint and for the process', () => {
     const granted = grantSlots(SETTINGS, [due('a'), due('b'), due('c'), due('d')], NOTHING);
     expect(granted.map(({ endpointId, limit }) => [endpointId, limit])).toEqual([
-      ['a', 4],
-      ['b', 4],
-      ['c', 2],
+      ['a', AT_ENDPOINT],
+      ['b', AT_ENDPOINT],
+      ['c', IN_PROCESS - 2 * AT_ENDPOINT],
     ]);
-    const running: InFlight = new Map([['a', { count: 3, failing: false }]]);
-    expect(grantSlots(SETTINGS, [due('a')], running)).toEqual([{ endpointId: 'a', limit: 1, probe: false }]);
+    const leased: Leased = new Map([['a', { count: AT_ENDPOINT - 1, failing: false }]]);
+    expect(grantSlots(SETTINGS, [due('a')], leased)).toEqual([{ endpointId: 'a', limit: 1, probe: false }]);
   });
 
   it('are one at a time for an endpoint that fails, and asked for once its breaker is open', () => {
@@ -28,26 +30,26 @@ describe('slots', () => {
     expect(grantSlots(SETTINGS, [due('a', 1)], new Map([['a', { count: 1, failing: true }]]))).toEqual([]);
   });
 
-  it('never go to failing endpoints by more than half', () => {
+  it('never let failing endpoints have more than half of the slots', () => {
     const failing = Array.from({ length: 20 }, (_unused, index) => due(`f${index}`, 9));
     expect(grantSlots(SETTINGS, failing, NOTHING)).toHaveLength(5);
-    const full: InFlight = new Map(failing.slice(0, 5).map(({ id }) => [id, { count: 1, failing: true }]));
-    expect(grantSlots(SETTINGS, [...failing, due('well')], full)).toEqual([{ endpointId: 'well', limit: 4, probe: false }]);
+    const full: Leased = new Map(failing.slice(0, 5).map(({ id }) => [id, { count: 1, failing: true }]));
+    expect(grantSlots(SETTINGS, [...failing, due('well')], full)).toEqual([{ endpointId: 'well', limit: AT_ENDPOINT, probe: false }]);
   });
 
   it('are there at once only for an endpoint that works and has room', () => {
     expect(hasSlot(SETTINGS, due('a'), NOTHING)).toBe(true);
     expect(hasSlot(SETTINGS, due('a', 1), NOTHING)).toBe(false);
-    expect(hasSlot(SETTINGS, due('a'), new Map([['a', { count: 4, failing: false }]]))).toBe(false);
-    expect(hasSlot(SETTINGS, due('a'), new Map([['b', { count: 10, failing: false }]]))).toBe(false);
+    expect(hasSlot(SETTINGS, due('a'), new Map([['a', { count: AT_ENDPOINT, failing: false }]]))).toBe(false);
+    expect(hasSlot(SETTINGS, due('a'), new Map([['b', { count: IN_PROCESS, failing: false }]]))).toBe(false);
   });
 
-  it('tells which endpoints can be given nothing more', () => {
-    const running: InFlight = new Map([
-      ['full', { count: 4, failing: false }],
+  it('tell which endpoints can be given nothing more', () => {
+    const leased: Leased = new Map([
+      ['full', { count: AT_ENDPOINT, failing: false }],
       ['some', { count: 1, failing: false }],
       ['probed', { count: 1, failing: true }],
     ]);
-    expect(busyEndpoints(SETTINGS, running)).toEqual(['full', 'probed']);
+    expect(busyEndpoints(SETTINGS, leased)).toEqual(['full', 'probed']);
   });
 });

@@ -94,11 +94,13 @@ describe('what it cost is told by every door', () => {
   });
 
   it('images: what is still running, and how it ended', async () => {
-    const payload = { ...picture, prompt: 'a red fox [mock latency=500ms]' };
+    const payload = { ...picture, prompt: 'a red fox [mock latency=1500ms]', metadata: { order: 7 } };
     const pending = await send('POST', '/v1/images/generations', payload, { ...alone(), prefer: 'respond-async' });
     const expected = charge(0.0121);
     expect([pending.status, money(pending)]).toEqual([202, { ...expected, source: 'estimated' }]);
     expect(pending.body).toMatchObject({ cost_usd: 0, cost_source: null, budget_remaining_usd: Number(expected.remaining) });
+    // It is told from memory, and is what the database has.
+    expect((await send('GET', `/v1/generations/${String(pending.body['id'])}`)).body).toEqual(pending.body);
     const ended = await send('GET', `/v1/generations/${String(pending.body['id'])}`, undefined, { prefer: 'wait=30' });
     expect([ended.body['status'], money(ended)]).toEqual(['completed', expected]);
     expect(ended.body).toMatchObject({ cost_usd: 0.0121, cost_source: 'usage', budget_remaining_usd: Number(expected.remaining) });

@@ -18,6 +18,16 @@ const BACKLOG = 10_000;
 const CONCURRENCY = 4;
 const MS_PER_DAY = 86_400_000;
 
+/** What piled up before. */
+async function enqueue({ app }: WebhooksApplication, endpointId: string, count: number): Promise<void> {
+  const endpoint = await app.get(EndpointsRepository).find(DEFAULT_TENANT, endpointId);
+  if (endpoint === null) throw new Error('there is no such endpoint');
+  const facts = { ...DEFAULT_TENANT, type: 'generation.completed', generationId: null, keyId: null, progress: null, body: '{}' } as const;
+  const messages = Array.from({ length: count }, () => newMessage({ ...facts, createdAt: Date.now() }));
+  const deliveries = messages.map((message) => newDelivery(message, { endpoint, url: null }));
+  await app.get(Database).transaction((manager) => app.get(DeliveriesRepository).enqueue(manager, messages, deliveries));
+}
+
 describe('a receiver that only eats time', () => {
   const dead = receiver();
   const well = receiver();
@@ -32,22 +42,12 @@ describe('a receiver that only eats time', () => {
     });
   });
 
-  /** What piled up before. */
-  async function enqueue(endpointId: string, count: number): Promise<void> {
-    const endpoint = await gateway.app.get(EndpointsRepository).find(DEFAULT_TENANT, endpointId);
-    if (endpoint === null) throw new Error('there is no such endpoint');
-    const facts = { ...DEFAULT_TENANT, type: 'generation.completed', generationId: null, keyId: null, progress: null, body: '{}' } as const;
-    const messages = Array.from({ length: count }, () => newMessage({ ...facts, createdAt: Date.now() }));
-    const deliveries = messages.map((message) => newDelivery(message, { endpoint, url: null }));
-    await gateway.app.get(Database).transaction((manager) => gateway.app.get(DeliveriesRepository).enqueue(manager, messages, deliveries));
-  }
-
   it('delays nobody else, and is never asked more than it may be asked', async () => {
     let most = 0;
     dead.answer = () => {
       most = Math.max(most, dead.waiting);
     };
-    await enqueue((await gateway.endpoint({ url: dead.url })).id, BACKLOG);
+    await enqueue(gateway, (await gateway.endpoint({ url: dead.url })).id, BACKLOG);
     const healthy = await gateway.endpoint({ url: well.url });
     for (let index = 0; index < EVENTS; index += 1) await gateway.picture();
     await until(() => well.received.length === EVENTS);
@@ -155,6 +155,45 @@ describe('a receiver that fails', () => {
     }
     for (const table of ['webhook_messages', 'webhook_deliveries', 'webhook_attempts']) expect(await count(table)).toBe(0);
     expect((await gateway.call('GET', `/v1/webhooks/deliveries/${delivery?.id}`)).status).toBe(404);
+  });
+});
+
+describe('what waits for its turn in a process', () => {
+  const one = receiver();
+  const { url } = sqliteDatabase();
+  const events = 4;
+  const settings = { endpoint_concurrency: 1, retry_schedule_seconds: [900] };
+
+  const leased = async ({ app }: WebhooksApplication) =>
+    rows(app.get(Database).manager, 'SELECT id FROM webhook_deliveries WHERE lease_owner IS NOT NULL');
+
+  it('goes back to the outbox when its receiver asks for a pause, and when the process ends', async () => {
+    const gateway = await WebhooksApplication.start(url, [one], settings);
+    const respond: (() => void)[] = [];
+    one.answer = (response) => void respond.push(() => response.writeHead(429, { 'retry-after': '900' }).end());
+    const { id } = await gateway.endpoint({ url: one.url });
+    await enqueue(gateway, id, events);
+    await until(() => one.waiting === 1);
+    await until(async () => (await leased(gateway)).length === events);
+    respond[0]?.();
+    await until(async () => (await leased(gateway)).length === 0);
+    expect((await gateway.shown(id)).paused_until).not.toBeNull();
+    expect(one.received).toHaveLength(1);
+
+    one.answer = (response) => void respond.push(() => response.writeHead(204).end());
+    await gateway.done('PATCH', `/v1/webhooks/endpoints/${id}`, { disabled: false });
+    await until(() => one.waiting === 1);
+    await until(async () => (await leased(gateway)).length === events - 1);
+    const closed = gateway.running.close();
+    respond[1]?.();
+    await closed;
+    expect(one.received).toHaveLength(2);
+
+    one.answer = answering(204);
+    // Nobody waits for the leases of a process that ended in order.
+    const next = await WebhooksApplication.start(url, [one], settings);
+    await until(async () => (await next.deliveries(id, '?state=delivered')).length === events - 1);
+    expect(new Set(one.ids()).size).toBe(events);
   });
 });
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { newSigningKey, serializedSecret, signatureHeaders } from '../../src/webhooks/signing.policy.js';
+import { newSigningKey, serializedSecret, signatureHeaders, signerOf } from '../../src/webhooks/signing.policy.js';
 
 const path = (relative: string) => fileURLToPath(new URL(`../../docs/${relative}`, import.meta.url));
 const MESSAGE = { id: 'msg_0123456789abcdef', body: '{"type":"generation.completed","data":{"prompt":"naïve ✓"}}' };
@@ -96,7 +96,7 @@ describe.each(['node', 'python', 'go'] as const)('the sample for %s', (language)
   const test = it.skipIf(language === 'go' && !hasGo);
   const key = newSigningKey('hmac-sha256');
   const secret = serializedSecret(key.secret);
-  const headers = signatureHeaders(MESSAGE, [key], Date.now());
+  const headers = signatureHeaders(MESSAGE, [signerOf(key)], Date.now());
 
   beforeAll(() => {
     if (language !== 'go' || !hasGo) return undefined;
@@ -106,7 +106,7 @@ describe.each(['node', 'python', 'go'] as const)('the sample for %s', (language)
 
   test('takes what the gateway signs, also during a rotation', () => {
     expect(run(language, { secret, headers, body: MESSAGE.body })).toEqual({ event: JSON.parse(MESSAGE.body) });
-    const rotating = signatureHeaders(MESSAGE, [newSigningKey('hmac-sha256'), key], Date.now());
+    const rotating = signatureHeaders(MESSAGE, [newSigningKey('hmac-sha256'), key].map(signerOf), Date.now());
     expect(run(language, { secret, headers: rotating, body: MESSAGE.body })).toEqual({ event: JSON.parse(MESSAGE.body) });
   });
 
@@ -115,7 +115,11 @@ describe.each(['node', 'python', 'go'] as const)('the sample for %s', (language)
     ['another id', { secret, headers: { ...headers, 'webhook-id': 'msg_other' }, body: MESSAGE.body }, /no signature matches/],
     ['another secret', { secret: serializedSecret(newSigningKey('hmac-sha256').secret), headers, body: MESSAGE.body }, /no signature/],
     ['no signature', { secret, headers: { ...headers, 'webhook-signature': '' }, body: MESSAGE.body }, /no signature matches/],
-    ['an old message', { secret, headers: signatureHeaders(MESSAGE, [key], Date.now() - 600_000), body: MESSAGE.body }, /timestamp/],
+    [
+      'an old message',
+      { secret, headers: signatureHeaders(MESSAGE, [signerOf(key)], Date.now() - 600_000), body: MESSAGE.body },
+      /timestamp/,
+    ],
     ['no timestamp', { secret, headers: { ...headers, 'webhook-timestamp': '' }, body: MESSAGE.body }, /timestamp/],
   ])('refuses %s', (_what, given, reason) => expect(run(language, given).failure).toMatch(reason));
 });
