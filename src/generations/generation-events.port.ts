@@ -7,6 +7,8 @@ import type { GenerationEntity } from './generation.entity.js';
 export interface GenerationEnd {
   readonly generation: GenerationEntity;
   readonly outputs: readonly AssetEntity[];
+  /** The job of the attempt that ran last, null when the vendor named none; undefined: not known without a look. */
+  readonly vendorJobId?: string | null;
 }
 
 export const GENERATION_EVENT_TYPES = ['generation.completed', 'generation.failed', 'generation.cancelled', 'generation.progress'] as const;

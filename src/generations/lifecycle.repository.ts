@@ -54,6 +54,8 @@ export interface End {
   readonly generation: GenerationEntity;
   readonly settlement: Settlement;
   readonly attempt?: AttemptEnd;
+  /** The vendor's job of that attempt. */
+  readonly vendorJobId?: string | null;
   readonly outputs: readonly AssetEntity[];
   readonly nowMs: number;
 }
@@ -283,7 +285,11 @@ export class LifecycleRepository {
     );
     await this.events?.ended(
       manager,
-      written.map(({ generation, settlement, outputs, nowMs }) => ({ generation: endedRow(generation, settlement, nowMs), outputs })),
+      written.map(({ generation, settlement, outputs, vendorJobId, nowMs }) => ({
+        generation: endedRow(generation, settlement, nowMs),
+        outputs,
+        vendorJobId,
+      })),
     );
     const counted = new Set(written);
     return items.map((item) => counted.has(item));

@@ -232,14 +232,15 @@ export class Settler {
   }
 
   private async write(
-    held: Pick<Held, 'lease' | 'generation'>,
+    held: Pick<Held, 'lease' | 'generation'> & Partial<Held>,
     end: { settlement: Settlement; attempt?: AttemptEnd; outputs: readonly AssetEntity[] },
   ): Promise<boolean> {
     const nowMs = this.clock.nowMs();
-    const { generation, lease } = held;
+    const { generation, lease, attempt } = held;
+    const vendorJobId = attempt?.vendorJobId;
     const written = await this.database.insist(
       async (isRepeated) =>
-        (await this.lifecycle.settle({ lease, generation, nowMs, ...end })) || (isRepeated && (await this.hasEnded(lease))),
+        (await this.lifecycle.settle({ lease, generation, vendorJobId, nowMs, ...end })) || (isRepeated && (await this.hasEnded(lease))),
     );
     if (!written) {
       this.logLost(held);

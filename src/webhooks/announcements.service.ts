@@ -3,8 +3,8 @@ import type { EntityManager } from 'typeorm';
 import { Clock } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { Database } from '../database/index.js';
-import { type GenerationEntity, toGeneration } from '../generations/index.js';
-import { type AssetEntity, LinkSigner } from '../storage/index.js';
+import { type GenerationEnd, toGeneration } from '../generations/index.js';
+import { LinkSigner } from '../storage/index.js';
 import { AttemptsRepository } from './attempts.repository.js';
 import { Deliverer } from './deliverer.service.js';
 import { DeliveriesRepository } from './deliveries.repository.js';
@@ -19,10 +19,8 @@ const MS_PER_SECOND = 1000;
 /** Jitter, and pauses that receivers ask for, make the schedule longer than it says. */
 const SCHEDULE_SLACK = 1.5;
 
-export interface Announcement {
+export interface Announcement extends GenerationEnd {
   readonly type: EventType;
-  readonly generation: GenerationEntity;
-  readonly outputs: readonly AssetEntity[];
   /** At least one. */
   readonly recipients: readonly Recipient[];
 }
@@ -44,10 +42,7 @@ export class Announcements {
   /** With one statement per table for all of them, inside the caller's transaction. What may be sent at once is sent when it is over. */
   async write(manager: EntityManager, announcements: readonly Announcement[]): Promise<void> {
     const nowMs = this.clock.nowMs();
-    const last = await this.attempts.lastOf(
-      manager,
-      announcements.map(({ generation }) => generation),
-    );
+    const last = await this.attempts.lastOf(manager, announcements);
     const expiresAt = this.linksExpireAt(nowMs);
     const origin = this.origin.get();
     const link = ({ id }: { readonly id: string }) => `${origin}${this.links.sign(id, { expiresAt })}`;

@@ -43,11 +43,11 @@ export class Outbox extends GenerationEvents {
 
   override async ended(manager: EntityManager, ends: readonly GenerationEnd[]): Promise<void> {
     const announcements: Announcement[] = [];
-    for (const { generation, outputs } of ends) {
+    for (const { generation, outputs, vendorJobId } of ends) {
       const type = END_TYPES[generation.status];
       if (type === undefined) continue;
       const recipients = await this.recipients(type, generation, manager);
-      if (recipients.length > 0) announcements.push({ type, generation, outputs, recipients });
+      if (recipients.length > 0) announcements.push({ type, generation, outputs, vendorJobId, recipients });
     }
     if (announcements.length > 0) await this.announcements.write(manager, announcements);
   }

@@ -13,6 +13,7 @@ interface Body {
   readonly status: string;
   readonly key_id: string | null;
   readonly result_url: string | null;
+  readonly provider_job_id: string | null;
   readonly data: { readonly id: string; readonly outputs: readonly { url: string }[]; readonly progress: number };
 }
 
@@ -75,6 +76,9 @@ describe.each(databases())('webhooks on $name', ({ url }) => {
     ]);
     const progress = second.received.map(({ body }) => JSON.parse(body) as Body);
     expect(progress.every(({ type, id }) => type === 'generation.progress' && id === cancelled)).toBe(true);
+    const { provider_job_id: job } = await gateway.done<Body>('GET', `/v1/generations/${cancelled}`);
+    expect(job).toEqual(expect.any(String));
+    expect([bodies[1], ...progress].map((body) => body?.provider_job_id)).toEqual([job, ...progress.map(() => job)]);
     const steps = progress.map(({ data }) => data.progress);
     expect(new Set(steps).size).toBe(steps.length);
     expect((await gateway.deliveries(ends.id)).map(({ type }) => type).sort()).toEqual(['generation.cancelled', 'generation.failed']);
