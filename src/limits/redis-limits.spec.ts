@@ -97,10 +97,14 @@ describe.skipIf(!hasRedis)('limits that replicas share', () => {
       await end();
       await until(async () => (await generate(headers)).statusCode === 200);
     }
-    // Once for each outage and replica, however many requests it concerned.
-    const told = replicas.flatMap(({ lines }) => lines.filter((line) => line.includes('Redis is away')));
-    expect(told.length).toBeGreaterThan(0);
-    expect(told.length).toBeLessThanOrEqual(6);
+    // Once for each outage and replica, however many requests and attempts fail; a busy machine may see more outages than were made.
+    const told = replicas.flatMap(({ lines }) => lines).flatMap((line) => /"msg":"Redis is (away|back)/.exec(line)?.[1] ?? []);
+    expect(told).toContain('away');
+    let cutOff = 0;
+    for (const word of told) {
+      cutOff += word === 'away' ? 1 : -1;
+      expect(cutOff).toBeLessThanOrEqual(replicas.length);
+    }
   });
 
   it('says what is wrong when there is no Redis', async () => {
