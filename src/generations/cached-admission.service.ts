@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { BudgetDirectory } from '../budgets/index.js';
 import { type CacheDecision, type CachedResult, CacheService, cacheKeyOf } from '../cache/index.js';
-import { Clock } from '../common/index.js';
+import { Clock, type Micros } from '../common/index.js';
 import { MetricsService } from '../metrics/index.js';
 import type { AssetEntity } from '../storage/index.js';
 import type { GenerationCommand } from './admission.service.js';
@@ -8,6 +9,7 @@ import { UNSENT } from './cache-flights.repository.js';
 import { CacheHitsRepository } from './cache-hits.repository.js';
 import { CachedResults } from './cached-results.service.js';
 import { GenerationEntity } from './generation.entity.js';
+import { spenderOf } from './generation-spending.js';
 import type { IdempotentAdmission } from './idempotency.policy.js';
 import { type Admission, type AdmissionResult, LifecycleRepository } from './lifecycle.repository.js';
 import { withWarnings } from './receipts.js';
@@ -26,6 +28,8 @@ export interface Hit {
   readonly outputs: readonly AssetEntity[];
   /** How old the result is. */
   readonly ageMs: number;
+  /** The least that any budget has left, looked up while the hit is written: it costs nothing. */
+  readonly remaining: Promise<Micros | null>;
 }
 
 export type CachedAdmissionResult = Hit | Exclude<AdmissionResult, { kind: 'cached' | 'again' }>;
@@ -39,6 +43,7 @@ export class CachedAdmission {
     private readonly results: CachedResults,
     private readonly hits: CacheHitsRepository,
     private readonly lifecycle: LifecycleRepository,
+    private readonly budgets: BudgetDirectory,
     private readonly metrics: MetricsService,
   ) {}
 
@@ -106,6 +111,9 @@ export class CachedAdmission {
       updatedAt: nowMs,
     });
     const outputs = this.results.outputsFor(generation, result);
+    const remaining = this.budgets.remainingFor(spenderOf(generation));
+    // Whoever waits for it hears of it.
+    remaining.catch(() => undefined);
     const outcome = await this.hits.write({ generation, inputs, outputs, result, use, idempotency });
     if (outcome === 'duplicate') return { kind: 'duplicate' };
     if (outcome === 'stale') {
@@ -113,7 +121,7 @@ export class CachedAdmission {
       return null;
     }
     this.metrics.generationEnded(generation, 'completed', nowMs - generation.createdAt);
-    return { kind: 'hit', generation, outputs, ageMs: Math.max(0, nowMs - result.completedAtMs) };
+    return { kind: 'hit', generation, outputs, ageMs: Math.max(0, nowMs - result.completedAtMs), remaining };
   }
 }
 

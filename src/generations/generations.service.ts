@@ -193,8 +193,8 @@ export class GenerationsService {
   }
 
   /** It is complete already. */
-  private async giveAgain({ generation, outputs, ageMs }: Hit, planned: Planned, options: CreateOptions): Promise<Created> {
-    const remainingMicros = await this.budgets.remainingFor(spenderOf(generation));
+  private async giveAgain({ generation, outputs, ageMs, remaining }: Hit, planned: Planned, options: CreateOptions): Promise<Created> {
+    const remainingMicros = await remaining;
     const created: Created = { generation, outputs, planned, isReplayed: false, cache: { status: 'hit', ageMs }, remainingMicros };
     options.onAdmitted?.(created);
     return created;
