@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { ApiError } from '../common/index.js';
+import { hash } from 'node:crypto';
+import { ApiError, canonicalJson } from '../common/index.js';
 import { MAX_CACHE_TTL_SECONDS } from '../config/index.js';
 import type { CacheDecision, CacheDirectives, CacheSubject } from './cache.types.js';
 
@@ -52,12 +52,7 @@ export function decideCaching({ ttlSeconds: asked, noStore, maxAgeSeconds }: Cac
 /** SHA-256 in hex of all that decides what is made. Who asks within the tenant, and how the answer is delivered, do not count. */
 export function cacheKeyOf({ references, ...subject }: CacheSubject): string {
   const facts = { ...subject, references: references.map(({ role, sha256 }) => [role, sha256]) };
-  return createHash('sha256').update(JSON.stringify(facts, sorted)).digest('hex');
-}
-
-function sorted(_key: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1)));
+  return hash('sha256', canonicalJson(facts));
 }
 
 function textOf(value: string | readonly string[] | undefined): string | undefined {

@@ -1,3 +1,4 @@
+export * from './canonical-json.js';
 export * from './clock.js';
 export * from './errors/index.js';
 export * from './http/api-errors.js';

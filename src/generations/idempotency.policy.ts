@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { ApiError } from '../common/index.js';
+import { hash } from 'node:crypto';
+import { ApiError, canonicalJson } from '../common/index.js';
 import type { GenerationCommand } from './admission.service.js';
 
 const LONGEST_KEY = 255;
@@ -41,9 +41,9 @@ export function fingerprintOf(command: GenerationCommand): string {
       case 'ingested':
         return { role, sha256: source.reference.blob.sha256 };
       case 'base64':
-        return { role, base64: createHash('sha256').update(source.value).digest('hex') };
+        return { role, base64: hash('sha256', source.value) };
       case 'url':
-        return { role, url: source.url.length > 2048 ? createHash('sha256').update(source.url).digest('hex') : source.url };
+        return { role, url: source.url.length > 2048 ? hash('sha256', source.url) : source.url };
       case 'stream':
         throw new Error('A stream is stored before its request is compared');
     }
@@ -67,18 +67,5 @@ export function fingerprintOf(command: GenerationCommand): string {
     webhook,
     references,
   };
-  return createHash('sha256').update(canonicalJson(facts)).digest('hex');
-}
-
-/** JSON with sorted keys and without absent ones, so that equal requests give equal text. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) =>
-    typeof item === 'object' && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(
-          Object.entries(item)
-            .filter(([, inner]) => inner !== undefined)
-            .sort(([left], [right]) => (left < right ? -1 : 1)),
-        )
-      : item,
-  );
+  return hash('sha256', canonicalJson(facts));
 }
