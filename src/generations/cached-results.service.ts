@@ -10,6 +10,7 @@ import { GenerationsRepository } from './generations.repository.js';
 @Injectable()
 export class CachedResults {
   private readonly loading = new Map<string, Promise<CachedResult | null>>();
+  private readonly looking = new Map<string, Promise<boolean>>();
 
   constructor(
     private readonly clock: Clock,
@@ -54,11 +55,20 @@ export class CachedResults {
 
   /** False, and forgotten, when any of its files is gone. */
   async hasFiles(cacheKey: string, { generationId, outputs }: CachedResult): Promise<boolean> {
-    const there = await Promise.all(outputs.map(({ sha256 }) => this.blobs.has(sha256)));
+    const there = await Promise.all(outputs.map(({ sha256 }) => this.hasFile(sha256)));
     if (there.every(Boolean)) return true;
     await this.forget(cacheKey);
     await this.database.write((manager) => this.entries.remove(manager, { cacheKey, generationId }));
     return false;
+  }
+
+  /** Those who ask while somebody looks are told what is seen. */
+  private hasFile(sha256: string): Promise<boolean> {
+    const known = this.looking.get(sha256);
+    if (known !== undefined) return known;
+    const looking = this.blobs.has(sha256).finally(() => this.looking.delete(sha256));
+    this.looking.set(sha256, looking);
+    return looking;
   }
 
   /** What memory has turned out to count no longer. */
