@@ -26,7 +26,7 @@ export function run({ start, isQuick }) {
     const vendorUrl = await vendor.call('listen');
     const split = coreSplit();
     // The gateway may use every core, for its threads too; what plays its surroundings keeps off the first one.
-    const isPinned = split !== undefined && pinAll([vendor.pid, load.pid, smallLoad.pid, idle.pid], split.others);
+    if (split !== undefined) pinAll([vendor.pid, load.pid, smallLoad.pid, idle.pid], split.others);
     const rows = [];
     // A gateway for each, so that memory grown by one does not hide that of the next.
     for (const size of SIZES) {
