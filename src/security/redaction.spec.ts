@@ -1,6 +1,6 @@
 import pino from 'pino';
 import { describe, expect, it } from 'vitest';
-import { redact, redactPaths, SecretRegistry } from './redaction.js';
+import { mayCarrySecrets, redact, redactPaths, SecretRegistry } from './redaction.js';
 
 describe('SecretRegistry', () => {
   it('replaces every seeded secret in each of its spellings', () => {
@@ -43,5 +43,19 @@ describe('redactPaths', () => {
     logger.info({ provider: { api_key: 'canary-4', options: { secret: 'canary-5' } }, password: 'canary-6' });
     expect(lines.join('')).not.toContain('canary');
     expect(lines.join('')).toContain('kept');
+  });
+});
+
+describe('mayCarrySecrets', () => {
+  it('lets nothing pass in which a path could find something', () => {
+    const hidden = [
+      { password: 'x' },
+      { 'x-api-key': 'x' },
+      { 'set-cookie': 'x' },
+      { provider: { secret: 'x' } },
+      { list: [{ token: 'x' }] },
+    ];
+    expect(hidden.map(mayCarrySecrets)).toEqual(hidden.map(() => true));
+    expect(mayCarrySecrets({ message: 'POST /v1/keys 200', requestId: 'req_1', durationMs: 1.5, key: undefined, model: null })).toBe(false);
   });
 });
