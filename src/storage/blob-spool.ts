@@ -84,16 +84,18 @@ export class BlobSpool implements BlobWriter {
     const disk = this.disk;
     this.disk = undefined;
     if (disk === undefined) return;
-    await disk.file.close().catch(() => undefined);
     giveBuffer(disk.buffer);
-    await rm(disk.path, { force: true }).catch(() => undefined);
+    await bigFiles.run(async () => {
+      await disk.file.close().catch(() => undefined);
+      await rm(disk.path, { force: true }).catch(() => undefined);
+    });
   }
 
   private async spill(chunk: Uint8Array): Promise<void> {
     if (this.disk === undefined || this.hash === undefined) {
       this.hash = createHash('sha256');
       const path = join(this.directory, randomUUID());
-      const file = await open(path, 'wx+', 0o640);
+      const file = await bigFiles.run(() => open(path, 'wx+', 0o640));
       this.disk = { path, file, buffer: takeBuffer(), filled: 0 };
       const early = Buffer.concat(this.head, this.headBytes);
       const missing = Buffer.from(chunk.subarray(0, Math.max(0, HEAD_BYTES - early.length)));

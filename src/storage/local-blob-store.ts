@@ -119,10 +119,12 @@ export class LocalBlobStore extends BlobStore {
       this.recent.add(file.sha256, file.data);
       return;
     }
-    if ((await this.lengthOf(target)) === file.bytes) return;
-    await bigFiles.run(() => file.file.datasync());
-    await inDirectoryOf(target, () => rename(file.path, target));
-    await syncDirectory(dirname(target));
+    await bigFiles.run(async () => {
+      if ((await this.lengthOf(target)) === file.bytes) return;
+      await file.file.datasync();
+      await inDirectoryOf(target, () => rename(file.path, target));
+      await syncDirectory(dirname(target));
+    });
   }
 
   private async lengthOf(path: string): Promise<number | undefined> {

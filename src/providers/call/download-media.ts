@@ -128,7 +128,7 @@ async function* inTurns(length: number): AsyncGenerator<number, void> {
 async function* decodeDataUrl(url: string): AsyncGenerator<Uint8Array, void> {
   const decoder = new Base64Decoder();
   try {
-    for await (const at of inTurns(url.length)) yield decoder.push(url.slice(at, at + SLICE_LENGTH));
+    for await (const at of inTurns(url.length)) yield decoder.push(Buffer.from(url.slice(at, at + SLICE_LENGTH)));
     yield decoder.finish();
   } catch (error) {
     throw error instanceof UnreadableBody

@@ -116,6 +116,7 @@ describe('JsonTap', () => {
     'AA\\"A',
     'AA\\',
     'AA\\q',
+    'AAA\\u0141',
     'data:image/png,abc',
     'data:',
     'data',

@@ -154,8 +154,7 @@ export class JsonTap {
     const quote = chunk.indexOf(QUOTE, start);
     const end = quote === -1 ? chunk.length : quote;
     for (let at = start; at < end; at += SLICE_LENGTH) {
-      const text = chunk.toString('latin1', at, Math.min(at + SLICE_LENGTH, end));
-      const data = media.decoder.push(unescapedMedia(media, text));
+      const data = media.decoder.push(unescapedMedia(media, chunk.subarray(at, Math.min(at + SLICE_LENGTH, end))));
       if (data.length > 0) await media.writer.write(data);
     }
     if (quote === -1) return chunk.length;
@@ -188,10 +187,13 @@ function unescaped(text: string): string {
 }
 
 /** Some encoders write `\/` for every slash and `\u003d` for padding. An escape that is cut by a chunk's end waits for the rest. */
-function unescapedMedia(media: Media, piece: string): string {
-  if (media.escape === '' && !piece.includes('\\')) return piece;
-  const text = media.escape + piece;
+function unescapedMedia(media: Media, piece: Buffer): Buffer {
+  if (media.escape === '' && !piece.includes(BACKSLASH)) return piece;
+  const text = media.escape + piece.toString('latin1');
   const cut = /\\(?:u[0-9a-fA-F]{0,3})?$/.exec(text);
   media.escape = cut?.[0] ?? '';
-  return unescaped(cut === null ? text : text.slice(0, cut.index));
+  const characters = unescaped(cut === null ? text : text.slice(0, cut.index));
+  // As bytes, some characters of other scripts would look like those of base64.
+  if (/[^\0-\x7f]/.test(characters)) throw new UnreadableBody('a media value is not base64');
+  return Buffer.from(characters, 'latin1');
 }
