@@ -1,6 +1,6 @@
 // The published figures: every process for itself, ratios within one run.
-//   npm run bench                              all scenarios, about six minutes
-//   npm run bench -- --quick                   all scenarios, about two minutes
+//   npm run bench                              all scenarios, about nine minutes
+//   npm run bench -- --quick                   all scenarios, about three minutes
 //   npm run bench -- overhead-small start      only these
 //   npm run bench -- --profile overhead-small  with CPU profiles of the gateways, and what is at their top
 //   npm run bench -- --postgres jobs           on a throw-away Postgres, or on that of BENCH_DATABASE_URL

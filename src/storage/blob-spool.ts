@@ -84,9 +84,10 @@ export class BlobSpool implements BlobWriter {
     const disk = this.disk;
     this.disk = undefined;
     if (disk === undefined) return;
-    giveBuffer(disk.buffer);
     await bigFiles.run(async () => {
+      // Waits for what is still being written out of the buffer.
       await disk.file.close().catch(() => undefined);
+      giveBuffer(disk.buffer);
       await rm(disk.path, { force: true }).catch(() => undefined);
     });
   }

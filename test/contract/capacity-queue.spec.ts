@@ -7,6 +7,7 @@ import { type TestApplication, testApplication } from '../support/application.js
 import { until } from '../support/client.js';
 import { databases } from '../support/databases.js';
 import { attemptRow, generationRow, SEED_TIME_MS, seed } from '../support/generations.js';
+import { createKey } from '../support/keys.js';
 
 const MASTER = { authorization: 'Bearer a-master-key-for-queues' };
 
@@ -35,12 +36,7 @@ describe.each(databases())('generations that wait for room on $name', ({ name, u
 
   const at = (index: number) => (replicas[index % replicas.length] as TestApplication).app;
 
-  async function key(fields: object): Promise<{ id: string; headers: { authorization: string } }> {
-    const created = await at(0).inject({ method: 'POST', url: '/v1/keys', headers: MASTER, payload: { name: 'limited', ...fields } });
-    expect(created.statusCode).toBe(201);
-    const { id, key: secret } = created.json<{ id: string; key: string }>();
-    return { id, headers: { authorization: `Bearer ${secret}` } };
-  }
+  const key = (fields: object) => createKey(at(0), MASTER, fields);
 
   let requests = 0;
   function image(headers: object, words: string, index = 0, more: object = {}) {

@@ -3,6 +3,7 @@ import { Database, rows } from '../../src/database/index.js';
 import { type TestApplication, testApplication } from '../support/application.js';
 import { until } from '../support/client.js';
 import { databases } from '../support/databases.js';
+import { createKey } from '../support/keys.js';
 
 const MASTER = { authorization: 'Bearer a-master-key-for-capacity' };
 const ROOM = 5;
@@ -26,12 +27,7 @@ describe.each(databases())('limits of work under way on $name', ({ name, url }) 
 
   const at = (index: number) => (replicas[index % replicas.length] as TestApplication).app;
 
-  async function key(fields: object): Promise<{ id: string; headers: { authorization: string } }> {
-    const created = await at(0).inject({ method: 'POST', url: '/v1/keys', headers: MASTER, payload: { name: 'limited', ...fields } });
-    expect(created.statusCode).toBe(201);
-    const { id, key: secret } = created.json<{ id: string; key: string }>();
-    return { id, headers: { authorization: `Bearer ${secret}` } };
-  }
+  const key = (fields: object) => createKey(at(0), MASTER, fields);
 
   let requests = 0;
   const image = (headers: object, words: string, index = 0, more: object = {}, model = 'mock/paint') => {

@@ -1,3 +1,5 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { expect } from 'vitest';
 import { DEFAULT_TENANT, type KeySpending } from '../../src/auth/index.js';
 import { BudgetDirectory, BudgetKeyQuotas, BudgetsRepository } from '../../src/budgets/index.js';
 import { Clock, type Micros } from '../../src/common/index.js';
@@ -23,6 +25,18 @@ export async function addKey(database: Database, id: string, quotaMicros: Micros
     ]);
     await quotas(database).open(manager, { id, ...DEFAULT_TENANT }, quotaMicros, createdAtMs);
   });
+}
+
+/** An API key made through the door, and the header that shows it. */
+export async function createKey(
+  app: NestFastifyApplication,
+  master: { readonly authorization: string },
+  fields: object,
+): Promise<{ id: string; headers: { authorization: string } }> {
+  const created = await app.inject({ method: 'POST', url: '/v1/keys', headers: master, payload: { name: 'limited', ...fields } });
+  expect(created.statusCode).toBe(201);
+  const { id, key } = created.json<{ id: string; key: string }>();
+  return { id, headers: { authorization: `Bearer ${key}` } };
 }
 
 export async function spendingOf(database: Database, keyId: string): Promise<KeySpending> {

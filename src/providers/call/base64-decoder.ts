@@ -55,7 +55,7 @@ export class Base64Decoder {
     const early = start > 0 ? 3 : 0;
     const whole = text.length - start - ((text.length - start) % 4);
     const expected = (whole / 4) * 3;
-    // A text that is cut out of the bytes where it can be decoded as it is: joining it with what was left would copy it once more.
+    // Whole groups alone become text: joined with what was left of the piece before, all of it would be copied once more.
     // Characters that are not base64 are skipped by the decoder, so their number shows in the length.
     const written = this.target.write(text.toString('latin1', start, start + whole), early, expected, 'base64');
     if (written === expected) {
