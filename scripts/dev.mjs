@@ -3,13 +3,14 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { buildIfStale, workspaces } from './build.mjs';
 import { ROOT } from './files.mjs';
+import { nodeFlags } from './node-flags.mjs';
 
 buildIfStale();
 const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
 const children = [
   [tsc, '-b', '--watch', '--preserveWatchOutput', ...workspaces()],
   [tsc, '-p', 'tsconfig.json', '--watch', '--preserveWatchOutput'],
-  ['--watch', '--watch-preserve-output', 'dist/src/main.js'],
+  [...nodeFlags(), '--watch', '--watch-preserve-output', 'dist/src/main.js'],
 ].map((args) => spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit' }));
 
 const stop = (signal) => {

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'undici';
 import { stringify } from 'yaml';
 import { ROOT } from '../../scripts/files.mjs';
+import { nodeFlags } from '../../scripts/node-flags.mjs';
 import { track } from './children.mjs';
 import { parseMetrics } from './metrics.mjs';
 
@@ -47,7 +48,7 @@ export async function startGateway({
   const descriptor = openSync(log, 'a');
   const spawnedAtMs = performance.now();
   const child = track(
-    spawn(process.execPath, [...(isMonitored ? ['--expose-gc', '--import', MONITOR] : []), ...nodeOptions, MAIN], {
+    spawn(process.execPath, [...(isMonitored ? ['--expose-gc', '--import', MONITOR] : []), ...nodeFlags(), ...nodeOptions, MAIN], {
       cwd: directory,
       stdio: ['ignore', descriptor, descriptor, isMonitored ? 'ipc' : 'ignore'],
       env: { PATH: process.env.PATH, ...environment },
