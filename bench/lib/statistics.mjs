@@ -11,6 +11,11 @@ export function percentile(sorted, share) {
   return sorted[below] + (sorted[above] - sorted[below]) * (position - below);
 }
 
+/** On a clock that all processes of the machine share. */
+export function sharedClockMs() {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
 /** Of every numeric field, the median over the runs; sums for those named. */
 export function medianOf(runs, summed = []) {
   const [first] = runs;

@@ -2,7 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import { Client } from 'undici';
 import { buildPicture, verifyPicture } from '../lib/picture.mjs';
-import { percentile } from '../lib/statistics.mjs';
+import { percentile, sharedClockMs } from '../lib/statistics.mjs';
 import { answerCalls } from './answer-calls.mjs';
 import { uploadOf } from './upload.mjs';
 
@@ -19,6 +19,8 @@ class Run {
     this.bytes = 0;
     this.started = 0;
     this.samples = [];
+    /** When each answer was read, on the shared clock, for orders with `tellsEnds`. */
+    this.endedAtMs = [];
     this.upload = order.upload === undefined ? undefined : uploadOf(order.upload);
   }
 
@@ -61,6 +63,7 @@ class Run {
         onResponseEnd: () => {
           if (status >= 200 && status < 300) this.latencies.push(performance.now() - sinceMs);
           else this.fail(`${status} ${Buffer.concat(kept).toString()}`);
+          if (this.order.tellsEnds) this.endedAtMs.push(sharedClockMs());
           done();
         },
         onResponseError: (_controller, error) => {
@@ -144,6 +147,7 @@ class Run {
       p50Ms: percentile(sorted, 0.5),
       p99Ms: percentile(sorted, 0.99),
       maxMs: percentile(sorted, 1),
+      endedAtMs: this.endedAtMs,
       loadCpuShare: (cpu.user + cpu.system) / 1000 / elapsedMs,
     };
   }

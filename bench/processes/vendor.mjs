@@ -2,6 +2,7 @@
 // with a picture of 1672 x 1672; `/parked/1px/v1/…` answers when it is told to. Every picture is another one.
 import { createServer } from 'node:http';
 import { buildPicture, stamp } from '../lib/picture.mjs';
+import { sharedClockMs } from '../lib/statistics.mjs';
 import { answerCalls, listen } from './answer-calls.mjs';
 
 const ROUTE = /^\/(?:(\d+)ms|parked)\/(\d+)px\/v1\/images\/(?:generations|edits)$/;
@@ -77,10 +78,12 @@ answerCalls({
   /** Bytes of one answer. */
   describe: ({ side }) => ({ answerBytes: answerOf(side).bytes, pictureBytes: buildPicture(side).bytes }),
   counts: () => ({ ...counts, parked: parked.size }),
+  /** Answers all at once, and tells when it began. */
   release: () => {
+    const releasedAtMs = sharedClockMs();
     const releases = [...parked];
     parked.clear();
     for (const release of releases) release();
-    return releases.length;
+    return { count: releases.length, releasedAtMs };
   },
 });

@@ -15,6 +15,7 @@ export type IdPrefix =
   | 'quote';
 
 const RANDOM_BYTES = 16;
+const TIME_DIGITS = 12;
 /** Random bytes for many ids at once: asking for them costs more than they do. */
 const pool = Buffer.allocUnsafeSlow(256 * RANDOM_BYTES);
 let used = pool.length;
@@ -30,7 +31,15 @@ export function randomHex(): string {
   return pool.toString('hex', start, used);
 }
 
-/** An opaque id: a prefix and 128 random bits in hex. It carries no meaning and matches `[A-Za-z0-9_-]+`. */
+/**
+ * 32 hexadecimal digits of which the first 12 are the time in milliseconds and the others 80 random bits. Rows that are made together lie
+ * together in every index by them, so that few pages change; nothing reads the time out of them.
+ */
+export function orderedHex(): string {
+  return `${Date.now().toString(16).padStart(TIME_DIGITS, '0')}${randomHex().slice(TIME_DIGITS)}`;
+}
+
+/** An opaque id: a prefix and {@link orderedHex}. It matches `[A-Za-z0-9_-]+`. */
 export function newId(prefix: IdPrefix): string {
-  return `${prefix}-${randomHex()}`;
+  return `${prefix}-${orderedHex()}`;
 }

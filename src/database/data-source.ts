@@ -45,9 +45,21 @@ export function dataSourceOptions(config: Config, entities: EntityList, migratio
 /** What each connection may keep of the file; of SQLite's own 2 MB the indexes that every write touches fall out again and again. */
 const SQLITE_CACHE_KIB = 16_384;
 
+/**
+ * So long the log may grow, in pages of 4 KB, before a commit moves it into the file itself: {@link Checkpoints} do so much sooner, but while
+ * there is always somebody who writes, only a writer can begin the log anew.
+ */
+const MOST_LOG_PAGES = 8_192;
+
 /** Durable against a killed process; several readers beside the writer; waits rather than failing on a lock. */
 async function tuneSqlite(source: DataSource): Promise<void> {
-  const pragmas = ['journal_mode = WAL', 'synchronous = NORMAL', 'busy_timeout = 5000', 'foreign_keys = ON'];
+  const pragmas = [
+    'journal_mode = WAL',
+    'synchronous = NORMAL',
+    'busy_timeout = 5000',
+    'foreign_keys = ON',
+    `wal_autocheckpoint = ${MOST_LOG_PAGES}`,
+  ];
   for (const pragma of [...pragmas, `cache_size = -${SQLITE_CACHE_KIB}`]) {
     await source.query(`PRAGMA ${pragma}`);
   }
@@ -57,6 +69,8 @@ export interface OpenDataSources {
   readonly writer: DataSource;
   /** A second connection on a SQLite file, so that reads never see another request's open transaction; otherwise the writer itself. */
   readonly reader: DataSource;
+  /** A third one on a SQLite file. */
+  readonly checkpointer?: DataSource;
 }
 
 /** For commands, whose statements may rightly take long. */
@@ -76,5 +90,6 @@ export async function openDataSources(config: Config, entities: EntityList, migr
   if (options.database === IN_MEMORY) return { writer, reader: writer };
   const reader = await new DataSource({ ...options, migrations: [] }).initialize();
   await tuneSqlite(reader);
-  return { writer, reader };
+  const checkpointer = await new DataSource({ ...options, migrations: [] }).initialize();
+  return { writer, reader, checkpointer };
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { applyMigrations } from './apply-migrations.js';
+import { Checkpoints } from './checkpoints.js';
 import type { OpenDataSources } from './data-source.js';
 import { CommitUnknown, isUnavailable } from './unavailable.js';
 import { WriteGate } from './write-gate.js';
@@ -20,11 +21,13 @@ export class Database implements OnApplicationShutdown {
   private readonly logger = new Logger(Database.name);
   private readonly gate: WriteGate | undefined;
   private readonly listeners = new WeakMap<EntityManager, AfterTransaction[]>();
+  private readonly checkpoints: Checkpoints | undefined;
   readonly dialect: 'sqlite' | 'postgres';
 
   constructor(@Inject(DATA_SOURCES) private readonly sources: OpenDataSources) {
     this.dialect = sources.writer.options.type === 'postgres' ? 'postgres' : 'sqlite';
     this.gate = this.dialect === 'sqlite' ? new WriteGate() : undefined;
+    this.checkpoints = sources.checkpointer === undefined ? undefined : new Checkpoints(sources.checkpointer);
   }
 
   /** For reading. On SQLite it is another connection than the writer's. */
@@ -45,6 +48,7 @@ export class Database implements OnApplicationShutdown {
       isCommitted = true;
       return result;
     } finally {
+      this.checkpoints?.wrote();
       for (const listener of listeners) listener(isCommitted);
     }
   }
@@ -87,6 +91,7 @@ export class Database implements OnApplicationShutdown {
   /** A single statement that needs no transaction of its own. */
   write<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     const run = () => work(this.sources.writer.manager);
+    this.checkpoints?.wrote();
     return this.gate === undefined ? run() : this.gate.run(run);
   }
 
@@ -109,6 +114,7 @@ export class Database implements OnApplicationShutdown {
 
   async close(): Promise<void> {
     const { writer, reader } = this.sources;
+    await this.checkpoints?.close();
     if (reader !== writer && reader.isInitialized) await reader.destroy();
     if (writer.isInitialized) await writer.destroy();
   }

@@ -1,3 +1,4 @@
+import type { CallWarning } from '@litegen/plugin-sdk';
 import type { EntityManager } from 'typeorm';
 import { rows } from '../database/index.js';
 import type { AttemptState } from './generation.types.js';
@@ -12,7 +13,7 @@ export interface AttemptEnd {
   readonly vendorCode?: string;
   readonly vendorStatus?: number;
   readonly vendorRequestId?: string;
-  readonly warnings?: unknown;
+  readonly warnings?: readonly CallWarning[];
 }
 
 /** Inside the transaction that writes what follows from it. */

@@ -3,7 +3,8 @@ import type { EntityManager } from 'typeorm';
 import { CacheEntriesRepository, type CacheUse } from '../cache/index.js';
 import { dialectOf, rows } from '../database/index.js';
 import { GenerationEntity } from './generation.entity.js';
-import { type GenerationStatus, isTerminal, type Settlement } from './generation.types.js';
+import { type GenerationStatus, isTerminal, type Settlement, SHARED } from './generation.types.js';
+import type { GenerationRecord } from './generation-signals.js';
 import type { Lease } from './leases.repository.js';
 
 /** A wait is ended by whom it waits for; this is for the case that nobody does. */
@@ -36,6 +37,8 @@ interface Ended {
   readonly generation: GenerationEntity;
   readonly settlement: Pick<Settlement, 'status'>;
   readonly outputs: readonly unknown[];
+  /** Those that may end with it. */
+  readonly followers: readonly GenerationRecord[];
   readonly nowMs: number;
 }
 
@@ -71,8 +74,11 @@ export class CacheFlights {
     if (cacheKey !== null) await this.entries.remove(manager, { cacheKey, generationId });
   }
 
-  /** Notes the results of those who led, and wakes their followers on whatever replica. */
-  async end(manager: EntityManager, ended: readonly Ended[]): Promise<void> {
+  /**
+   * Notes the results of those who led, ends the followers that may end with them, and wakes the others on whatever replica.
+   * @returns the followers whose ends were written
+   */
+  async end(manager: EntityManager, ended: readonly Ended[]): Promise<readonly GenerationRecord[]> {
     const ends = ended.flatMap(({ generation, settlement, outputs, nowMs }) => {
       const { cacheKey, cachedFrom, id: generationId } = generation;
       if (cacheKey === null || cachedFrom !== null) return [];
@@ -81,15 +87,41 @@ export class CacheFlights {
       return [{ cacheKey, generationId, nowMs, outcome: whole ? 'completed' : status === 'failed' ? 'failed' : 'abandoned' } as const];
     });
     const [first] = ends;
-    if (first === undefined) return;
+    if (first === undefined) return [];
     // The entries first: their locks make sure that everybody who still follows is seen by the next statement.
     await this.entries.end(manager, ends);
+    const whole = new Set(ends.flatMap(({ generationId, outcome }) => (outcome === 'completed' ? [generationId] : [])));
+    const shared = await this.share(
+      manager,
+      ended.flatMap(({ generation, followers }) => (whole.has(generation.id) ? followers : [])),
+      first.nowMs,
+    );
     await rows(
       manager,
       `UPDATE generations SET next_run_at = :nowMs WHERE cached_from IN (:leaders) AND status = 'queued' AND lease_owner IS NULL
          AND next_run_at IS NOT NULL RETURNING id`,
       { nowMs: first.nowMs, leaders: ends.map(({ generationId }) => generationId) },
     );
+    return shared;
+  }
+
+  /** One that was taken up, is to be cancelled or is past its deadline goes its own way. */
+  private async share(manager: EntityManager, followers: readonly GenerationRecord[], nowMs: number): Promise<readonly GenerationRecord[]> {
+    if (followers.length === 0) return [];
+    const written = await rows<{ id: string }>(
+      manager,
+      `UPDATE generations SET status = :status, progress = 100, cost_micros = :costMicros, cost_source = :costSource, hold_state = :holdState,
+         next_run_at = NULL, completed_at = :nowMs, updated_at = :nowMs
+       WHERE id IN (:ids) AND cached_from IN (:leaders) AND status = 'queued' AND lease_owner IS NULL AND next_run_at IS NOT NULL
+         AND cancel_requested_at IS NULL AND deadline_at > :nowMs RETURNING id`,
+      {
+        ...{ status: SHARED.status, costMicros: SHARED.costMicros, costSource: SHARED.costSource, holdState: SHARED.holdState, nowMs },
+        ids: followers.map(({ generation }) => generation.id),
+        leaders: [...new Set(followers.map(({ generation }) => generation.cachedFrom))],
+      },
+    );
+    const ids = new Set(written.map(({ id }) => id));
+    return followers.filter(({ generation }) => ids.has(generation.id));
   }
 
   /**

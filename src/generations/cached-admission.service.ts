@@ -9,7 +9,10 @@ import { UNSENT } from './cache-flights.repository.js';
 import { CacheHitsRepository } from './cache-hits.repository.js';
 import { CachedResults } from './cached-results.service.js';
 import { GenerationEntity } from './generation.entity.js';
+import { SHARED } from './generation.types.js';
+import { outputsFor } from './generation-outputs.js';
 import { spenderOf } from './generation-spending.js';
+import { endedRow } from './generations.rows.js';
 import type { IdempotentAdmission } from './idempotency.policy.js';
 import { type Admission, type AdmissionResult, LifecycleRepository } from './lifecycle.repository.js';
 import { withWarnings } from './receipts.js';
@@ -97,20 +100,9 @@ export class CachedAdmission {
     const cacheKey = asked.cacheKey ?? '';
     if (!(await this.results.hasFiles(cacheKey, result))) return null;
     const nowMs = this.clock.nowMs();
-    const generation = Object.assign(new GenerationEntity(), asked, {
-      ...UNSENT,
-      status: 'completed' as const,
-      progress: 100,
-      receipt: withWarnings(asked, result.warnings),
-      holdState: 'settled' as const,
-      costMicros: 0,
-      costSource: 'cache',
-      cachedFrom: result.generationId,
-      nextRunAt: null,
-      completedAt: nowMs,
-      updatedAt: nowMs,
-    });
-    const outputs = this.results.outputsFor(generation, result);
+    const unsent = { ...UNSENT, receipt: withWarnings(asked, result.warnings), cachedFrom: result.generationId };
+    const generation = endedRow(Object.assign(new GenerationEntity(), asked, unsent), SHARED, nowMs);
+    const outputs = outputsFor(generation, result.outputs, nowMs);
     const remaining = this.budgets.remainingFor(spenderOf(generation));
     // Whoever waits for it hears of it.
     remaining.catch(() => undefined);
@@ -120,7 +112,7 @@ export class CachedAdmission {
       await this.results.forget(cacheKey);
       return null;
     }
-    this.metrics.generationEnded(generation, 'completed', nowMs - generation.createdAt);
+    this.metrics.generationEnded(generation, SHARED.status, nowMs - generation.createdAt);
     return { kind: 'hit', generation, outputs, ageMs: Math.max(0, nowMs - result.completedAtMs), remaining };
   }
 }

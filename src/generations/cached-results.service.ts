@@ -1,9 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type CachedOutput, type CachedResult, CacheEntriesRepository, ResultCache } from '../cache/index.js';
-import { Clock, newId } from '../common/index.js';
 import { Database } from '../database/index.js';
 import { type AssetEntity, AssetsRepository, BlobStore } from '../storage/index.js';
-import type { GenerationEntity } from './generation.entity.js';
 import { GenerationsRepository } from './generations.repository.js';
 
 /** Finds results that were made before, and gives their files to others. */
@@ -13,7 +11,6 @@ export class CachedResults {
   private readonly looking = new Map<string, Promise<boolean>>();
 
   constructor(
-    private readonly clock: Clock,
     private readonly remembered: ResultCache,
     private readonly entries: CacheEntriesRepository,
     private readonly repository: GenerationsRepository,
@@ -74,22 +71,6 @@ export class CachedResults {
   /** What memory has turned out to count no longer. */
   forget(cacheKey: string): Promise<void> {
     return this.remembered.delete(cacheKey);
-  }
-
-  /** The files of a result as those of another generation. */
-  outputsFor({ id, orgId, appId }: GenerationEntity, { outputs }: CachedResult): AssetEntity[] {
-    const createdAt = this.clock.nowMs();
-    return outputs.map((output) => ({
-      ...output,
-      id: newId('asset'),
-      orgId,
-      appId,
-      generationId: id,
-      direction: 'output',
-      role: null,
-      sourceUrl: null,
-      createdAt,
-    }));
   }
 }
 

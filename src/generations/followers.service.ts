@@ -6,6 +6,7 @@ import { Database } from '../database/index.js';
 import { CachedResults } from './cached-results.service.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { isTerminal } from './generation.types.js';
+import { outputsFor } from './generation-outputs.js';
 import { GenerationsRepository } from './generations.repository.js';
 import type { Lease } from './leases.repository.js';
 import { LifecycleRepository } from './lifecycle.repository.js';
@@ -53,7 +54,7 @@ export class Followers {
     const cacheKey = generation.cacheKey ?? '';
     const result = await this.results.of(cacheKey, leaderId);
     if (result === null || !(await this.results.hasFiles(cacheKey, result))) return false;
-    await this.settler.share(lease, generation, this.results.outputsFor(generation, result), result.warnings);
+    await this.settler.share(lease, generation, outputsFor(generation, result.outputs, this.clock.nowMs()), result.warnings);
     return true;
   }
 

@@ -81,4 +81,14 @@ export interface Settlement {
   readonly failure: GenerationFailure | null;
 }
 
+/** With another's result, which costs nothing. */
+export const SHARED = {
+  status: 'completed',
+  costMicros: 0,
+  costSource: 'cache',
+  holdState: 'settled',
+  usage: null,
+  failure: null,
+} as const satisfies Settlement;
+
 export type { Operation };

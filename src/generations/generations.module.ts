@@ -17,6 +17,7 @@ import { CorrectionsRepository } from './corrections.repository.js';
 import { CorrectionsService } from './corrections.service.js';
 import { Dispatcher } from './dispatcher.service.js';
 import { Followers } from './followers.service.js';
+import { FollowersHere } from './followers-here.service.js';
 import { GenerationFeed } from './generation-feed.service.js';
 import { GenerationSignals } from './generation-signals.js';
 import { GenerationStatsQueries } from './generation-stats.queries.js';
@@ -57,6 +58,7 @@ import { Worker } from './worker.service.js';
     CorrectionsService,
     Dispatcher,
     Followers,
+    FollowersHere,
     GenerationFeed,
     GenerationSignals,
     GenerationStatsQueries,

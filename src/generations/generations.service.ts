@@ -16,6 +16,7 @@ import type { AttemptEntity } from './attempt.entity.js';
 import { CachedAdmission, type CachedAdmissionResult, type Hit } from './cached-admission.service.js';
 import { asQueued } from './capacity.repository.js';
 import { Dispatcher } from './dispatcher.service.js';
+import { FollowersHere } from './followers-here.service.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { isTerminal } from './generation.types.js';
 import { GenerationEvents } from './generation-events.port.js';
@@ -87,6 +88,7 @@ export class GenerationsService {
     private readonly leases: LeaseKeeper,
     private readonly waiters: Waiters,
     private readonly signals: GenerationSignals,
+    private readonly here: FollowersHere,
     private readonly metrics: MetricsService,
     @Optional() private readonly events?: GenerationEvents,
   ) {}
@@ -212,8 +214,10 @@ export class GenerationsService {
       leaderId,
       ({ type }) => void (type === 'ended' && this.worker.hasRoom(generation.provider) && this.worker.tick()),
     );
+    const leave = this.here.join(leaderId, generation);
     const result = await this.waiters.wait(wait.until === 'accepted' ? leaderId : generation.id, wait.until, wait.timeoutMs);
     stop();
+    leave();
     const own = result.record?.generation.id === generation.id ? result.record : null;
     const { orgId, appId, id } = generation;
     const record = own ?? (await this.find({ orgId, appId }, id)) ?? created;

@@ -13,6 +13,7 @@ import { asQueued, CapacityRepository } from './capacity.repository.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { ACTIVE_STATUSES, type Settlement } from './generation.types.js';
 import { GenerationEvents } from './generation-events.port.js';
+import type { GenerationRecord } from './generation-signals.js';
 import { causeOf, spenderOf } from './generation-spending.js';
 import { attemptRow, endedRow, generationRow, json } from './generations.rows.js';
 import type { IdempotentAdmission } from './idempotency.policy.js';
@@ -57,6 +58,8 @@ export interface End {
   /** The vendor's job of that attempt. */
   readonly vendorJobId?: string | null;
   readonly outputs: readonly AssetEntity[];
+  /** As they stand when they end with it. */
+  readonly followers?: readonly GenerationRecord[];
   readonly nowMs: number;
 }
 
@@ -84,7 +87,7 @@ export class LifecycleRepository {
   private readonly admissions = new GroupCommit<Counted<Admission>, AdmissionResult>((items) =>
     this.database.transaction((manager) => this.insertAdmissions(manager, items)),
   );
-  private readonly ends = new GroupCommit<Counted<End>, boolean>((items) =>
+  private readonly ends = new GroupCommit<Counted<End>, readonly GenerationRecord[] | null>((items) =>
     this.database.transaction((manager) => this.writeEnds(manager, items)),
   );
 
@@ -122,12 +125,16 @@ export class LifecycleRepository {
     return result;
   }
 
-  /** The terminal state, its cost, its outputs and all balances in one transaction. False when the lease was lost or the end was already written. */
-  async settle(end: End): Promise<boolean> {
-    const { generation, settlement } = end;
+  /**
+   * The terminal state, its cost, its outputs and all balances in one transaction.
+   * @returns the followers that ended with it; null when the lease was lost or the end was already written
+   */
+  async settle(end: End): Promise<readonly GenerationRecord[] | null> {
+    const { generation, settlement, followers = [] } = end;
     const unforeseen = generation.holdMicros === 0 && (settlement.costMicros ?? 0) > 0;
     const accounts = unforeseen ? await this.budgets.accountsOf(spenderOf(generation)) : [];
-    return this.ends.commit({ ...end, accounts, limits: await this.limits.of(generation) });
+    const limits = await Promise.all([generation, ...followers.map((follower) => follower.generation)].map((one) => this.limits.of(one)));
+    return this.ends.commit({ ...end, accounts, limits: limits.flat() });
   }
 
   /**
@@ -258,17 +265,20 @@ export class LifecycleRepository {
   }
 
   /** With one statement for each kind of row. */
-  private async writeEnds(manager: EntityManager, items: readonly Counted<End>[]): Promise<boolean[]> {
+  private async writeEnds(manager: EntityManager, items: readonly Counted<End>[]): Promise<(readonly GenerationRecord[] | null)[]> {
     const written = await this.endGenerations(manager, items);
     await endAttempts(
       manager,
       written.flatMap(({ attempt, nowMs }) => (attempt === undefined ? [] : [[attempt, nowMs] as const])),
     );
+    const shared = await this.flights.end(
+      manager,
+      written.map((item) => ({ ...item, followers: item.followers ?? [] })),
+    );
     await this.assets.insertMany(
       manager,
-      written.flatMap(({ outputs }) => outputs),
+      [...written, ...shared].flatMap(({ outputs }) => outputs),
     );
-    await this.flights.end(manager, written);
     await this.ledger.settle(
       manager,
       written.filter(isMoneyMoved).map(({ generation, settlement, accounts, nowMs }) => ({
@@ -283,16 +293,17 @@ export class LifecycleRepository {
       written.flatMap(({ limits }) => limits),
       Math.max(...written.map(({ nowMs }) => nowMs)),
     );
-    await this.events?.ended(
-      manager,
-      written.map(({ generation, settlement, outputs, vendorJobId, nowMs }) => ({
+    await this.events?.ended(manager, [
+      ...written.map(({ generation, settlement, outputs, vendorJobId, nowMs }) => ({
         generation: endedRow(generation, settlement, nowMs),
         outputs,
         vendorJobId,
       })),
-    );
+      ...shared.map((record) => ({ ...record, vendorJobId: null })),
+    ]);
     const counted = new Set(written);
-    return items.map((item) => counted.has(item));
+    const among = new Set(shared);
+    return items.map((item) => (counted.has(item) ? (item.followers ?? []).filter((follower) => among.has(follower)) : null));
   }
 
   /** Answers those that were written: under each lease the first, when the lease still holds and the generation has not ended. */

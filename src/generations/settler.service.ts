@@ -17,6 +17,7 @@ import { type AssetEntity, MediaProbe, type StoredBlob } from '../storage/index.
 import type { AttemptEntity } from './attempt.entity.js';
 import type { AttemptEnd } from './attempt-end.repository.js';
 import { chargedForCancellation, chargedForFailure } from './charges.policy.js';
+import { FollowersHere } from './followers-here.service.js';
 import type { GenerationEntity } from './generation.entity.js';
 import {
   type AttemptState,
@@ -24,9 +25,11 @@ import {
   type HoldState,
   isTerminal,
   type Settlement,
+  SHARED,
   type StoredResult,
 } from './generation.types.js';
-import { GenerationSignals } from './generation-signals.js';
+import { outputsFor } from './generation-outputs.js';
+import { type GenerationRecord, GenerationSignals } from './generation-signals.js';
 import { backoffMs } from './generations.machine.js';
 import { GenerationsRepository } from './generations.repository.js';
 import { endedRow } from './generations.rows.js';
@@ -62,6 +65,7 @@ export class Settler {
     private readonly leases: LeasesRepository,
     private readonly lanes: Lanes,
     private readonly signals: GenerationSignals,
+    private readonly here: FollowersHere,
     private readonly costs: CostsService,
     private readonly catalog: CatalogService,
     private readonly calls: VendorCalls,
@@ -210,15 +214,7 @@ export class Settler {
     warnings: readonly CallWarning[],
   ): Promise<void> {
     generation.receipt = withWarnings(generation, warnings);
-    const settlement = {
-      status: 'completed',
-      costMicros: 0,
-      costSource: 'cache',
-      holdState: 'settled',
-      usage: null,
-      failure: null,
-    } as const;
-    await this.write({ lease, generation }, { settlement, outputs });
+    await this.write({ lease, generation }, { settlement: SHARED, outputs });
   }
 
   /** An end without any attempt: nobody was ever asked, so nothing is charged. */
@@ -238,18 +234,37 @@ export class Settler {
     const nowMs = this.clock.nowMs();
     const { generation, lease, attempt } = held;
     const vendorJobId = attempt?.vendorJobId;
-    const written = await this.database.insist(
+    const followers = this.endingWith(generation, end, nowMs);
+    const shared = await this.database.insist(
       async (isRepeated) =>
-        (await this.lifecycle.settle({ lease, generation, vendorJobId, nowMs, ...end })) || (isRepeated && (await this.hasEnded(lease))),
+        (await this.lifecycle.settle({ lease, generation, vendorJobId, nowMs, followers, ...end })) ??
+        (isRepeated && (await this.hasEnded(lease)) ? [] : null),
     );
-    if (!written) {
+    if (shared === null) {
       this.logLost(held);
       return false;
     }
     this.metrics.generationEnded(generation, end.settlement.status, nowMs - generation.createdAt);
     const record = { generation: endedRow(generation, end.settlement, nowMs), outputs: end.outputs };
+    for (const follower of shared) {
+      this.metrics.generationEnded(follower.generation, SHARED.status, nowMs - follower.generation.createdAt);
+      this.signals.send(follower.generation.id, { type: 'ended', record: follower });
+    }
     this.signals.send(generation.id, { type: 'ended', record });
     return true;
+  }
+
+  /** The followers here as they stand with its result. What a vendor's plugin adjusted goes into each one's own receipt, which takes its own way. */
+  private endingWith(
+    { id }: GenerationEntity,
+    { settlement, attempt, outputs }: { settlement: Settlement; attempt?: AttemptEnd; outputs: readonly AssetEntity[] },
+    nowMs: number,
+  ): readonly GenerationRecord[] {
+    if (settlement.status !== 'completed' || attempt === undefined || (attempt.warnings ?? []).length > 0) return [];
+    return this.here.of(id).map((follower) => {
+      const generation = endedRow(follower, SHARED, nowMs);
+      return { generation, outputs: outputsFor(generation, outputs, nowMs) };
+    });
   }
 
   /** Whether the end was committed after all when its answer got lost: under one lease there is one end. */

@@ -60,9 +60,9 @@ export class UnconfirmedAdmissions {
       this.database.insist(() => this.lifecycle.settle({ ...end, ...change, nowMs: this.clock.nowMs() }));
     // One that follows another, or waits for room, was committed without a lease and without an attempt.
     const unsent = { lease: { id: generation.id, token: 0 }, attempt: undefined };
-    const hasEnded = (await settle()) || (attempt !== undefined && (await settle(unsent)));
+    const ended = (await settle()) ?? (attempt === undefined ? null : await settle(unsent));
     // Where it had not been committed, or another process took it up, there is nothing to forget.
-    if (!hasEnded) return;
+    if (ended === null) return;
     this.logger.warn(`${generation.id} had been admitted although its caller was told otherwise, and was ended unsent`);
     if (idempotency?.key === undefined) return;
     const { key } = idempotency;

@@ -30,6 +30,7 @@ const picture = (name: string): string => `
     pricing: { base_cost_usd: ${PRICE_USD} }
     capabilities: { text_to_image: true, image_to_image: true }
     prompt: { required: true }
+    extra_allowlist: [response_format]
     params: { n: { kind: int, min: 1, max: 4 }, seed: { kind: seed }, size: { kind: size, mode: enum, values: [[512, 512], [1024, 1024]] } }
     ref_inputs: { max_total: 1, default_role: init, roles: { init: { min_count: 0, max_count: 1 } } }`;
 

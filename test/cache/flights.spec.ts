@@ -1,4 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { rows } from '../../src/database/index.js';
 import { type Answer, Client, type GenerationView, until } from '../support/client.js';
 import { databases } from '../support/databases.js';
 import { makePng } from '../vendors/media.js';
@@ -73,6 +74,38 @@ describe.each(databases())('the same request at the same time on $name', ({ name
       });
     }
     expect(tally((await together(4)).map(cacheOf))).toEqual({ hit: 4 });
+  });
+
+  it('ends those who wait in one process with the first, tells of each, and takes none of them up', async () => {
+    gateway.vendor.inject(SLOW);
+    const told = (await gateway.key({ webhook_url: 'https://hooks.example.test/done' })).client();
+    // Endpoints are looked up anew every five seconds.
+    gateway.replicas[0]?.advance(6);
+    const answers = await Promise.all(Array.from({ length: 5 }, () => told.image(FOX, { headers: HOUR })));
+    expect(tally(answers.map(cacheOf))).toEqual({ miss: 1, hit: 4 });
+    const ended = await rows<{ status: string; token: number; messages: number; files: number }>(
+      gateway.database.manager,
+      `SELECT status, lease_token AS token,
+         (SELECT COUNT(*) FROM webhook_messages WHERE generation_id = generations.id AND type = 'generation.completed') AS messages,
+         (SELECT COUNT(*) FROM assets WHERE generation_id = generations.id) AS files
+       FROM generations WHERE id IN (:ids) AND cached_from IS NOT NULL`,
+      { ids: answers.map(idOf) },
+    );
+    expect(ended).toHaveLength(4);
+    for (const { status, ...counts } of ended) {
+      const { token, messages, files } = counts;
+      expect([status, ...[token, messages, files].map(Number)]).toEqual(['completed', 0, 1, 1]);
+    }
+  });
+
+  it('tells each of those who wait what was adjusted, in their own words', async () => {
+    gateway.vendor.inject(SLOW);
+    const answers = await together(3, { ...FOX, extra: { response_format: 'url' } });
+    expect(tally(answers.map(cacheOf))).toEqual({ miss: 1, hit: 2 });
+    for (const answer of answers) {
+      const { receipt } = await at(0).read<{ receipt: { dropped: { param: string }[] } }>(`/v1/generations/${idOf(answer)}`);
+      expect(receipt.dropped).toEqual([expect.objectContaining({ param: 'extra.response_format' })]);
+    }
   });
 
   it('does not take a refusal over from one call: one of those who waited asks again, for all of them', async () => {
