@@ -1,4 +1,5 @@
 import { randomFillSync } from 'node:crypto';
+import { Clock } from './clock.js';
 
 /** What an id names; the prefix of LiteGen's contract. */
 export type IdPrefix =
@@ -15,6 +16,7 @@ export type IdPrefix =
   | 'quote';
 
 const RANDOM_BYTES = 16;
+const clock = new Clock();
 const TIME_DIGITS = 12;
 /** Random bytes for many ids at once: asking for them costs more than they do. */
 const pool = Buffer.allocUnsafeSlow(256 * RANDOM_BYTES);
@@ -36,7 +38,7 @@ export function randomHex(): string {
  * together in every index by them, so that few pages change; nothing reads the time out of them.
  */
 export function orderedHex(): string {
-  return `${Date.now().toString(16).padStart(TIME_DIGITS, '0')}${randomHex().slice(TIME_DIGITS)}`;
+  return `${clock.nowMs().toString(16).padStart(TIME_DIGITS, '0')}${randomHex().slice(TIME_DIGITS)}`;
 }
 
 /** An opaque id: a prefix and {@link orderedHex}. It matches `[A-Za-z0-9_-]+`. */
