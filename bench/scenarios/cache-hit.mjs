@@ -15,6 +15,8 @@ const OFFERED_PER_SECOND = 200;
 /** Requests that share a call, as often as makes the same rate; and a crowd, whose answers keep the one core busy for longer than the limit. */
 const SHARED = { together: 10, everyMs: 50, settleMs: 20 };
 const CROWD = { together: 50, everyMs: 0, settleMs: 300 };
+/** Each call of a vendor is for another picture. */
+let nextSeed = 0;
 const CACHED = { 'x-litegen-cache-ttl': '3600' };
 
 export const title = 'cache-hit: hits at c = 1, 16, 128 and when they are due; 10 and 50 requests at once for one vendor call';
@@ -40,6 +42,7 @@ export function run({ start, isQuick }) {
       try {
         const hits = await compareHits({ plan, load, proxyUrl, gateway, key, proxy });
         const sky = { vendor, load, gateway, key };
+        await fly(sky, { ...SHARED, calls: plan.shared });
         const flights = [await fly(sky, { ...SHARED, calls: plan.shared }), await fly(sky, { ...CROWD, calls: plan.crowds })];
         return report(hits, flights, isPinned);
       } finally {
@@ -100,7 +103,8 @@ async function fly({ vendor, load, gateway, key }, { together, everyMs, settleMs
   for (let call = 0; call < calls; call += 1) {
     const next = sleep(everyMs);
     const order = imageOrder(gateway.url, 'parked/image', key, { requests: together, connections: together, tellsEnds: true });
-    const body = JSON.stringify({ ...JSON.parse(order.body), seed: together * 1000 + call });
+    nextSeed += 1;
+    const body = JSON.stringify({ ...JSON.parse(order.body), seed: nextSeed });
     const before = await vendor.call('counts');
     const running = load.call('run', { ...order, headers: { ...order.headers, ...CACHED }, body });
     running.catch(() => undefined);

@@ -205,24 +205,26 @@ export class GenerationsService {
   /** Another generation is making the result. Who only waits for the vendor's word waits for that of the other's. */
   private async follow(generation: GenerationEntity, leaderId: string, planned: Planned, options: CreateOptions): Promise<Created> {
     const { wait } = options;
-    const created: Omit<Created, 'remainingMicros'> = { generation, outputs: [], planned, isReplayed: false, cache: { status: 'hit' } };
-    options.onAdmitted?.({ ...created, remainingMicros: await this.budgets.remainingFor(spenderOf(generation)) });
+    const remainingMicros = await this.remainingFor(generation);
+    const created: Created = { generation, outputs: [], planned, isReplayed: false, cache: { status: 'hit' }, remainingMicros };
+    options.onAdmitted?.(created);
     this.watchConnection(generation.id, options.connection);
-    if (wait === undefined) return { ...created, remainingMicros: await this.budgets.remainingFor(spenderOf(generation)) };
-    // The end of the one makes the others due; this process need not wait for its next look at what is due.
+    if (wait === undefined) return created;
+    // The end of the one makes due whom it did not end as well; this process need not wait for its next look at what is due.
     const stop = this.signals.listen(
       leaderId,
-      ({ type }) => void (type === 'ended' && this.worker.hasRoom(generation.provider) && this.worker.tick()),
+      ({ type }) => void (type === 'ended' && this.here.has(leaderId) && this.worker.hasRoom(generation.provider) && this.worker.tick()),
     );
-    const leave = this.here.join(leaderId, generation);
+    this.here.join(leaderId, generation);
     const result = await this.waiters.wait(wait.until === 'accepted' ? leaderId : generation.id, wait.until, wait.timeoutMs);
     stop();
-    leave();
+    this.here.leave(leaderId, generation.id);
     const own = result.record?.generation.id === generation.id ? result.record : null;
     const { orgId, appId, id } = generation;
     const record = own ?? (await this.find({ orgId, appId }, id)) ?? created;
-    const cache: CacheFacts = record.generation.cachedFrom === null ? { status: 'miss' } : { status: 'hit', ageMs: 0 };
-    return { ...created, ...record, cache, remainingMicros: await this.budgets.remainingFor(spenderOf(generation)) };
+    // It followed to the end, and costs nothing; or it made the result itself, and paid.
+    if (record.generation.cachedFrom !== null) return { ...created, ...record, cache: { status: 'hit', ageMs: 0 } };
+    return { ...created, ...record, cache: { status: 'miss' }, remainingMicros: await this.remainingFor(generation) };
   }
 
   private async asPromised({ principal, quoteId }: GenerationCommand, planned: Planned): Promise<Planned> {

@@ -247,6 +247,7 @@ export class Settler {
     this.metrics.generationEnded(generation, end.settlement.status, nowMs - generation.createdAt);
     const record = { generation: endedRow(generation, end.settlement, nowMs), outputs: end.outputs };
     for (const follower of shared) {
+      this.here.leave(generation.id, follower.generation.id);
       this.metrics.generationEnded(follower.generation, SHARED.status, nowMs - follower.generation.createdAt);
       this.signals.send(follower.generation.id, { type: 'ended', record: follower });
     }
