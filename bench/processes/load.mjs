@@ -147,7 +147,7 @@ class Run {
       p50Ms: percentile(sorted, 0.5),
       p99Ms: percentile(sorted, 0.99),
       maxMs: percentile(sorted, 1),
-      endedAtMs: this.endedAtMs,
+      ...(this.order.tellsEnds ? { endedAtMs: this.endedAtMs } : {}),
       loadCpuShare: (cpu.user + cpu.system) / 1000 / elapsedMs,
     };
   }

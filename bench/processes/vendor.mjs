@@ -84,6 +84,6 @@ answerCalls({
     const releases = [...parked];
     parked.clear();
     for (const release of releases) release();
-    return { count: releases.length, releasedAtMs };
+    return { releasedAtMs };
   },
 });

@@ -41,9 +41,11 @@ export function run({ start, isQuick }) {
         split !== undefined && pinAll([gateway.pid, proxy.pid], split.server) && pinAll([vendor.pid, load.pid, process.pid], split.others);
       try {
         const hits = await compareHits({ plan, load, proxyUrl, gateway, key, proxy });
-        const sky = { vendor, load, gateway, key };
-        await fly(sky, { ...SHARED, calls: plan.shared });
-        const flights = [await fly(sky, { ...SHARED, calls: plan.shared }), await fly(sky, { ...CROWD, calls: plan.crowds })];
+        const parties = { vendor, load, gateway, key };
+        const share = { ...SHARED, calls: plan.shared };
+        // The first time is a warm-up.
+        await fly(parties, share);
+        const flights = [await fly(parties, share), await fly(parties, { ...CROWD, calls: plan.crowds })];
         return report(hits, flights, isPinned);
       } finally {
         if (isPinned) pinAll([process.pid], `0-${split.others.split('-').at(-1)}`);

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { MIGRATIONS } from '../../migrations/index.js';
 import { databases } from '../../test/support/databases.js';
 import { ConfigError, configSchema, loadConfig } from '../config/index.js';
-import { openDataSources } from '../database/index.js';
+import { closeDataSources, openDataSources } from '../database/index.js';
 import { createApplication } from '../http/application.js';
 import { buildOpenApi } from '../http/openapi.js';
 import { SecretRegistry } from '../security/index.js';
@@ -218,10 +218,9 @@ describe.each(databases())('migrate on $name', ({ url }) => {
     expect((await run(['doctor'], environment)).out).toMatch(/^ok {4}schema {4}up to date$/m);
     for (const name of names.toReversed()) expect((await run(['migrate', '--revert'], environment)).out).toBe(`reverted ${name}\n`);
     expect((await run(['migrate', '--revert'], environment)).out).toBe('nothing to revert\n');
-    const { writer, reader } = await openDataSources(configSchema.parse({ database_url: url }), [], MIGRATIONS);
-    await expect(writer.query('SELECT * FROM generations')).rejects.toThrow();
-    await writer.destroy();
-    if (reader !== writer) await reader.destroy();
+    const sources = await openDataSources(configSchema.parse({ database_url: url }), [], MIGRATIONS);
+    await expect(sources.writer.query('SELECT * FROM generations')).rejects.toThrow();
+    await closeDataSources(sources);
   });
 });
 

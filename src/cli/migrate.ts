@@ -1,4 +1,4 @@
-import { applyMigrations, type OpenDataSources, openDataSources, rows, withoutTimeLimit } from '../database/index.js';
+import { applyMigrations, closeDataSources, type OpenDataSources, openDataSources, rows, withoutTimeLimit } from '../database/index.js';
 import type { CliHost } from './program.js';
 
 type MigrationHost = Pick<CliHost, 'loadConfig' | 'migrations' | 'terminal'>;
@@ -26,7 +26,6 @@ async function withDatabase(host: MigrationHost, work: (sources: OpenDataSources
   try {
     await work(sources);
   } finally {
-    if (sources.reader !== sources.writer) await sources.reader.destroy();
-    await sources.writer.destroy();
+    await closeDataSources(sources);
   }
 }

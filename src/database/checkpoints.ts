@@ -23,10 +23,10 @@ export class Checkpoints {
     }, INTERVAL_MS).unref();
   }
 
-  async close(): Promise<void> {
+  /** Resolves when the connection can be closed. */
+  async stop(): Promise<void> {
     clearTimeout(this.timer);
     await this.running;
-    if (this.source.isInitialized) await this.source.destroy();
   }
 
   private async run(): Promise<void> {

@@ -69,7 +69,7 @@ export interface OpenDataSources {
   readonly writer: DataSource;
   /** A second connection on a SQLite file, so that reads never see another request's open transaction; otherwise the writer itself. */
   readonly reader: DataSource;
-  /** A third one on a SQLite file. */
+  /** A third one on a SQLite file, for {@link Checkpoints}. */
   readonly checkpointer?: DataSource;
 }
 
@@ -92,4 +92,8 @@ export async function openDataSources(config: Config, entities: EntityList, migr
   await tuneSqlite(reader);
   const checkpointer = await new DataSource({ ...options, migrations: [] }).initialize();
   return { writer, reader, checkpointer };
+}
+
+export async function closeDataSources({ writer, reader, checkpointer }: OpenDataSources): Promise<void> {
+  for (const source of new Set([checkpointer, reader, writer])) if (source?.isInitialized) await source.destroy();
 }

@@ -3,7 +3,7 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/
 import type { EntityManager } from 'typeorm';
 import { applyMigrations } from './apply-migrations.js';
 import { Checkpoints } from './checkpoints.js';
-import type { OpenDataSources } from './data-source.js';
+import { closeDataSources, type OpenDataSources } from './data-source.js';
 import { CommitUnknown, isUnavailable } from './unavailable.js';
 import { WriteGate } from './write-gate.js';
 
@@ -89,10 +89,13 @@ export class Database implements OnApplicationShutdown {
   }
 
   /** A single statement that needs no transaction of its own. */
-  write<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+  async write<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     const run = () => work(this.sources.writer.manager);
-    this.checkpoints?.wrote();
-    return this.gate === undefined ? run() : this.gate.run(run);
+    try {
+      return await (this.gate === undefined ? run() : this.gate.run(run));
+    } finally {
+      this.checkpoints?.wrote();
+    }
   }
 
   /** @throws when the database does not answer. */
@@ -113,9 +116,7 @@ export class Database implements OnApplicationShutdown {
   }
 
   async close(): Promise<void> {
-    const { writer, reader } = this.sources;
-    await this.checkpoints?.close();
-    if (reader !== writer && reader.isInitialized) await reader.destroy();
-    if (writer.isInitialized) await writer.destroy();
+    await this.checkpoints?.stop();
+    await closeDataSources(this.sources);
   }
 }

@@ -94,7 +94,6 @@ export class CacheFlights {
     const shared = await this.share(
       manager,
       ended.flatMap(({ generation, followers }) => (whole.has(generation.id) ? followers : [])),
-      first.nowMs,
     );
     await rows(
       manager,
@@ -106,18 +105,17 @@ export class CacheFlights {
   }
 
   /** One that was taken up, is to be cancelled or is past its deadline goes its own way. */
-  private async share(manager: EntityManager, followers: readonly GenerationRecord[], nowMs: number): Promise<readonly GenerationRecord[]> {
+  private async share(manager: EntityManager, followers: readonly GenerationRecord[]): Promise<readonly GenerationRecord[]> {
     if (followers.length === 0) return [];
     const written = await rows<{ id: string }>(
       manager,
-      `UPDATE generations SET status = :status, progress = 100, cost_micros = :costMicros, cost_source = :costSource, hold_state = :holdState,
-         next_run_at = NULL, completed_at = :nowMs, updated_at = :nowMs
-       WHERE id IN (:ids) AND cached_from IN (:leaders) AND status = 'queued' AND lease_owner IS NULL AND next_run_at IS NOT NULL
-         AND cancel_requested_at IS NULL AND deadline_at > :nowMs RETURNING id`,
+      `WITH :shared UPDATE generations SET status = :status, progress = 100, cost_micros = :costMicros, cost_source = :costSource,
+         hold_state = :holdState, next_run_at = NULL, completed_at = CAST(shared.at AS BIGINT), updated_at = CAST(shared.at AS BIGINT)
+       FROM shared WHERE id = shared.follower AND cached_from = shared.leader AND status = 'queued' AND lease_owner IS NULL
+         AND next_run_at IS NOT NULL AND cancel_requested_at IS NULL AND deadline_at > CAST(shared.at AS BIGINT) RETURNING id`,
       {
-        ...{ status: SHARED.status, costMicros: SHARED.costMicros, costSource: SHARED.costSource, holdState: SHARED.holdState, nowMs },
-        ids: followers.map(({ generation }) => generation.id),
-        leaders: [...new Set(followers.map(({ generation }) => generation.cachedFrom))],
+        ...{ status: SHARED.status, costMicros: SHARED.costMicros, costSource: SHARED.costSource, holdState: SHARED.holdState },
+        shared: followers.map(({ generation: { id, cachedFrom, completedAt } }) => ({ follower: id, leader: cachedFrom, at: completedAt })),
       },
     );
     const ids = new Set(written.map(({ id }) => id));
