@@ -1,4 +1,6 @@
-import { basename, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { idOfPackage, ScaffoldError, scaffold } from './scaffold.js';
 
@@ -29,6 +31,23 @@ function parse(args: readonly string[]) {
   }
 }
 
+/** The SDK of the clone that this runs from; where it runs from a registry, npm finds the SDK there as well. */
+const SDK = fileURLToPath(new URL('../../plugin-sdk', import.meta.url));
+
+/** Commands for a shell, in the folder where this was called. */
+function nextSteps(directory: string): string[] {
+  const isClone = existsSync(resolve(SDK, 'package.json'));
+  return [
+    `cd ${quoted(relative(process.cwd(), directory) || '.')}`,
+    isClone ? `npm install --save-dev ${quoted(SDK)}` : 'npm install',
+    'npm test',
+  ];
+}
+
+function quoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
 /** What to tell the person at the terminal. @throws ScaffoldError when an argument is wrong. */
 export async function run(args: readonly string[]): Promise<string> {
   const { values, positionals } = parse(args);
@@ -39,5 +58,7 @@ export async function run(args: readonly string[]): Promise<string> {
   const id = values.id ?? idOfPackage(packageName);
   const language = values.javascript ? 'javascript' : 'typescript';
   const files = await scaffold({ packageName, id, directory, language });
-  return `${directory}\n${files.map((file) => `  ${file}\n`).join('')}\nNext: cd there, npm install, npm test.\n`;
+  return `${directory}\n${files.map((file) => `  ${file}\n`).join('')}\nNext:\n${nextSteps(directory)
+    .map((line) => `  ${line}\n`)
+    .join('')}`;
 }

@@ -73,7 +73,7 @@ describe('create-litegen-plugin', () => {
   it('writes tests that fail when the plugin breaks', { timeout: 120_000 }, async () => {
     const directory = await installed('broken', '--javascript');
     const path = join(directory, 'src/videos.js');
-    await writeFile(path, (await readFile(path, 'utf8')).replace('operation: { id }', 'operation: { id, key: call.secret("apiKey") }'));
+    await writeFile(path, (await readFile(path, 'utf8')).replace('operation: { id,', 'operation: { id, key: call.secret("apiKey"),'));
     const { code, output } = await testRun(directory);
     expect(code).not.toBe(0);
     expect(output).toMatch(/not ok \d+ - secrets: never appear/);

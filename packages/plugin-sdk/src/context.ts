@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from './json.js';
 import type { InputMedia, MediaText } from './request.js';
-import type { MediaSource, StoredMedia } from './result.js';
+import type { MediaSource, StoredMedia, UnreadableMedia } from './result.js';
 
 /** A JSON value in which {@link MediaText} may stand wherever a string may. */
 export type JsonBody = Json | MediaText | readonly JsonBody[] | { readonly [key: string]: JsonBody | undefined };
@@ -21,7 +21,7 @@ export interface VendorRequestInit {
   readonly json?: JsonBody;
   readonly multipart?: readonly MultipartPart[];
   readonly body?: string | Uint8Array;
-  /** Until the response's headers are there. Default: the capability's, else 120,000. Milliseconds. */
+  /** Until the response's headers are there. Default: the model's `limits.headers_timeout_seconds`, else all of its deadline. Milliseconds. */
   readonly headersTimeoutMs?: number;
   /**
    * True for the request that makes the vendor start work. A connection that breaks after its first byte then ends as
@@ -32,10 +32,15 @@ export interface VendorRequestInit {
 
 export interface JsonOptions {
   /**
-   * Names of the keys whose string values are base64 media. Each such value is decoded into the gateway's store while
-   * the body streams in, and {@link StoredMedia} stands in its place, so a large picture never exists as a string.
+   * Names of keys for base64, at any depth. What they hold is judged by its value: base64 and `data:` URLs are decoded into the
+   * gateway's store while the body streams in, and {@link StoredMedia} stands in their place, so a large picture never exists as a
+   * string. Links and empty strings are left, and {@link UnreadableMedia} stands where base64 is broken.
    */
   readonly base64Keys?: readonly string[];
+  /** Places where a file may stand instead of a link, judged in the same way: `$.images[*]`, `$.data[*].url`, `$..image` at any depth. */
+  readonly media?: readonly { readonly path: string }[];
+  /** Keys whose integers are kept as text, because a number does not hold all digits of an id or a seed of 64 bits. */
+  readonly textKeys?: readonly string[];
 }
 
 export interface ServerSentEvent {

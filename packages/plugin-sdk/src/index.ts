@@ -1,3 +1,4 @@
+export * from './answers/index.js';
 export * from './context.js';
 export * from './errors.js';
 export * from './json.js';

@@ -19,6 +19,12 @@ export interface PluginManifest {
   readonly optionalSecrets?: readonly string[];
   /** Origins the plugin may call. `https://*.example.com` covers subdomains. `$api_base` stands for the operator's base URL. */
   readonly egress?: readonly string[];
+  /**
+   * Where outputs are downloaded from, beside `$api_base`: origins as in `egress`, or `public` for any public address. The gateway sends no
+   * credential there but those that an output's `headers` name for the origin of `$api_base`. The operator's `providers.<id>.egress` goes
+   * before it. Default: `egress`.
+   */
+  readonly transfers?: 'public' | readonly string[];
   /** Environment variables that set `api_base`, first match wins. */
   readonly apiBaseEnvironment?: readonly string[];
   /** How many questions per second about jobs the vendor's documentation allows one credential. The operator's setting goes before it. */

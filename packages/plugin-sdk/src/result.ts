@@ -10,6 +10,13 @@ export interface StoredMedia {
   readonly contentType: string;
 }
 
+/** Stands in place of media whose base64 is broken. Whatever else is in the answer can be used. */
+export interface UnreadableMedia {
+  readonly kind: 'litegen.unreadable-media';
+  /** For people. */
+  readonly reason: string;
+}
+
 /** Where the bytes of an output are. */
 export type MediaSource =
   | StoredMedia
@@ -41,8 +48,23 @@ export interface VendorUsage {
   credits?: number;
 }
 
+/** Outputs that were asked for and did not come. */
+export interface Withheld {
+  /** How many. */
+  readonly count: number;
+  readonly code: ProviderErrorCode;
+  /** Whether the vendor bills for them. The model's `charges` decide where the plugin does not know. */
+  readonly charged: Charged;
+  /** The vendor's words, for the caller. */
+  readonly message?: string;
+  readonly vendorCode?: string;
+}
+
 export interface Finished {
+  /** At most as many as were asked for. None at all is a failure: that of `withheld`, else an answer without media. */
   readonly outputs: readonly Output[];
+  /** Why there are fewer outputs than were asked for. Those that came are delivered and charged all the same. */
+  readonly withheld?: readonly Withheld[];
   readonly usage?: VendorUsage;
   /** The price that the vendor itself reported for this call, US dollars as a decimal string. */
   readonly costUsd?: string;

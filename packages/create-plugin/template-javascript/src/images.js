@@ -1,5 +1,5 @@
-import { ProviderError } from '@litegen/plugin-sdk';
-import { ask, fieldsOf, textOf } from './http.js';
+import { MEDIA_FIELDS, readFinished, record, text } from '@litegen/plugin-sdk';
+import { ask, ERRORS } from './http.js';
 
 /**
  * Acme answers an image request at once. https://acme.test/docs/images
@@ -13,7 +13,7 @@ export const image = {
     const size = params.size === 'auto' ? undefined : params.size;
     /** @type {import('@litegen/plugin-sdk').JsonBody} */
     const json = {
-      model: textOf(request.model.upstream.model) ?? request.model.name,
+      model: text(request.model.upstream.model) ?? request.model.name,
       prompt: request.prompt,
       count: request.n,
       negative_prompt: params.negative_prompt,
@@ -26,30 +26,10 @@ export const image = {
     };
     const headers = { 'idempotency-key': call.idempotencyKey };
     const response = await ask(call, '/v1/images', { headers, json, submits: true });
-    const answer = fieldsOf(await response.json({ base64Keys: ['b64'] }));
-    /** @type {unknown[]} */
-    const images = Array.isArray(answer.images) ? answer.images : [];
-    const revisedPrompt = textOf(answer.revised_prompt);
-    const outputs = images.map((item) => {
-      const { b64, seed } = fieldsOf(item);
-      if (!isPicture(b64)) throw noPicture();
-      return { media: b64, revisedPrompt, seed: typeof seed === 'number' ? seed : undefined };
-    });
-    if (outputs.length === 0) throw noPicture();
-    return { state: 'done', outputs, vendorRequestId: textOf(answer.id) };
+    // Pictures go to the gateway's store while the answer comes in; an error in it is thrown as what it means.
+    const answer = await response.json(MEDIA_FIELDS);
+    const { outputs, ...finished } = readFinished(answer, response, request.n, call, ERRORS);
+    const revisedPrompt = text(record(answer)?.revised_prompt);
+    return { state: 'done', ...finished, outputs: outputs.map((output) => ({ revisedPrompt, ...output })) };
   },
 };
-
-/**
- * @param {unknown} value
- * @returns {value is import('@litegen/plugin-sdk').StoredMedia}
- */
-function isPicture(value) {
-  const { kind, contentType } = fieldsOf(value);
-  return kind === 'litegen.stored-media' && String(contentType).startsWith('image/');
-}
-
-/** The vendor took the work, so it may well bill for it. */
-function noPicture() {
-  return new ProviderError('invalid_response', 'Acme answered without a picture', { charged: 'unknown' });
-}

@@ -1,6 +1,22 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { ProviderError } from '@litegen/plugin-sdk';
-import { ask, codeOf, fieldsOf, textOf } from './http.js';
+import {
+  declaredError,
+  JOB_ID_KEYS,
+  jobIdOf,
+  jobReport,
+  jobState,
+  mediaOf,
+  ProviderError,
+  parseJson,
+  progressOf,
+  readVendorError,
+  record,
+  text,
+  unknownJob,
+  vendorError,
+  vendorFailure,
+} from '@litegen/plugin-sdk';
+import { ask, ERRORS } from './http.js';
 
 /**
  * @typedef {import('@litegen/plugin-sdk').CallContext} CallContext
@@ -16,7 +32,7 @@ export const video = {
   async start(request, call) {
     const { params } = request;
     const json = {
-      model: textOf(request.model.upstream.model) ?? request.model.name,
+      model: text(request.model.upstream.model) ?? request.model.name,
       prompt: request.prompt,
       seconds: wholeSeconds(params.duration_seconds, call),
       aspect_ratio: params.aspect_ratio,
@@ -24,20 +40,31 @@ export const video = {
     };
     const headers = { 'idempotency-key': call.idempotencyKey };
     const response = await ask(call, '/v1/videos', { headers, json, submits: true });
-    const id = textOf(fieldsOf(await response.json()).id);
-    if (id === undefined) throw new ProviderError('invalid_response', 'Acme answered without a job id', { charged: 'unknown' });
+    const answer = await response.json({ textKeys: JOB_ID_KEYS });
+    const id = jobIdOf(answer);
+    if (id === undefined) {
+      const words = declaredError(answer);
+      if (words !== undefined) throw vendorError(words, response, call, ERRORS);
+      throw new ProviderError('invalid_response', 'Acme answered without a job id', { charged: 'unknown' });
+    }
     // All that any replica needs to ask again, and no secret in it: the gateway keeps it in its database.
-    return { state: 'started', operation: { id }, vendorJobId: id };
+    return { state: 'started', operation: { id, acceptedAtMs: call.now().getTime() }, vendorJobId: id };
   },
 
   async status(operation, call) {
-    return statusOf(await (await ask(call, pathOf(operation))).json());
+    try {
+      return statusOf(await (await ask(call, pathOf(operation))).json(), call);
+    } catch (error) {
+      // Acme may not know a film yet that it has just accepted.
+      if (ProviderError.is(error) && error.vendorStatus === 404) return unknownJob(record(operation)?.acceptedAtMs, ERRORS.vendor, call);
+      throw error;
+    }
   },
 
   async cancel(operation, call) {
     try {
       const answer = await (await ask(call, pathOf(operation), { method: 'DELETE' })).json();
-      return fieldsOf(answer).status === 'cancelled' ? 'cancelled' : 'too_late';
+      return jobState(jobReport(answer)?.status) === 'cancelled' ? 'cancelled' : 'too_late';
     } catch (error) {
       if (ProviderError.is(error) && error.vendorStatus === 409) return 'too_late';
       throw error;
@@ -46,8 +73,8 @@ export const video = {
 
   async parseWebhook(delivery, operation, call) {
     if (!isGenuine(delivery, call)) return null;
-    const body = JSON.parse(Buffer.from(delivery.body).toString('utf8'));
-    return fieldsOf(body).id === idOf(operation) ? { status: statusOf(body) } : null;
+    const body = parseJson(Buffer.from(delivery.body).toString('utf8'), JOB_ID_KEYS);
+    return jobIdOf(body) === idOf(operation) ? { status: statusOf(body, call) } : null;
   },
 };
 
@@ -66,7 +93,7 @@ function wholeSeconds(wanted, call) {
 
 /** @param {unknown} operation */
 function idOf(operation) {
-  const id = textOf(fieldsOf(operation).id);
+  const id = text(record(operation)?.id);
   if (id === undefined) throw new ProviderError('internal', 'the operation has no id');
   return id;
 }
@@ -77,41 +104,33 @@ function pathOf(operation) {
 }
 
 /**
- * @param {unknown} value
+ * @param {unknown} body
+ * @param {CallContext} call
  * @returns {OperationStatus}
  */
-function statusOf(value) {
-  const job = fieldsOf(value);
-  const status = textOf(job.status);
-  switch (status) {
-    case undefined:
-      throw new ProviderError('invalid_response', 'Acme answered without a status');
-    case 'queued':
-    case 'running':
+function statusOf(body, call) {
+  const report = jobReport(body);
+  if (report === undefined) {
+    throw new ProviderError('invalid_response', declaredError(body)?.message ?? 'Acme answered without a status');
+  }
+  const { job, status } = report;
+  // The SDK knows vendors' words for a job's states; a word that it does not know is waited on.
+  switch (jobState(status)) {
+    case 'pending':
       return { state: 'pending', progress: progressOf(job.progress) };
-    case 'done': {
-      const url = textOf(job.url);
-      if (url === undefined || !/^https?:/.test(url) || !URL.canParse(url)) {
-        throw new ProviderError('invalid_response', 'Acme finished a video without a link to it');
-      }
-      return { state: 'succeeded', outputs: [{ media: { kind: 'url', url } }] };
+    case 'succeeded': {
+      const media = mediaOf(job);
+      return { state: 'succeeded', outputs: media === undefined ? [] : [{ media }] };
     }
-    case 'failed': {
-      const error = fieldsOf(job.error);
-      const vendorCode = textOf(error.code);
-      const message = textOf(error.message) ?? 'Acme could not make the video';
-      return { state: 'failed', error: { code: codeOf(vendorCode, 'internal'), message, charged: 'no', vendorCode } };
-    }
+    case 'failed':
+    case 'rejected':
+    case 'expired':
+      return { state: 'failed', error: vendorFailure(readVendorError(job) ?? {}, call, ERRORS) };
     case 'cancelled':
       return { state: 'cancelled', charged: 'no' };
     default:
       return { state: 'pending', unrecognizedStatus: status };
   }
-}
-
-/** @param {unknown} value */
-function progressOf(value) {
-  return typeof value === 'number' && value >= 0 && value <= 100 ? value : undefined;
 }
 
 /**

@@ -17,7 +17,8 @@ export async function startVendor(publicUrl) {
     'GET /v1/account': () => [200, { name: 'test' }],
     'POST /v1/images': (body) => {
       const images = Array.from({ length: body.count }, () => ({ b64: Buffer.from(pngOf(8, 8)).toString('base64'), seed: 7 }));
-      return [200, { id: 'img_1', images, revised_prompt: `${body.prompt}, painted` }];
+      const usage = { input_tokens: 9, output_tokens: 100 * body.count };
+      return [200, { id: 'img_1', images, usage, revised_prompt: `${body.prompt}, painted` }];
     },
     'POST /v1/videos': () => {
       const film = { id: `film ${films.size + 1}`, status: 'queued', progress: 0 };

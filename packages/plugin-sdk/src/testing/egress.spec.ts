@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { egressAllows } from './egress.js';
+import { egressAllows, transfersAllow } from './egress.js';
 
 describe('egressAllows', () => {
   const egress = ['https://api.acme.test', 'https://*.acme-cdn.test', 'http://localhost:8188', '$api_base'];
@@ -27,5 +27,21 @@ describe('egressAllows', () => {
 
   it('knows no base URL when the operator set none', () => {
     expect(egressAllows(['$api_base'], new URL('https://proxy.corp.test'))).toBe(false);
+  });
+});
+
+describe('transfersAllow', () => {
+  const cdn = new URL('https://a.cdn.test/1.png');
+  const own = new URL('http://127.0.0.1:8091/1.png');
+  it.each<readonly [string, Parameters<typeof transfersAllow>[0], boolean]>([
+    ['public', { transfers: 'public' }, true],
+    ['its origins', { egress: ['https://api.test'], transfers: ['https://*.cdn.test'] }, true],
+    ['other origins', { egress: ['https://*.cdn.test'], transfers: ['https://files.test'] }, false],
+    ['none', { egress: ['https://*.cdn.test'], transfers: [] }, false],
+    ['nothing, where egress says it', { egress: ['https://*.cdn.test'] }, true],
+    ['nothing at all', {}, false],
+  ])('goes by a manifest that says %s', (_what, manifest, allowed) => {
+    expect(transfersAllow(manifest, cdn, 'http://127.0.0.1:8091/v1')).toBe(allowed);
+    expect(transfersAllow(manifest, own, 'http://127.0.0.1:8091/v1')).toBe(true);
   });
 });

@@ -1,3 +1,5 @@
+import type { PluginManifest } from '../manifest.js';
+
 /**
  * Whether a manifest's egress list lets a URL through. Entries are origins, `https://*.example.com` for subdomains, or
  * `$api_base` for the origin of the operator's base URL.
@@ -10,4 +12,13 @@ export function egressAllows(egress: readonly string[], url: URL, apiBase?: stri
     const [, protocol, domain, port = ''] = wildcard;
     return url.protocol === protocol && url.port === port && url.hostname.endsWith(`.${String(domain).toLowerCase()}`);
   });
+}
+
+/** Whether the gateway may download an output from there, as the manifest's `transfers` say. */
+export function transfersAllow(
+  { egress = [], transfers = egress }: Pick<PluginManifest, 'egress' | 'transfers'>,
+  url: URL,
+  apiBase?: string,
+): boolean {
+  return transfers === 'public' || egressAllows([...transfers, '$api_base'], url, apiBase);
 }

@@ -1,15 +1,17 @@
 import type { IncomingMessage } from 'node:http';
+import { parseJson } from '../answers/json-text.js';
+import { beginsMedia, MEDIA_HEAD_LENGTH, type MediaPlaces, mediaPlaces, unreadableMedia } from '../answers/media-values.js';
 import type { JsonOptions, ServerSentEvent, VendorResponse } from '../context.js';
 import { type Charged, ProviderError } from '../errors.js';
 import type { Json } from '../json.js';
-import type { StoredMedia } from '../result.js';
+import type { StoredMedia, UnreadableMedia } from '../result.js';
 import type { MediaMemory } from './media.js';
 import { serverSentEvents } from './sse.js';
 
 const MAX_TEXT_BYTES = 1024 * 1024;
-const DATA_URL_PREFIX = /^data:[^,]{0,256};base64,/;
+const DATA_URL_PREFIX = /^\s*data:[^,]{0,256};\s*base64\s*,/i;
 /** Whole groups, the last of which may lack its padding. */
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?|[A-Za-z0-9+/]{4})$/;
+const BASE64 = /^(?:[A-Za-z0-9+/_-]{4})*(?:[A-Za-z0-9+/_-]{2}(?:==)?|[A-Za-z0-9+/_-]{3}=?|[A-Za-z0-9+/_-]{4})$/;
 
 export interface ResponseOptions {
   readonly memory: MediaMemory;
@@ -57,7 +59,7 @@ export class TestResponse implements VendorResponse {
       bytes += chunk.length;
       if (bytes >= MAX_TEXT_BYTES) break;
     }
-    return Buffer.concat(parts).toString('utf8');
+    return new TextDecoder().decode(Buffer.concat(parts));
   }
 
   async store(): Promise<StoredMedia> {
@@ -71,27 +73,42 @@ export class TestResponse implements VendorResponse {
   }
 
   private eventData(text: string, options: JsonOptions): Json {
-    let parsed: Json;
     try {
-      parsed = JSON.parse(text) as Json;
+      return this.stored(parseJson(text, options.textKeys), options) as Json;
     } catch {
       return text;
     }
-    return options.base64Keys === undefined ? parsed : (this.parse(text, options) as Json);
   }
 
   private parse(text: string, options: JsonOptions): unknown {
-    const keys = new Set(options.base64Keys ?? []);
+    let parsed: unknown;
     try {
-      return JSON.parse(text, (key, value: unknown) => (keys.has(key) && typeof value === 'string' ? this.decode(key, value) : value));
+      parsed = parseJson(text, options.textKeys);
     } catch (error) {
-      throw ProviderError.is(error) ? error : this.broken('its body is not JSON', error);
+      throw this.broken('its body is not JSON', error);
     }
+    return this.stored(parsed, options);
   }
 
-  private decode(key: string, text: string): StoredMedia {
+  private stored(value: unknown, options: JsonOptions): unknown {
+    const places = mediaPlaces(options);
+    return places === undefined ? value : this.withStored(value, [], places);
+  }
+
+  private withStored(value: unknown, path: readonly string[], places: MediaPlaces): unknown {
+    if (Array.isArray(value)) return value.map((item: unknown) => this.withStored(item, [...path, '*'], places));
+    if (typeof value === 'object' && value !== null) {
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, this.withStored(item, [...path, key], places)]));
+    }
+    const place = typeof value === 'string' ? places(path) : undefined;
+    if (typeof value !== 'string' || place === undefined) return value;
+    const isMedia = beginsMedia(value.slice(0, MEDIA_HEAD_LENGTH), place, value.length <= MEDIA_HEAD_LENGTH);
+    return isMedia ? this.decode(value) : value;
+  }
+
+  private decode(text: string): StoredMedia | UnreadableMedia {
     const base64 = text.replace(DATA_URL_PREFIX, '').replace(/\s+/g, '');
-    if (!BASE64.test(base64)) throw this.broken(`its "${key}" is not base64`);
+    if (!BASE64.test(base64)) return unreadableMedia('a media value is not base64');
     return this.options.memory.put(new Uint8Array(Buffer.from(base64, 'base64')));
   }
 

@@ -32,7 +32,12 @@ export const FAULT_CASES: readonly FaultCase[] = [
   http(400, { codes: ['invalid_request', 'unsupported', 'content_rejected'], charged: ['no'], endsOperation: true }),
   http(401, { codes: ['authentication_failed'], charged: ['no'] }),
   http(403, { codes: ['permission_denied', 'quota_exhausted', 'authentication_failed'], charged: ['no'] }),
-  http(404, { codes: ['invalid_request', 'unsupported'], charged: ['no'], statusCodes: ['output_expired'], endsOperation: true }),
+  http(404, {
+    codes: ['invalid_request', 'unsupported'],
+    charged: ['no'],
+    // A vendor may not know a job yet that it has just accepted.
+    statusCodes: ['output_expired', 'unavailable'],
+  }),
   http(408, { codes: ['timeout', 'unavailable'], charged: ['no', 'unknown'] }),
   http(429, { codes: ['rate_limited', 'quota_exhausted'], charged: ['no'], retryAfterMs: RETRY_AFTER_SECONDS * 1000 }),
   http(500, { codes: ['unavailable', 'internal'], charged: ['no', 'unknown'] }),

@@ -15,8 +15,10 @@ export type Fault =
   | { readonly kind: 'huge' }
   /** The connection breaks after the request. */
   | { readonly kind: 'reset' }
-  /** The vendor's own JSON answer, changed. */
-  | { readonly kind: 'mutated'; readonly mutate: (body: Json) => Json | undefined };
+  /** The vendor's own JSON answer, changed. Undefined leaves it. */
+  | { readonly kind: 'mutated'; readonly mutate: (body: Json) => Json | undefined }
+  /** The vendor's own JSON answer, its text changed. */
+  | { readonly kind: 'rewritten'; readonly rewrite: (text: string) => string };
 
 interface Answer {
   readonly status: number;
@@ -108,6 +110,8 @@ export class FaultFront {
     const answer = await this.forward(incoming, body);
     this.answers.push(answer);
     if (fault?.kind === 'truncated') sendTruncated(response, answer);
+    else if (fault?.kind === 'rewritten')
+      sendAnswer(response, { ...answer, body: Buffer.from(fault.rewrite(answer.body.toString('utf8'))) });
     else sendAnswer(response, fault?.kind === 'mutated' ? mutated(answer, fault.mutate) : answer);
   }
 

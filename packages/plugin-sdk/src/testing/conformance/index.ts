@@ -1,3 +1,4 @@
+import { answerChecks } from './checks/answers.js';
 import { contractChecks } from './checks/contract.js';
 import { faultChecks } from './checks/faults.js';
 import { fuzzChecks } from './checks/fuzz.js';
@@ -23,7 +24,7 @@ export interface ConformanceReport {
 
 /** Every promise of the plugin contract, as checks for any test runner. */
 export function conformanceChecks(setup: ConformanceSetup): ConformanceCheck[] {
-  const kinds = [contractChecks, lifeCycleChecks, faultChecks, safetyChecks, webhookChecks, fuzzChecks];
+  const kinds = [contractChecks, lifeCycleChecks, faultChecks, answerChecks, safetyChecks, webhookChecks, fuzzChecks];
   return kinds.flatMap((checks) => checks(setup));
 }
 

@@ -23,6 +23,8 @@ describe('manifestProblems', () => {
     secrets: { apiKey: ['ACME_API_KEY'], hook: ['ACME_HOOK', 'HOOK_2'] },
     optionalSecrets: ['hook'],
     egress: ['https://api.acme.test', 'https://*.acme-cdn.test', 'http://localhost:8080', '$api_base'],
+    transfers: 'public',
+    pollsPerSecond: 5,
     apiBaseEnvironment: ['ACME_API_BASE'],
   };
   const packageJson: JsonObject = { name: 'x', version: '1.0.0', type: 'module', keywords: ['litegen-plugin'], litegen };
@@ -46,6 +48,8 @@ describe('manifestProblems', () => {
     ['egress with a path', { egress: ['https://api.acme.test/v1'] }, /egress/],
     ['egress everywhere', { egress: ['https://*'] }, /egress/],
     ['egress under a top-level domain', { egress: ['https://*.com'] }, /egress/],
+    ['transfers everywhere', { transfers: ['https://*'] }, /transfers/],
+    ['transfers in a word', { transfers: 'private' }, /transfers/],
     ['egress of another scheme', { egress: ['ftp://acme.test'] }, /egress/],
     ['api base', { apiBaseEnvironment: 'ACME_API_BASE' }, /apiBaseEnvironment/],
     ['display name', { displayName: 1 }, /displayName/],

@@ -3,7 +3,19 @@ import { isAbsolute, join, relative, resolve } from 'node:path';
 import type { JsonObject } from '../../json.js';
 import { PLUGIN_KEYWORD, PLUGIN_SPEC } from '../../manifest.js';
 
-const KNOWN_KEYS = ['spec', 'id', 'entry', 'models', 'secrets', 'optionalSecrets', 'egress', 'apiBaseEnvironment', 'displayName'];
+const KNOWN_KEYS = [
+  'spec',
+  'id',
+  'entry',
+  'models',
+  'secrets',
+  'optionalSecrets',
+  'egress',
+  'transfers',
+  'apiBaseEnvironment',
+  'displayName',
+  'pollsPerSecond',
+];
 const ENVIRONMENT_NAME = /^[A-Z][A-Z0-9_]*$/;
 const WILDCARD = /^https:\/\/\*\.[a-z0-9-]+(\.[a-z0-9-]+)+(:\d+)?$/;
 
@@ -58,6 +70,9 @@ export function manifestProblems(directory: string, packageJson: JsonObject): st
   problems.push(...secretProblems(manifest));
   if (manifest.egress !== undefined && !isListOf(isEgress, manifest.egress)) {
     problems.push('litegen.egress has an entry that is neither an origin, https://*.domain nor $api_base');
+  }
+  if (manifest.transfers !== undefined && manifest.transfers !== 'public' && !isListOf(isEgress, manifest.transfers)) {
+    problems.push('litegen.transfers is neither "public" nor a list of origins, https://*.domain and $api_base');
   }
   if (manifest.apiBaseEnvironment !== undefined && !isListOf((item) => ENVIRONMENT_NAME.test(item), manifest.apiBaseEnvironment)) {
     problems.push('litegen.apiBaseEnvironment is not a list of environment variables');

@@ -120,6 +120,11 @@ export function readModels(setup: ConformanceSetup): ModelEntry[] {
   return readModelFiles(setup).flatMap((file) => file.content.models ?? []);
 }
 
+/** Of such a model the gateway knows the name alone; the plugin never gets a request for it. */
+export function isSwitchedOff({ lifecycle }: ModelEntry): boolean {
+  return lifecycle?.sunset !== undefined && Date.parse(lifecycle.sunset) <= Date.now();
+}
+
 export function operationsOf(model: ModelEntry): Operation[] {
   if (model.operations !== undefined) return [...model.operations];
   if (model.media_type === 'video') return ['video.generate'];

@@ -1,4 +1,4 @@
-import { type ModelEntry, operationsOf, type PriceFile } from './package.js';
+import { isSwitchedOff, type ModelEntry, operationsOf, type PriceFile } from './package.js';
 
 /**
  * What is missing in a plugin's published prices: a statement without a case or without its source, a model that does not exist, an
@@ -23,11 +23,7 @@ export function priceProblems(models: readonly ModelEntry[], files: readonly Pri
     }
   }
   const wanted = models
-    .filter(({ lifecycle }) => !isOver(lifecycle?.sunset))
+    .filter((model) => !isSwitchedOff(model))
     .flatMap((model) => operationsOf(model).map((name) => `${model.id} ${name}`));
   return [...problems, ...wanted.filter((one) => !covered.has(one)).map((one) => `no published figure for ${one}`)];
-}
-
-function isOver(sunset: string | undefined): boolean {
-  return sunset !== undefined && Date.parse(sunset) <= Date.now();
 }

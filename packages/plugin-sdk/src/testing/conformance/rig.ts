@@ -7,7 +7,7 @@ import type { CancelResult, OperationStatus, StartResult } from '../../result.js
 import { watched } from '../network-watch.js';
 import { createTestCall, createTestSetup, type RecordedLog, type TestCall, type TestCallOptions } from '../test-call.js';
 import { FaultFront } from './fault-front.js';
-import { importPlugin, type ModelEntry, readManifest, readModels } from './package.js';
+import { importPlugin, isSwitchedOff, type ModelEntry, readManifest, readModels } from './package.js';
 import { leastSample, type Sample, streamedSample } from './samples.js';
 import { ConformanceFailure, type ConformanceSetup, demand, type RunningVendor } from './setup.js';
 
@@ -82,12 +82,17 @@ export class Rig {
     return watched(this.sightings, () => this.plugin.create(setup));
   }
 
+  /** Those for which the plugin may get a request. */
+  get callableModels(): readonly ModelEntry[] {
+    return this.models.filter((model) => !isSwitchedOff(model));
+  }
+
   /** One least request per model under test, and one that streams where the model can. */
   samples(): Sample[] {
     const wanted = this.setup.models;
     const chosen =
       wanted === undefined
-        ? (['image', 'video'] as const).flatMap((media) => this.models.find((model) => model.media_type === media) ?? [])
+        ? (['image', 'video'] as const).flatMap((media) => this.callableModels.find((model) => model.media_type === media) ?? [])
         : wanted.map((id) => {
             const model = this.models.find((entry) => entry.id === id);
             demand(model !== undefined, `the YAML has no model "${id}"`);

@@ -36,7 +36,7 @@ function mediaProblem(value: unknown, where: string): string | undefined {
 }
 
 function finishedProblem(value: Fields): string | undefined {
-  if (!Array.isArray(value.outputs) || value.outputs.length === 0) return 'it has no outputs';
+  if (!Array.isArray(value.outputs)) return 'it has no list of outputs';
   for (const [index, item] of value.outputs.entries()) {
     const output = fields(item);
     const problem = mediaProblem(output.media, `outputs[${index}].media`);
@@ -44,12 +44,31 @@ function finishedProblem(value: Fields): string | undefined {
     if (!isAbsentOr('string', output.revisedPrompt)) return `outputs[${index}].revisedPrompt is not a string`;
     if (!isAbsentOr('number', output.seed)) return `outputs[${index}].seed is not a number`;
   }
+  if (value.withheld !== undefined && !Array.isArray(value.withheld)) return 'withheld is not a list';
+  for (const [index, item] of (value.withheld ?? []).entries()) {
+    const problem = withheldProblem(item);
+    if (problem !== undefined) return `withheld[${index}] ${problem}`;
+  }
   for (const [name, count] of Object.entries(fields(value.usage))) {
     if (count !== undefined && !(typeof count === 'number' && Number.isFinite(count) && count >= 0)) return `usage.${name} is not a count`;
   }
   if (value.costUsd !== undefined && !/^\d+(\.\d+)?$/.test(String(value.costUsd))) return 'costUsd is not a decimal string';
   if (value.costUsd !== undefined && typeof value.costUsd !== 'string') return 'costUsd is not a decimal string';
   return isAbsentOr('string', value.vendorRequestId) ? undefined : 'vendorRequestId is not a string';
+}
+
+function withheldProblem(item: unknown): string | undefined {
+  const { count, code, charged, message } = fields(item);
+  if (!Number.isSafeInteger(count) || (count as number) < 1) return 'does not say how many';
+  if (!PROVIDER_ERROR_CODES.some((known) => known === code)) return `has the unknown code ${JSON.stringify(code)}`;
+  if (!CHARGED.includes(String(charged))) return 'does not say whether it was charged';
+  return isAbsentOr('string', message) ? undefined : 'has a message that is no string';
+}
+
+/** How many outputs an answer of `start` or `status` brings. */
+export function outputCount(value: unknown): number {
+  const { outputs } = fields(value);
+  return Array.isArray(outputs) ? outputs.length : 0;
 }
 
 /** What is wrong with an answer of `start`, or undefined. */

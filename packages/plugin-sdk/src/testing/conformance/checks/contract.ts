@@ -62,7 +62,7 @@ async function checkCreate(rig: Rig): Promise<'passed'> {
   const instance = rig.instance();
   await wait(SETTLE_MS);
   demand(rig.sightings.length === 0, `create() opened ${rig.sightings.join(', ')}`);
-  for (const { id, media_type, webhooks } of readModels(rig.setup)) {
+  for (const { id, media_type, webhooks } of rig.callableModels) {
     const provided = instance[media_type];
     demand(
       typeof provided?.start === 'function',

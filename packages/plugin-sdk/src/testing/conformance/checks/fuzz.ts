@@ -1,5 +1,6 @@
 import { ProviderError } from '../../../errors.js';
-import type { Json, JsonObject } from '../../../json.js';
+import type { Json } from '../../../json.js';
+import { jsonOf, pathsOf, replaced } from '../json-paths.js';
 import { Random } from '../random.js';
 import { describeError, Rig, submitIndex, type Trial } from '../rig.js';
 import { fuzzedSample } from '../samples.js';
@@ -40,10 +41,11 @@ function demandTame<T>(trial: Trial<T>, problemOf: (value: T) => string | undefi
 async function checkRequests(rig: Rig): Promise<CheckOutcome> {
   const random = new Random(rig.setup.seed ?? DEFAULT_SEED);
   const cases = rig.setup.fuzzCases ?? DEFAULT_CASES;
-  demand(rig.models.length > 0, 'the YAML has no model to try');
+  const models = rig.callableModels;
+  demand(models.length > 0, 'the YAML has no model to try');
   let succeeded = 0;
   for (let index = 0; index < cases; index += 1) {
-    const model = rig.models[index % rig.models.length];
+    const model = models[index % models.length];
     if (model === undefined) continue;
     const sample = fuzzedSample(model, random);
     rig.front.reset();
@@ -54,27 +56,6 @@ async function checkRequests(rig: Rig): Promise<CheckOutcome> {
   }
   demand(succeeded > 0, `none of ${cases} generated requests succeeded on a healthy vendor`);
   return 'passed';
-}
-
-type Path = readonly (string | number)[];
-
-function pathsOf(value: Json, at: Path = []): Path[] {
-  if (typeof value !== 'object' || value === null) return [at];
-  const entries = Array.isArray(value) ? value.slice(0, 2).map((item, index) => [index, item] as const) : Object.entries(value);
-  return [at, ...entries.flatMap(([key, item]) => pathsOf(item, [...at, key]))];
-}
-
-function replaced(value: Json, path: Path, by: Json | undefined): Json | undefined {
-  const [key, ...rest] = path;
-  if (key === undefined) return by;
-  if (Array.isArray(value)) {
-    return value.flatMap((item, index) => (index === key ? (replaced(item, rest, by) ?? []) : [item]));
-  }
-  const copy: JsonObject = { ...(value as JsonObject) };
-  const inner = replaced(copy[key] ?? null, rest, by);
-  if (inner === undefined) delete copy[key];
-  else copy[key] = inner;
-  return copy;
 }
 
 /** The vendor's own answer with one part missing, null or of another type. */
@@ -92,14 +73,6 @@ function mutations(body: Json): [string, (body: Json) => Json | undefined][] {
   return Array.from({ length: Math.min(all.length, MAX_MUTATIONS) }, (_, index) => all[Math.floor(index * step)] ?? []).filter(
     (item): item is [string, (body: Json) => Json | undefined] => item.length === 2,
   );
-}
-
-function jsonOf(body: Buffer | undefined): Json | undefined {
-  try {
-    return body === undefined ? undefined : (JSON.parse(body.toString('utf8')) as Json);
-  } catch {
-    return undefined;
-  }
 }
 
 async function checkStartAnswers(rig: Rig): Promise<CheckOutcome> {

@@ -5,7 +5,7 @@ import { entryUrl } from '../package.js';
 import { answerOf, errorOf, Rig, submitIndex } from '../rig.js';
 import type { Sample } from '../samples.js';
 import { type CheckOutcome, type ConformanceCheck, type ConformanceSetup, demand } from '../setup.js';
-import { startProblem, statusProblem } from '../shapes.js';
+import { outputCount, startProblem, statusProblem } from '../shapes.js';
 import { statusInSecondProcess } from './second-process.js';
 
 export function lifeCycleChecks(setup: ConformanceSetup): ConformanceCheck[] {
@@ -26,6 +26,7 @@ async function checkStart(rig: Rig): Promise<CheckOutcome> {
     const { result, call } = await rig.started(sample);
     const problem = startProblem(result);
     demand(problem === undefined, `start of ${sample.model.id} answered badly: ${problem}`);
+    demand(result.state === 'started' || outputCount(result) > 0, `start of ${sample.model.id} brought no outputs from a healthy vendor`);
     submitIndex({ call });
   }
   return 'passed';
@@ -43,7 +44,8 @@ async function forOperations(rig: Rig, run: (sample: Sample, operation: Json) =>
 function demandSucceeded(sample: Sample, status: OperationStatus): void {
   const problem = statusProblem(status);
   demand(problem === undefined, `status of ${sample.model.id} answered badly: ${problem}`);
-  demand(status.state === 'succeeded', `${sample.model.id} ended as ${JSON.stringify(status)} on a healthy vendor`);
+  const isWell = status.state === 'succeeded' && outputCount(status) > 0;
+  demand(isWell, `${sample.model.id} ended as ${JSON.stringify(status)} on a healthy vendor`);
 }
 
 function checkStatus(rig: Rig): Promise<CheckOutcome> {
@@ -132,8 +134,19 @@ function checkCancel(rig: Rig): Promise<CheckOutcome> {
       if ('error' in outcome) errorOf({ what: `cancel of ${sample.model.id}`, outcome }, kind);
       rig.front.reset();
     }
+    await checkCancelFinished(rig, sample);
     return 'passed';
   });
+}
+
+/** What is finished is paid for: a cancellation must not throw it away. */
+async function checkCancelFinished(rig: Rig, sample: Sample): Promise<void> {
+  const operation = await rig.operation(sample);
+  if (operation === undefined) return;
+  demandSucceeded(sample, await rig.untilTerminal(sample, operation));
+  const answer = answerOf(await rig.cancel(sample, operation));
+  demand(answer !== 'cancelled', `cancel of ${sample.model.id} says "cancelled" of a job that was finished`);
+  demandSucceeded(sample, await rig.untilTerminal(sample, operation));
 }
 
 async function checkCredential(rig: Rig): Promise<CheckOutcome> {

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { egressAllows } from '../../egress.js';
+import { transfersAllow } from '../../egress.js';
 import { FAULT_CASES } from '../fault-cases.js';
 import { Rig, submitIndex, type Trial } from '../rig.js';
 import { type CheckOutcome, type ConformanceCheck, type ConformanceSetup, demand } from '../setup.js';
@@ -85,8 +85,11 @@ async function checkEgress(rig: Rig): Promise<CheckOutcome> {
     const refused = call.refused[0];
     demand(refused === undefined, `${what} called ${refused?.url}, which is not under call.apiBase`);
     for (const url of outputUrls(outcome)) {
-      const allowed = egressAllows([...(rig.manifest.egress ?? []), '$api_base'], url, rig.apiBase);
-      demand(allowed, `${what} answered with ${url.origin}, which the gateway may not download from: it is not in the manifest's egress`);
+      const allowed = transfersAllow(rig.manifest, url, rig.apiBase);
+      demand(
+        allowed,
+        `${what} answered with ${url.origin}, which the gateway may not download from: it is in neither transfers nor egress of the manifest`,
+      );
     }
   }
   return 'passed';
