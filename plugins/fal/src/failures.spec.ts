@@ -44,14 +44,16 @@ describe('a request that fal could not fulfil', () => {
   });
 
   it('keeps the pictures that were not flagged, and says so', async () => {
-    const { status, call } = await ended('[some-nsfw]', 3);
+    const { status } = await ended('[some-nsfw]', 3);
     expect(status).toMatchObject({ state: 'succeeded', usage: { images: 3 } });
     if (status.state === 'succeeded') {
       expect(status.outputs.map(({ media }) => media)).toEqual(
         [1, 2].map((index) => ({ kind: 'url', url: `${vendor.origin}/files/picture-${index}.png` })),
       );
     }
-    expect(call.warnings).toEqual([{ param: 'n', action: 'dropped', message: '1 of 3 outputs were flagged as not safe for work' }]);
+    expect(status).toMatchObject({
+      withheld: [{ count: 1, code: 'content_rejected', charged: 'yes', message: expect.stringContaining('not safe') }],
+    });
   });
 
   it('is not yet ended by a result that got lost on the way', async () => {

@@ -1,4 +1,15 @@
-import { type CallContext, ProviderError, type VendorFailure, type VendorResponse } from '@litegen/plugin-sdk';
+import {
+  type CallContext,
+  meaningOf as commonMeaningOf,
+  list,
+  ProviderError,
+  parseJson,
+  record,
+  retryAfterMs,
+  text,
+  type VendorFailure,
+  type VendorResponse,
+} from '@litegen/plugin-sdk';
 import {
   CANCELLED_TYPES,
   FAILURE_MESSAGES,
@@ -10,7 +21,6 @@ import {
   UNKNOWN_FAILURE,
 } from './failure-table.js';
 import { paramOf } from './input.js';
-import { asArray, asObject, asText, parseJson } from './json.js';
 
 /** What fal said about a failure, in any of its shapes. */
 export interface FalFailure {
@@ -39,29 +49,19 @@ const MESSAGE_LIMIT = 500;
  * `{detail}`, `{message}`, `{error: text}` or `{error: {message, code | type}}` of older gateways and the Platform API.
  */
 export function readFailure(source: FailureSource): FalFailure {
-  const body = asObject(source.body) ?? {};
-  const first = asObject(asArray(body.detail)[0]);
-  const error = asObject(body.error);
+  const body = record(source.body) ?? {};
+  const first = record(list(body.detail)[0]);
+  const error = record(body.error);
   const retryable = source.headers?.['x-fal-retryable'];
-  const said =
-    asText(first?.msg) ??
-    asText(body.detail) ??
-    asText(error?.message) ??
-    asText(body.message) ??
-    asText(body.error) ??
-    asText(source.body);
+  const said = text(first?.msg) ?? text(body.detail) ?? text(error?.message) ?? text(body.message) ?? text(body.error) ?? text(source.body);
   const type =
-    asText(first?.type) ??
-    asText(body.error_type) ??
-    asText(source.headers?.['x-fal-error-type']) ??
-    asText(error?.type) ??
-    asText(error?.code);
-  const field = asArray(first?.loc)
+    text(first?.type) ?? text(body.error_type) ?? text(source.headers?.['x-fal-error-type']) ?? text(error?.type) ?? text(error?.code);
+  const field = list(first?.loc)
     .filter((part) => typeof part === 'string')
     .find((part) => part !== 'body');
   return {
     status: source.status,
-    inFalsWords: asObject(source.body) !== undefined && (said !== undefined || type !== undefined),
+    inFalsWords: record(source.body) !== undefined && (said !== undefined || type !== undefined),
     type,
     message: (said ?? `HTTP ${source.status}`).slice(0, MESSAGE_LIMIT),
     ...(field === undefined ? {} : { param: paramOf(field) }),
@@ -70,7 +70,7 @@ export function readFailure(source: FailureSource): FalFailure {
 }
 
 export function meaningOf(failure: FalFailure): FailureMeaning {
-  const meaning = byType(failure) ?? byMessage(failure) ?? byStatus(failure.status);
+  const meaning = byType(failure) ?? byMessage(failure) ?? byStatus(failure.status) ?? byWords(failure);
   // fal's own verdict: the same request would fail again, here and now.
   return meaning.code === 'unavailable' && failure.retryable === false ? { ...meaning, code: 'internal' } : meaning;
 }
@@ -85,21 +85,42 @@ export function vendorFailure(failure: FalFailure, call: CallContext): VendorFai
   return { code, charged, message: presentable(failure.message, call), param: failure.param, vendorCode: failure.type };
 }
 
+/** A failure that fal declares in an answer of status 200, if the answer is one. */
+export function declaredFailure(body: unknown): FalFailure | undefined {
+  const failure = readFailure({ status: 0, body });
+  return failure.inFalsWords ? failure : undefined;
+}
+
 /** The error of an unsuccessful response to a question or a submission. */
 export async function responseError(response: VendorResponse, call: CallContext, submits: boolean): Promise<ProviderError> {
-  const text = await response.text();
-  const failure = readFailure({ status: response.status, headers: response.headers, body: parseJson(text) ?? text });
+  const body = await response.text();
+  const failure = readFailure({ status: response.status, headers: response.headers, body: parsed(body) ?? body });
+  return toError(failure, response, call, submits);
+}
+
+export function toError(failure: FalFailure, { status, headers }: FailureResponse, call: CallContext, submits: boolean): ProviderError {
   const { code, charged } = meaningOf(failure);
-  // Something between here and fal gave up waiting: fal may have queued the work all the same.
-  const lost = submits && !failure.inFalsWords && (response.status === 502 || response.status === 504);
+  // Something between here and fal gave up waiting, or fal took the request and nobody knows what its words mean.
+  const lost = failure.inFalsWords ? status < 400 && code === UNKNOWN_FAILURE.code : status === 502 || status === 504;
   return new ProviderError(code, presentable(failure.message, call), {
-    charged: lost ? 'unknown' : submits ? 'no' : charged,
+    charged: submits ? (lost ? 'unknown' : 'no') : charged,
     param: failure.param,
-    retryAfterMs: retryAfterMs(response.headers['retry-after'], call),
-    vendorStatus: response.status,
+    retryAfterMs: retryAfterMs(headers, call.now()),
+    vendorStatus: status,
     vendorCode: failure.type,
-    vendorRequestId: response.headers['x-fal-request-id'],
+    vendorRequestId: headers['x-fal-request-id'],
   });
+}
+
+type FailureResponse = Pick<VendorResponse, 'status' | 'headers'>;
+
+/** Undefined as well when the text is not JSON. */
+export function parsed(json: string): unknown {
+  try {
+    return parseJson(json);
+  } catch {
+    return undefined;
+  }
 }
 
 function byType({ type }: FalFailure): FailureMeaning | undefined {
@@ -110,23 +131,19 @@ function byMessage({ status, message }: FalFailure): FailureMeaning | undefined 
   return FAILURE_MESSAGES.find(({ pattern, statuses }) => (status === 0 || statuses.includes(status)) && pattern.test(message))?.meaning;
 }
 
-function byStatus(status: number): FailureMeaning {
+function byStatus(status: number): FailureMeaning | undefined {
   const known = FAILURE_STATUSES[status];
-  if (known !== undefined) return known;
-  if (status < 400) return UNKNOWN_FAILURE;
+  if (known !== undefined || status < 400) return known;
   return status < 500 ? OTHER_CLIENT_FAILURE : OTHER_SERVER_FAILURE;
+}
+
+/** What other vendors mean by such words. fal does not say whether it bills for it. */
+function byWords({ type, message }: FalFailure): FailureMeaning {
+  return { code: commonMeaningOf({ code: type, message }, 0) ?? UNKNOWN_FAILURE.code, charged: UNKNOWN_FAILURE.charged };
 }
 
 /** Vendors echo headers now and then; a key must not travel on in a message. */
 function presentable(message: string, call: CallContext): string {
   const clean = call.hasSecret('apiKey') ? message.replaceAll(call.secret('apiKey'), '[redacted]') : message;
   return `fal: ${clean}`;
-}
-
-/** `Retry-After` is either seconds or a date. */
-function retryAfterMs(header: string | undefined, call: CallContext): number | undefined {
-  if (header === undefined) return undefined;
-  const seconds = Number(header);
-  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - call.now().getTime();
-  return Number.isFinite(ms) && ms >= 0 ? Math.round(ms) : undefined;
 }

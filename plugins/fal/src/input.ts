@@ -4,10 +4,10 @@ import {
   type InputMedia,
   type JsonBody,
   ProviderError,
+  record,
   type Size,
   type VideoRequest,
 } from '@litegen/plugin-sdk';
-import { asObject } from './json.js';
 import { DEFAULT_FIELDS, type EndpointUse, type FalModel, type FieldMapping, fieldFor } from './upstream.js';
 
 export type FalRequest = ImageRequest | VideoRequest;
@@ -93,12 +93,15 @@ const FIELD_PARAMS: Readonly<Record<string, string>> = {
   rendering_speed: 'quality',
 };
 
-/** Fields that decide the price must be asked for by their gateway names, under which they are validated and priced. */
-const PRICED_PARAMS = ['n', 'size', 'duration_seconds', 'resolution', 'audio', 'quality'];
-
+/**
+ * Parameters must be asked for by their gateway names, under which they are validated and priced; fal's own names for them are closed. Where
+ * both are the same name, the gateway lets it through only if the model lists it as an option and has no such parameter.
+ */
 function reservedFields(model: FalModel, use: EndpointUse): Set<string> {
-  const priced = PRICED_PARAMS.flatMap((name) => [DEFAULT_FIELDS[name]?.field, fieldFor(model, name)?.field]);
-  return new Set(['prompt', TRANSPORT_FIELD, ...Object.values(use.references), ...priced.filter((field) => field !== undefined)]);
+  const aliases = Object.keys({ ...DEFAULT_FIELDS, ...model.fields }).flatMap((name) =>
+    [DEFAULT_FIELDS[name]?.field, fieldFor(model, name)?.field].filter((field) => field !== undefined && field !== name),
+  );
+  return new Set(['prompt', TRANSPORT_FIELD, ...Object.values(use.references), ...aliases.filter((field) => field !== undefined)]);
 }
 
 function takesList(field: string): boolean {
@@ -141,6 +144,6 @@ function encode(param: string, value: unknown, mapping: FieldMapping): JsonBody 
 }
 
 function asSize(value: unknown): Size | undefined {
-  const { width, height } = asObject(value) ?? {};
+  const { width, height } = record(value) ?? {};
   return typeof width === 'number' && typeof height === 'number' ? { width, height } : undefined;
 }

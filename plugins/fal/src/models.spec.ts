@@ -1,7 +1,7 @@
+import { record } from '@litegen/plugin-sdk';
 import { describe, expect, it } from 'vitest';
 import { ENDPOINTS } from '../../../test/vendors/fal/inputs.js';
 import { requestedModel, SHIPPED_MODELS, type ShippedModel, type ShippedParam } from '../../../test/vendors/fal/shipped-models.js';
-import { asObject } from './json.js';
 import { RETIRED_ENDPOINTS } from './retired-endpoints.js';
 import { type EndpointUse, fieldFor, readModel } from './upstream.js';
 
@@ -89,7 +89,7 @@ describe.each(SHIPPED_MODELS.map((model) => [model.id, model] as const))('%s', (
   it('has a price or a ceiling, waits between questions and takes call backs', () => {
     const { base_cost_usd, ceiling_usd, components = [] } = model.pricing;
     expect(base_cost_usd ?? ceiling_usd ?? components[0]).toBeDefined();
-    expect(asObject(model.polling)?.interval_seconds).toBeGreaterThanOrEqual(model.media_type === 'video' ? 3 : 1);
+    expect(record(model.polling)?.interval_seconds).toBeGreaterThanOrEqual(model.media_type === 'video' ? 3 : 1);
     expect(model.webhooks).toBe(true);
   });
 

@@ -1,5 +1,4 @@
-import { type CallContext, type Json, ProviderError } from '@litegen/plugin-sdk';
-import { asObject, asText } from './json.js';
+import { type CallContext, type Json, jobIdOf, ProviderError, record, text } from '@litegen/plugin-sdk';
 import { BILLABLE_UNITS, type BillableUnit } from './upstream.js';
 
 export const QUEUE_BASE = 'https://queue.fal.run';
@@ -28,8 +27,8 @@ export function toOperation(
   billableUnit: BillableUnit | undefined,
   call: CallContext,
 ): FalOperation | undefined {
-  const body = asObject(answer);
-  const requestId = asText(body?.request_id);
+  const body = record(answer);
+  const requestId = jobIdOf(answer, ['request_id']);
   if (body === undefined || requestId === undefined) return undefined;
   const base = queueBase(call);
   const own = `${base}/${appOf(endpoint)}/requests/${encodeURIComponent(requestId)}`;
@@ -45,8 +44,8 @@ export function toOperation(
 
 /** Reads an operation back, under the queue base of today. @throws ProviderError `internal` for what is none. */
 export function readOperation(operation: Json, call: CallContext): FalOperation {
-  const body = asObject(operation);
-  const endpoint = asText(body?.endpoint);
+  const body = record(operation);
+  const endpoint = text(body?.endpoint);
   const unit = BILLABLE_UNITS.find((known) => known === body?.billable_unit);
   const read = endpoint === undefined ? undefined : toOperation(operation, endpoint, unit, call);
   if (read === undefined) throw new ProviderError('internal', 'not an operation of the fal plugin');

@@ -67,6 +67,44 @@ describe('a result', () => {
   });
 });
 
+describe('a result that is partly good', () => {
+  const read = (body: unknown) => readResult('image', body, operation, {}, createTestCall());
+
+  it.each<readonly [string, unknown, string]>([
+    ['null', null, 'invalid_response'],
+    ['an entry without a link', { url: '' }, 'invalid_response'],
+    ['an error', { error: { code: 'content_policy_violation', message: 'not this' } }, 'content_rejected'],
+  ])('keeps what is good beside %s', (_what, bad, code) => {
+    expect(read({ images: [file('1.png'), bad, file('2.png')] })).toMatchObject({
+      state: 'succeeded',
+      outputs: [{ media: link('1.png') }, { media: link('2.png') }],
+      withheld: [{ count: 1, code }],
+      usage: { images: 2 },
+    });
+  });
+
+  it('matches flags with the pictures that they are about', () => {
+    const flagged = { images: [null, file('2.png'), file('3.png')], has_nsfw_concepts: [false, true, false] };
+    expect(read(flagged)).toMatchObject({
+      outputs: [{ media: link('3.png') }],
+      withheld: [{ code: 'invalid_response' }, { code: 'content_rejected', charged: 'yes' }],
+      usage: { images: 2 },
+    });
+  });
+
+  it.each<readonly [string, object, object]>([
+    ['an error', { error: 'Generation timed out' }, { code: 'timeout', charged: 'unknown', message: 'fal: Generation timed out' }],
+    ['a detail', { detail: [{ loc: ['body', 'prompt'], msg: 'no', type: 'content_policy_violation' }] }, { code: 'content_rejected' }],
+    [
+      'an error in an entry',
+      { images: [{ error: 'flagged by moderation' }] },
+      { code: 'content_rejected', message: 'flagged by moderation' },
+    ],
+  ])('fails with the words of %s where there is no picture', (_what, body, error) => {
+    expect(read(body)).toMatchObject({ state: 'failed', error });
+  });
+});
+
 describe('fal’s addresses', () => {
   it.each([
     ['fal-ai/flux/dev', 'fal-ai/flux'],

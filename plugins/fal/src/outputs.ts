@@ -1,5 +1,6 @@
-import type { CallContext, Finished, MediaSource, OperationStatus, Output, VendorUsage } from '@litegen/plugin-sdk';
-import { asArray, asObject, asText } from './json.js';
+import type { CallContext, Finished, MediaSource, OperationStatus, Output, VendorUsage, Withheld } from '@litegen/plugin-sdk';
+import { list, mediaOf, readOutputs, record, text } from '@litegen/plugin-sdk';
+import { declaredFailure, vendorFailure } from './failures.js';
 import type { FalOperation } from './operation.js';
 
 export type MediaKind = 'image' | 'video';
@@ -7,7 +8,16 @@ export type MediaKind = 'image' | 'video';
 /** fal's header for what it bills, counted in the model's own unit. */
 export const BILLABLE_UNITS_HEADER = 'x-fal-billable-units';
 
-/** A result body as the end of an operation. Blocked pictures are no pictures, though fal bills for them. */
+/** A picture is flagged beside the list of pictures. fal bills for it all the same. */
+const FLAGGED: Withheld = {
+  count: 1,
+  code: 'content_rejected',
+  charged: 'yes',
+  message: 'fal: the output was flagged as not safe for work',
+  vendorCode: 'has_nsfw_concepts',
+};
+
+/** A result body as the end of an operation. Blocked pictures are no pictures, and what is no picture costs none of the others. */
 export function readResult(
   kind: MediaKind,
   body: unknown,
@@ -15,30 +25,30 @@ export function readResult(
   headers: Readonly<Record<string, string>>,
   call: CallContext,
 ): OperationStatus {
-  const found = kind === 'image' ? imagesOf(body) : videosOf(body);
-  const flags = asArray(asObject(body)?.has_nsfw_concepts);
-  const kept = found.filter((_, index) => flags[index] !== true);
-  if (kept.length === 0) {
-    return found.length > 0
-      ? {
-          state: 'failed',
-          error: {
-            code: 'content_rejected',
-            charged: 'yes',
-            message: 'fal: the output was flagged as not safe for work',
-            vendorCode: 'has_nsfw_concepts',
-          },
-        }
-      : { state: 'failed', error: { code: 'invalid_response', charged: 'unknown', message: `fal: the result holds no ${kind}` } };
+  const flags = list(record(body)?.has_nsfw_concepts);
+  const read = (kind === 'image' ? imagesOf(body) : videosOf(body)).map((item, index) => ({
+    ...readOutputs([item]),
+    isFlagged: flags[index] === true,
+  }));
+  const made = read.flatMap(({ outputs, isFlagged }) => outputs.map(({ media }) => ({ media, isFlagged })));
+  const kept = made.filter(({ isFlagged }) => !isFlagged).map(({ media }) => media);
+  const withheld = read.flatMap((one): Withheld[] => (one.isFlagged && one.outputs.length > 0 ? [FLAGGED] : one.withheld));
+  if (kept.length > 0) {
+    const told = withheld.length === 0 ? {} : { withheld };
+    return { state: 'succeeded', ...finished(body, kept, made.length, operation, headers), ...told };
   }
-  if (kept.length < found.length) {
-    call.warn({
-      param: 'n',
-      action: 'dropped',
-      message: `${found.length - kept.length} of ${found.length} outputs were flagged as not safe for work`,
-    });
+  return { state: 'failed', error: whyNothing(kind, body, withheld, call) };
+}
+
+function whyNothing(kind: MediaKind, body: unknown, withheld: readonly Withheld[], call: CallContext) {
+  const reason = withheld.find(({ code }) => code !== 'invalid_response');
+  if (reason !== undefined) {
+    const { code, charged, message = '', vendorCode } = reason;
+    return { code, charged, message, vendorCode };
   }
-  return { state: 'succeeded', ...finished(body, kept, found.length, operation, headers) };
+  const failure = declaredFailure(body);
+  if (failure !== undefined) return vendorFailure(failure, call);
+  return { code: 'invalid_response', charged: 'unknown', message: `fal: the result holds no ${kind}` } as const;
 }
 
 function finished(
@@ -48,10 +58,10 @@ function finished(
   operation: FalOperation,
   headers: Readonly<Record<string, string>>,
 ): Finished {
-  const fields = asObject(body) ?? {};
-  const revisedPrompt = asText(fields.actual_prompt) ?? asText(fields.prompt);
+  const fields = record(body) ?? {};
+  const revisedPrompt = text(fields.actual_prompt) ?? text(fields.prompt);
   // With several outputs, fal's one seed is that of the batch and would repeat none of them alone.
-  const seed = made === 1 && typeof fields.seed === 'number' ? fields.seed : undefined;
+  const seed = made === 1 && typeof fields.seed === 'number' && Number.isSafeInteger(fields.seed) ? fields.seed : undefined;
   const outputs = kept.map(
     (media): Output => ({ media, ...(revisedPrompt === undefined ? {} : { revisedPrompt }), ...(seed === undefined ? {} : { seed }) }),
   );
@@ -65,25 +75,14 @@ function usageOf(made: number, operation: FalOperation, headers: Readonly<Record
   return { images: made, ...billed };
 }
 
-function imagesOf(body: unknown): MediaSource[] {
-  const fields = asObject(body) ?? {};
-  const list = asArray(fields.images).length > 0 ? asArray(fields.images) : [fields.image ?? fields.output];
-  return list.map(mediaOf).filter((media) => media !== undefined);
+function imagesOf(body: unknown): readonly unknown[] {
+  const { images, image, output, data } = record(body) ?? {};
+  const found = [list(images), list(data), list(output)].find((items) => items.length > 0);
+  return found ?? [image ?? output].filter((item) => item !== undefined);
 }
 
-function videosOf(body: unknown): MediaSource[] {
-  const fields = asObject(body) ?? {};
-  const media = [fields.video, asArray(fields.videos)[0], fields.video_url, fields.output]
-    .map(mediaOf)
-    .find((found) => found !== undefined);
-  return media === undefined ? [] : [media];
-}
-
-/** A file as `{url}` or as the bare link. Some models answer with a data URL. */
-function mediaOf(file: unknown): MediaSource | undefined {
-  const url = asText(file) ?? asText(asObject(file)?.url);
-  if (url === undefined) return undefined;
-  const inline = /^data:[^,]*;base64,/.exec(url);
-  if (inline !== null) return { kind: 'bytes', data: new Uint8Array(Buffer.from(url.slice(inline[0].length), 'base64')) };
-  return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol) ? { kind: 'url', url } : undefined;
+function videosOf(body: unknown): readonly unknown[] {
+  const { video, videos, video_url: link, output } = record(body) ?? {};
+  const places = [video, list(videos)[0], link, output].filter((item) => item !== undefined);
+  return [places.find((item) => mediaOf(item) !== undefined) ?? places[0]].filter((item) => item !== undefined);
 }

@@ -151,6 +151,67 @@ describe('a status', () => {
     expect(await image.status?.(operation, falCall(vendor))).toEqual({ state: 'pending', unrecognizedStatus: 'WARMING_UP' });
   });
 
+  it.each<readonly [string, object]>([
+    ['SUCCEEDED', {}],
+    ['completed', {}],
+    ['BAKED', {}],
+  ])('brings the result that is there under the word %s', async (word, fields) => {
+    const { image } = falProviders();
+    const operation = operationOf(await image.start(picture(), falCall(vendor)));
+    await followed(image, operation, falCall(vendor));
+    vendor.inject({ kind: 'status', status: 200, body: { status: word, ...fields } }, { path: /\/status$/ });
+    expect(await image.status?.(operation, falCall(vendor))).toMatchObject({ state: 'succeeded' });
+  });
+
+  it.each<readonly [object, object]>([
+    [{ status: 'CANCELLED' }, { state: 'cancelled', charged: 'no' }],
+    [
+      { status: 'CANCELLED', metrics: { inference_time: 3 } },
+      { state: 'cancelled', charged: 'unknown' },
+    ],
+    [
+      { status: 'FAILED', error: 'Generation timed out' },
+      { state: 'failed', error: { code: 'timeout' } },
+    ],
+    [
+      { status: 'error', error: 'flagged by moderation' },
+      { state: 'failed', error: { code: 'content_rejected' } },
+    ],
+  ])('that fal does not document, %o, is what it says', async (body, status) => {
+    const { image } = falProviders();
+    const operation = operationOf(await image.start(picture(), falCall(vendor)));
+    vendor.inject({ kind: 'status', status: 200, body }, { path: /\/status$/ });
+    expect(await image.status?.(operation, falCall(vendor))).toMatchObject(status);
+  });
+
+  it('throws for an error under HTTP 200, with its words', async () => {
+    const { image } = falProviders();
+    vendor.inject({ kind: 'status', status: 200, body: { detail: 'Application not found' } }, { method: 'POST' });
+    await expect(image.start(picture(), falCall(vendor))).rejects.toMatchObject({
+      message: 'fal: Application not found',
+      charged: 'unknown',
+      vendorStatus: 200,
+    });
+    vendor.inject(
+      { kind: 'status', status: 200, body: { detail: [{ loc: ['body', 'seed'], msg: 'bad', type: 'int_type' }] } },
+      { method: 'POST' },
+    );
+    await expect(image.start(picture(), falCall(vendor))).rejects.toMatchObject({ code: 'invalid_request', charged: 'no', param: 'seed' });
+    const operation = operationOf(await image.start(picture(), falCall(vendor)));
+    vendor.inject({ kind: 'status', status: 200, body: { detail: 'Too many requests' } }, { path: /\/status$/ });
+    await expect(image.status?.(operation, falCall(vendor))).rejects.toMatchObject({ code: 'rate_limited' });
+  });
+
+  it.each([
+    ['a number', { request_id: 42 }, '42'],
+    ['another name', { task_id: 't1' }, 't1'],
+    ['an envelope', { data: { request_id: 'r1' } }, 'r1'],
+  ])('is asked for a request whose id is %s', async (_what, body, id) => {
+    vendor.inject({ kind: 'status', status: 200, body }, { method: 'POST' });
+    const result = await falProviders().image.start(picture(), falCall(vendor));
+    expect(result).toMatchObject({ state: 'started', vendorJobId: id, operation: { request_id: id } });
+  });
+
   it('does not take a result that is still in progress for an end', async () => {
     const { image } = falProviders();
     const operation = operationOf(await image.start(picture(), falCall(vendor)));

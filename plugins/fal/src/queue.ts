@@ -1,8 +1,7 @@
 import type { CallContext, CancelResult, MediaProvider, OperationStatus, VendorResponse } from '@litegen/plugin-sdk';
-import { ProviderError } from '@litegen/plugin-sdk';
-import { isCancelled, readFailure, responseError, vendorFailure } from './failures.js';
+import { JOB_ID_KEYS, jobReport, jobState, MEDIA_FIELDS, ProviderError, record, text } from '@litegen/plugin-sdk';
+import { declaredFailure, isCancelled, parsed, readFailure, responseError, toError, vendorFailure } from './failures.js';
 import { buildInput, chooseEndpoint, type FalRequest } from './input.js';
-import { asObject, asText, parseJson } from './json.js';
 import { type FalOperation, queueBase, readOperation, toOperation } from './operation.js';
 import { type MediaKind, readResult } from './outputs.js';
 import { readSettings } from './settings.js';
@@ -28,8 +27,11 @@ export function createQueueProvider<Request extends FalRequest>(kind: MediaKind)
         submits: true,
       });
       if (!response.ok) throw await responseError(response, call, true);
-      const operation = toOperation(await response.json(), use.endpoint, model.billableUnit, call);
+      const answer = await response.json({ textKeys: JOB_ID_KEYS });
+      const operation = toOperation(answer, use.endpoint, model.billableUnit, call);
       if (operation === undefined) {
+        const failure = declaredFailure(answer);
+        if (failure !== undefined) throw toError(failure, response, call, true);
         throw new ProviderError('invalid_response', 'fal: the submission was answered without a request id', {
           charged: 'unknown',
           vendorStatus: response.status,
@@ -55,13 +57,29 @@ async function ask(url: string, call: CallContext): Promise<VendorResponse> {
 async function statusOf(kind: MediaKind, operation: FalOperation, call: CallContext): Promise<OperationStatus> {
   const response = await ask(operation.status_url, call);
   if (!response.ok) throw await responseError(response, call, false);
-  const body = asObject(await response.json());
-  const word = asText(body?.status);
-  if (body === undefined || word === undefined) throw new ProviderError('invalid_response', 'fal: the status has no status word');
-  if (word === 'IN_QUEUE' || word === 'IN_PROGRESS') return { state: 'pending' };
-  if (word !== 'COMPLETED') return { state: 'pending', unrecognizedStatus: word };
-  const failed = body.error !== undefined && body.error !== null && body.error !== '';
-  return resultOf(kind, operation, failed ? body : undefined, call);
+  const answer = await response.json();
+  const report = jobReport(answer);
+  if (report === undefined) {
+    const failure = declaredFailure(answer);
+    if (failure !== undefined) throw toError(failure, response, call, false);
+    throw new ProviderError('invalid_response', 'fal: the status has no status word');
+  }
+  const { job, status } = report;
+  switch (jobState(status)) {
+    case 'pending':
+      return { state: 'pending' };
+    case 'succeeded':
+      return resultOf(kind, operation, text(job.error) !== undefined || record(job.error) !== undefined ? job : undefined, call);
+    case 'cancelled':
+      return { state: 'cancelled', charged: ran(job) ? 'unknown' : 'no' };
+    case undefined: {
+      // The word may be one for the end: what is there is taken.
+      const found = await resultOf(kind, operation, undefined, call).catch(() => undefined);
+      return found?.state === 'succeeded' ? found : { state: 'pending', unrecognizedStatus: status };
+    }
+    default:
+      return resultOf(kind, operation, job, call);
+  }
 }
 
 /** `failedStatus` is the status body when it tells of a failure; the result mostly tells more of it. */
@@ -75,16 +93,18 @@ async function resultOf(
   if (known !== undefined && isCancelled(known)) return { state: 'cancelled', charged: ran(failedStatus) ? 'unknown' : 'no' };
   const response = await ask(operation.response_url, call);
   if (response.ok) {
-    const body = await response.json();
+    const body = await response.json(MEDIA_FIELDS);
     if (known === undefined) return readResult(kind, body, operation, response.headers, call);
     return { state: 'failed', error: vendorFailure(known, call) };
   }
   // These are about the question: a key that no longer holds, or too many questions.
   if (response.status === 401 || response.status === 403 || response.status === 429) throw await responseError(response, call, false);
-  const text = await response.text();
-  const failure = readFailure({ status: response.status, headers: response.headers, body: parseJson(text) ?? text });
+  const said = await response.text();
+  const failure = readFailure({ status: response.status, headers: response.headers, body: parsed(said) ?? said });
   if (isCancelled(failure)) return { state: 'cancelled', charged: 'unknown' };
-  if (response.status === 400 && /still in progress/i.test(failure.message)) return { state: 'pending' };
+  if (response.status === 400 && /still in progress/i.test(failure.message)) {
+    return known === undefined ? { state: 'pending' } : { state: 'failed', error: vendorFailure(known, call) };
+  }
   const told = { ...failure, type: failure.type ?? known?.type };
   // Without a type, these may as well come from whatever stands between here and a result that is well.
   const passing = response.status >= 502 && response.status <= 504 && told.type === undefined;
@@ -96,7 +116,7 @@ async function resultOf(
 }
 
 function ran(status: Readonly<Record<string, unknown>> | undefined): boolean {
-  const seconds = asObject(status?.metrics)?.inference_time;
+  const seconds = record(status?.metrics)?.inference_time;
   return typeof seconds === 'number' && seconds > 0;
 }
 
@@ -111,7 +131,8 @@ async function cancel(operation: FalOperation, call: CallContext): Promise<Cance
   const status = await ask(operation.status_url, call);
   if (status.status === 404) return 'cancelled';
   if (!status.ok) return 'too_late';
-  const body = asObject(await status.json());
-  if (body?.status === 'IN_QUEUE') return 'cancelled';
-  return body?.status === 'COMPLETED' && isCancelled(readFailure({ status: 0, body })) ? 'cancelled' : 'too_late';
+  const report = jobReport(await status.json());
+  const state = jobState(report?.status);
+  if (state === 'cancelled' || (state === 'pending' && /queue/i.test(report?.status ?? ''))) return 'cancelled';
+  return state === 'succeeded' && isCancelled(readFailure({ status: 0, body: report?.job })) ? 'cancelled' : 'too_late';
 }

@@ -1,5 +1,4 @@
-import { type JsonObject, ProviderError, type RequestedModel } from '@litegen/plugin-sdk';
-import { asArray, asObject, asText } from './json.js';
+import { type JsonObject, list, ProviderError, type RequestedModel, record } from '@litegen/plugin-sdk';
 import { RETIRED_ENDPOINTS } from './retired-endpoints.js';
 
 /** How a value is written into fal's input. `string_s` is `"8s"`; `dimensions` is `{width, height}`; `width_x_height` is `"1024x1536"`. */
@@ -39,6 +38,9 @@ export interface FalModel {
   readonly billableUnit?: BillableUnit;
 }
 
+/** YAML's numbers are no names. */
+const named = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+
 const plain = (field: string): FieldMapping => ({ field, type: 'as_is' });
 
 /** fal's customary names. `prompt` is always `prompt`. */
@@ -70,7 +72,7 @@ export function readModel(model: RequestedModel): FalModel {
   };
   const uses: EndpointUse[] = [];
   if (upstream.endpoint !== undefined) uses.push(readUse({ endpoint: upstream.endpoint, omits: upstream.omits ?? [] }, fail));
-  for (const entry of asArray(upstream.with_references)) uses.push(readUse(asObject(entry) ?? {}, fail));
+  for (const entry of list(upstream.with_references)) uses.push(readUse(record(entry) ?? {}, fail));
   if (uses.length === 0) fail('endpoint is missing');
   const unit = upstream.billable_unit;
   const billableUnit = BILLABLE_UNITS.find((known) => known === unit);
@@ -83,28 +85,28 @@ export function fieldFor(model: FalModel, name: string): FieldMapping | undefine
 }
 
 function readUse(entry: Readonly<Record<string, unknown>>, fail: (what: string) => never): EndpointUse {
-  const endpoint = asText(entry.endpoint);
+  const endpoint = named(entry.endpoint);
   // An endpoint id becomes a URL path, so that nothing but its own alphabet may pass.
   if (endpoint === undefined || !/^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)+$/.test(endpoint) || endpoint.split('/').includes('..')) {
     return fail('endpoint must look like "owner/app/path"');
   }
   const references: Record<string, string> = {};
-  for (const [role, field] of Object.entries(asObject(entry.references) ?? {}))
-    references[role] = asText(field) ?? fail(`references.${role} must name a field`);
-  const texts = (value: unknown): string[] => asArray(value).filter((item) => typeof item === 'string');
+  for (const [role, field] of Object.entries(record(entry.references) ?? {}))
+    references[role] = named(field) ?? fail(`references.${role} must name a field`);
+  const texts = (value: unknown): string[] => list(value).filter((item) => typeof item === 'string');
   return { endpoint: RETIRED_ENDPOINTS[endpoint] ?? endpoint, references, optional: texts(entry.optional), omits: texts(entry.omits) };
 }
 
 function readFields(upstream: JsonObject, fail: (what: string) => never): Record<string, FieldMapping> {
   const fields: Record<string, FieldMapping> = {};
-  for (const [name, value] of Object.entries(asObject(upstream.fields) ?? {})) {
-    const entry = typeof value === 'string' ? { field: value } : asObject(value);
+  for (const [name, value] of Object.entries(record(upstream.fields) ?? {})) {
+    const entry = typeof value === 'string' ? { field: value } : record(value);
     const customary = Object.hasOwn(DEFAULT_FIELDS, name) ? DEFAULT_FIELDS[name] : undefined;
     const wanted = entry?.type ?? customary?.type ?? 'as_is';
     const type = FIELD_TYPES.find((known) => known === wanted);
     if (entry === undefined || type === undefined) return fail(`fields.${name} must be a field's name or {field, type, values}`);
-    const values = asObject(entry.values);
-    fields[name] = { field: asText(entry.field) ?? customary?.field ?? name, type, ...(values === undefined ? {} : { values }) };
+    const values = record(entry.values);
+    fields[name] = { field: named(entry.field) ?? customary?.field ?? name, type, ...(values === undefined ? {} : { values }) };
   }
   return fields;
 }

@@ -1,7 +1,16 @@
 import { createHash, createPublicKey, type JsonWebKey, verify } from 'node:crypto';
-import { type CallContext, type OperationStatus, ProviderError, type RawDelivery, type WebhookResult } from '@litegen/plugin-sdk';
-import { isCancelled, readFailure, vendorFailure } from './failures.js';
-import { asArray, asObject, asText, parseJson } from './json.js';
+import {
+  type CallContext,
+  jobState,
+  list,
+  type OperationStatus,
+  ProviderError,
+  type RawDelivery,
+  record,
+  text,
+  type WebhookResult,
+} from '@litegen/plugin-sdk';
+import { isCancelled, parsed, readFailure, vendorFailure } from './failures.js';
 import type { FalOperation } from './operation.js';
 import { type MediaKind, readResult } from './outputs.js';
 import { readSettings } from './settings.js';
@@ -33,17 +42,17 @@ export function createWebhookReader(
     const response = await call.fetch(url);
     if (!response.ok)
       throw new ProviderError('unavailable', `fal: the webhook keys answered HTTP ${response.status}`, { vendorStatus: response.status });
-    const keys = asArray(asObject(await response.json())?.keys)
-      .map(asObject)
-      .filter((key) => key?.kty === 'OKP' && key.crv === 'Ed25519' && asText(key.x) !== undefined);
+    const keys = list(record(await response.json())?.keys)
+      .map(record)
+      .filter((key) => key?.kty === 'OKP' && key.crv === 'Ed25519' && text(key.x) !== undefined);
     kept.set(url, { keys: keys as JsonWebKey[], atMs: nowMs });
     return keys as JsonWebKey[];
   }
 
   return async (delivery, operation, call) => {
     const signed = signedParts(delivery, call);
-    const body = asObject(parseJson(Buffer.from(delivery.body).toString('utf8')));
-    if (signed === undefined || body === undefined || body.request_id !== operation.request_id) return null;
+    const body = record(parsed(Buffer.from(delivery.body).toString('utf8')));
+    if (signed === undefined || body === undefined || text(body.request_id) !== operation.request_id) return null;
     const url = `${readSettings(call.options).restUrl}/.well-known/jwks.json`;
     const holds = async (maxAgeMs: number): Promise<boolean> => verifies(signed, await keysAt(url, call, maxAgeMs));
     if (!(await holds(KEYS_LIFETIME_MS)) && !(await holds(KEYS_REFRESH_MS))) return null;
@@ -58,7 +67,7 @@ interface SignedParts {
 
 function signedParts({ headers, body }: RawDelivery, call: CallContext): SignedParts | undefined {
   const [requestId, userId, timestamp, signature] = ['request-id', 'user-id', 'timestamp', 'signature'].map((name) =>
-    asText(headers[`x-fal-webhook-${name}`]),
+    text(headers[`x-fal-webhook-${name}`]),
   );
   if (requestId === undefined || userId === undefined || timestamp === undefined || signature === undefined) return undefined;
   if (!/^\d{1,12}$/.test(timestamp) || !/^[0-9a-f]{128}$/i.test(signature)) return undefined;
@@ -86,11 +95,12 @@ async function readBody(
   call: CallContext,
   ask: (operation: FalOperation, call: CallContext) => Promise<OperationStatus>,
 ): Promise<WebhookResult> {
-  const payload = asObject(body.payload);
-  if (body.status === 'OK' && payload !== undefined) return { status: readResult(kind, payload, operation, {}, call) };
-  if (body.status !== 'ERROR') return { status: await ask(operation, call) };
+  const payload = record(body.payload);
+  const state = jobState(body.status);
+  if (state === 'succeeded' && payload !== undefined) return { status: readResult(kind, payload, operation, {}, call) };
+  if (state !== 'failed') return { status: await ask(operation, call) };
   // "Invalid status code: 422" is where a call back has the model's HTTP status.
-  const status = Number(/status code:? (\d{3})/i.exec(asText(body.error) ?? '')?.[1] ?? 0);
+  const status = Number(/status code:? (\d{3})/i.exec(text(body.error) ?? '')?.[1] ?? 0);
   const failure = readFailure({ status, body: payload ?? { error: body.error } });
   if (isCancelled(failure)) return { status: { state: 'cancelled', charged: 'unknown' } };
   return { status: { state: 'failed', error: vendorFailure(failure, call) } };

@@ -1,12 +1,13 @@
+import { ByteBuffer } from './byte-buffer.js';
+
 /** Writes a bit stream, most significant bit first, with the codes of H.264 (ITU-T H.264, clause 9.1). */
 export class BitWriter {
-  #bytes: Uint8Array;
-  #length = 0;
+  readonly #bytes: ByteBuffer;
   #current = 0;
   #free = 8;
 
   constructor(expectedBytes = 1024) {
-    this.#bytes = new Uint8Array(expectedBytes);
+    this.#bytes = new ByteBuffer(expectedBytes);
   }
 
   /** The lowest `count` bits of a value, at most 32. */
@@ -41,29 +42,19 @@ export class BitWriter {
 
   /** Whole bytes; the stream has to be aligned. */
   bytes(data: Uint8Array): void {
-    this.#reserve(data.length);
-    this.#bytes.set(data, this.#length);
-    this.#length += data.length;
+    this.#bytes.append(data);
   }
 
   /** rbsp_trailing_bits, and what was written. */
   finish(): Uint8Array {
     this.bits(1, 1);
     this.align();
-    return this.#bytes.subarray(0, this.#length);
+    return this.#bytes.written();
   }
 
   #flush(): void {
-    this.#reserve(1);
-    this.#bytes[this.#length++] = this.#current;
+    this.#bytes.push(this.#current);
     this.#current = 0;
     this.#free = 8;
-  }
-
-  #reserve(count: number): void {
-    if (this.#length + count <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + count));
-    grown.set(this.#bytes);
-    this.#bytes = grown;
   }
 }

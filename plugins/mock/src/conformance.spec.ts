@@ -11,6 +11,7 @@ const NEEDS_HTTP = [
   /^abort: a call given up after/,
   /^abort: a status/,
   /^check: /,
+  /^answers: /,
 ];
 const NO_ANSWERS_TO_FUZZ = /^fuzz: no JSON answer/;
 

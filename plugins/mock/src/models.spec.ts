@@ -37,11 +37,12 @@ const LITEGEN_PRICES: Record<string, number> = {
 };
 
 describe('models/mock.yaml', () => {
-  it('has the sixteen models of LiteGen at their prices, and four of our own', () => {
+  it('has the sixteen models of LiteGen at their prices, and five of our own', () => {
     const prices = Object.fromEntries(models.map(({ id, pricing }) => [id, pricing.base_cost_usd]));
     expect(prices).toMatchObject(LITEGEN_PRICES);
     expect(Object.keys(prices).filter((id) => !(id in LITEGEN_PRICES))).toEqual([
       'mock/paint',
+      'mock/variation',
       'mock/clip',
       'mock/priced-paint',
       'mock/priced-clip',

@@ -19,6 +19,8 @@ export type PictureSpec = {
   /** `hash`: one flat colour and two discs, as the first mock pictures of LiteGen. */
   look: 'gradient' | 'hash';
   transparent: boolean;
+  /** Of the file; absent: PNG. */
+  format?: 'jpeg' | 'webp';
   /** How many shapes. */
   detail: number;
   /** Hex; decides shapes and their places. */

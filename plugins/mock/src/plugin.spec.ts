@@ -9,7 +9,9 @@ import {
   testVideoRequest,
 } from '@litegen/plugin-sdk/testing';
 import { describe, expect, it } from 'vitest';
+import { Canvas } from './canvas.js';
 import plugin from './index.js';
+import { encodePng } from './png.js';
 import { decodePng } from './png-decode.js';
 
 function whole<Provider extends ImageProvider | VideoProvider>(provider: Provider | undefined) {
@@ -58,6 +60,40 @@ describe('images', () => {
     const plain = doneOf(await create().image.start(paint('a boat'), createTestCall()));
     const directed = doneOf(await create().image.start(paint('a boat [mock progress]'), createTestCall()));
     expect(directed.outputs).toEqual(plain.outputs);
+  });
+
+  it('draws in the format that was asked for, partial pictures too', async () => {
+    const begins = { png: '89504e47', jpeg: 'ffd8ffe0', webp: '52494646' };
+    for (const [format, magic] of Object.entries(begins)) {
+      const call = createTestCall();
+      const size = { width: 128, height: 64 };
+      const request = paint('a boat', { params: { size, output_format: format, background: 'transparent' }, partialImages: 1 });
+      const { outputs } = doneOf(await create().image.start(request, call));
+      const [event] = call.events;
+      const partial = event?.type === 'partial_image' && event.media.kind === 'bytes' ? event.media.data : expect.fail('no partial image');
+      for (const bytes of [bytesOf(outputs[0]), partial]) expect(Buffer.from(bytes).toString('hex', 0, 4)).toBe(magic);
+      expect(call.warnings).toEqual([]);
+    }
+  });
+
+  it('keeps as much of a reference as the fidelity says', async () => {
+    const green = new Canvas(64, 64);
+    green.fillRectangle(0, 0, 64, 64, [0, 200, 0]);
+    const inputs = [testInput({ bytes: await encodePng(green) })];
+    const distances: number[] = [];
+    for (const params of [{ input_fidelity: 'low' }, {}, { input_fidelity: 'high' }]) {
+      const { outputs } = doneOf(
+        await create().image.start(
+          paint('a red boat', { operation: 'image.edit', inputs, params: { ...params, quality: 'low' } }),
+          createTestCall(),
+        ),
+      );
+      const canvas = (await decodePng(bytesOf(outputs[0]))) ?? expect.fail('no picture');
+      const place = (Math.round(canvas.height * 0.9) * canvas.width + canvas.width - 1) * canvas.channels;
+      distances.push(Math.hypot(...[0, 200, 0].map((value, channel) => value - (canvas.pixels[place + channel] ?? 0))));
+    }
+    expect(distances).toEqual([...distances].sort((first, second) => second - first));
+    expect(new Set(distances).size).toBe(3);
   });
 
   it('fits the picture to a ratio', async () => {

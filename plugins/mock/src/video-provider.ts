@@ -59,7 +59,14 @@ const CLIPS: Medium<VideoRequest, ClipSpec> = {
       });
     }
     const references = await lookAt(request.inputs);
-    const caption = [request.model.id, `${width}x${height}`, `${durationSeconds} s`, `seed ${seed}`];
+    const source = references.find(({ role }) => role === 'video');
+    const caption = [
+      request.model.id,
+      `${width}x${height}`,
+      `${durationSeconds} s`,
+      ...(source === undefined ? [] : [`remix of ${source.fingerprint}`]),
+      `seed ${seed}`,
+    ];
     return {
       width,
       height,

@@ -20,6 +20,13 @@ const RESERVED = new Set([
   'mask',
   'mask_image',
   'input_reference',
+  // Other names of parameters, under which nobody would validate and price them.
+  'num_inference_steps',
+  'generate_sound',
+  'num_images',
+  'num_outputs',
+  'num_images_per_prompt',
+  'duration',
 ]);
 
 /** Parameters that are translated by {@link requestFields} itself. */

@@ -2,15 +2,17 @@ import {
   type CallContext,
   type ImageRequest,
   type Json,
+  MEDIA_FIELDS,
   type MultipartPart,
   ProviderError,
+  readFinished,
+  responseError,
   type StartResult,
   type VendorRequestInit,
 } from '@litegen/plugin-sdk';
-import { readImages } from './answer.js';
 import { connect } from './connection.js';
 import { DIALECTS } from './dialect.js';
-import { throwVendorError } from './errors.js';
+import { SERVER_ERRORS } from './errors.js';
 import { requestFields, unsupported } from './fields.js';
 import { whiteMask } from './mask.js';
 import { fieldParts, filePart } from './multipart.js';
@@ -32,9 +34,11 @@ export async function startImage(request: ImageRequest, call: CallContext, optio
     headers: { ...server.headers, accept: 'application/json' },
     submits: true,
   });
-  if (!response.ok) await throwVendorError(response, call);
-  const answer = await response.json({ base64Keys: ['b64_json'] });
-  return { state: 'done', ...readImages(answer, server), vendorRequestId: response.headers['x-request-id'] };
+  if (!response.ok) throw await responseError(response, call, SERVER_ERRORS);
+  // Relative links belong to the server, and so do its headers. Its own file paths, which some answers carry, are left alone.
+  const origin = { baseUrl: `${server.baseUrl}/`, headers: server.headers };
+  const answer = await response.json(MEDIA_FIELDS);
+  return { state: 'done', ...readFinished(answer, response, request.n, call, { ...SERVER_ERRORS, origin }) };
 }
 
 async function editParts(

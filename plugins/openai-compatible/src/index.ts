@@ -1,6 +1,6 @@
-import { defineProvider } from '@litegen/plugin-sdk';
+import { defineProvider, responseError } from '@litegen/plugin-sdk';
 import { connect } from './connection.js';
-import { throwVendorError } from './errors.js';
+import { SERVER_ERRORS } from './errors.js';
 import { startImage } from './image.js';
 import { readOptions } from './options.js';
 import { cancelVideo, startVideo, videoStatus } from './video.js';
@@ -25,7 +25,7 @@ export default defineProvider({
           await response.text();
           response = await call.fetch(`${server.baseUrl.replace(/\/[^/]+$/, '')}/health`, { headers: server.headers });
         }
-        if (!response.ok) await throwVendorError(response, call);
+        if (!response.ok) throw await responseError(response, call, SERVER_ERRORS);
         await response.text();
       },
     };

@@ -20,6 +20,8 @@ type Partial = Parameters<typeof testVideoRequest>[0];
 interface Session {
   readonly vendor: CompatibleVendor;
   readonly call: TestCall;
+  /** The gateway's clock goes on. */
+  wait(seconds: number): void;
   start(request?: Partial): Promise<Json>;
   status(operation: Json): Promise<OperationStatus | undefined>;
   cancel: NonNullable<NonNullable<PluginInstance['video']>['cancel']>;
@@ -28,13 +30,17 @@ interface Session {
 function session(dialect: string, flavour: string = dialect): Session {
   const vendor = vendors.get(flavour);
   if (!vendor) throw new Error(`no vendor plays ${flavour}`);
-  const call = createTestCall({ apiBase: vendor.origin, secrets: { apiKey: 'key' } });
+  let nowMs = Date.now();
+  const call = createTestCall({ apiBase: vendor.origin, secrets: { apiKey: 'key' }, now: () => new Date(nowMs) });
   const options: JsonObject = { dialect };
   // A new instance per question: another replica may ask.
   const video = () => plugin.create(createTestSetup('gpu-1', options)).video;
   return {
     vendor,
     call,
+    wait: (seconds) => {
+      nowMs += seconds * 1000;
+    },
     start: async (request) => {
       const result = await video()?.start(testVideoRequest(request), call);
       if (result?.state !== 'started') throw new Error('videos are jobs');
@@ -78,7 +84,7 @@ describe.each(DIALECTS)('the life of a video on %s', (dialect) => {
   });
 
   it('reports a failed job, and one that the server forgot', async () => {
-    const { vendor, start, status } = session(dialect);
+    const { vendor, start, status, wait } = session(dialect);
     const failing = await start({ prompt: COMPATIBLE_PROMPTS.videoFails });
     await status(failing);
     expect(await status(failing)).toEqual({
@@ -86,6 +92,11 @@ describe.each(DIALECTS)('the life of a video on %s', (dialect) => {
       error: { code: 'unavailable', message: 'The pipeline raised an exception.', charged: 'no', vendorCode: 'internal_error' },
     });
     vendor.restart();
+    // Another process of the server may not have heard of it yet.
+    expect(await failure(status(failing))).toMatchObject({ code: 'unavailable', vendorStatus: 404 });
+    wait(61);
+    expect(await status(failing)).toMatchObject({ state: 'failed', error: { charged: 'unknown' } });
+    vendor.inject({ kind: 'status', status: 200, body: { error: { message: 'Video not found' } } });
     expect(await status(failing)).toMatchObject({ state: 'failed', error: { charged: 'unknown' } });
   });
 
@@ -169,7 +180,67 @@ describe('cancellation', () => {
   ] as const)('of a gateway that answers %i %o is %s', async (status, body, result) => {
     const { vendor, call, start, cancel } = session('openai', 'sglang');
     const operation = await start();
-    vendor.inject({ kind: 'status', status, body });
+    vendor.inject({ kind: 'status', status, body }, { method: 'DELETE' });
     expect(await cancel(operation, call)).toBe(result);
+  });
+
+  it.each<readonly [string, string, number]>([
+    ['completed', 'too_late', 0],
+    ['SUCCEEDED', 'too_late', 0],
+    ['failed', 'too_late', 0],
+    ['canceled', 'cancelled', 0],
+    ['running', 'cancelled', 1],
+    ['warming_up', 'cancelled', 1],
+  ])('of a job that is %s is %s, with %i deletions', async (word, result, deletions) => {
+    const { vendor, call, start, cancel } = session('vllm-omni');
+    const operation = await start();
+    vendor.inject({ kind: 'status', status: 200, body: { id: 'x', status: word } }, { method: 'GET' });
+    expect(await cancel(operation, call)).toBe(result);
+    expect(vendor.count(/./, 'DELETE')).toBe(deletions);
+  });
+
+  it('deletes nothing that is there under a status word that nobody knows', async () => {
+    const { vendor, call, start, status, cancel } = session('vllm-omni');
+    const operation = await start();
+    await status(operation);
+    await status(operation);
+    const unknown = { kind: 'status', status: 200, body: { id: 'x', status: 'baked' } } as const;
+    vendor.inject(unknown, { path: /\/videos\/[^/]+$/, method: 'GET', times: 2 });
+    expect(await cancel(operation, call)).toBe('too_late');
+    expect(vendor.count(/./, 'DELETE')).toBe(0);
+    expect(await status(operation)).toMatchObject({ state: 'succeeded', outputs: [{ media: { kind: 'url' } }] });
+  });
+
+  it('is not tried while the server cannot be asked', async () => {
+    const { vendor, call, start, cancel } = session('vllm-omni');
+    const operation = await start();
+    vendor.inject({ kind: 'status', status: 503 }, { method: 'GET' });
+    expect(await failure(cancel(operation, call))).toMatchObject({ code: 'unavailable' });
+    expect(vendor.count(/./, 'DELETE')).toBe(0);
+  });
+});
+
+describe('the result', () => {
+  const URL_1 = 'https://cdn.example.com/1.mp4';
+  it.each<readonly [string, object, string | undefined]>([
+    ['video_url', { video_url: URL_1 }, URL_1],
+    ['data', { data: [{ url: URL_1 }] }, URL_1],
+    ['outputs', { outputs: { video_url: URL_1, cost: 0.66 } }, URL_1],
+    ['content', { content: { video_url: URL_1, last_frame_url: null } }, URL_1],
+    ['a link to the server', { url: '/files/1.mp4' }, '/files/1.mp4'],
+    ['its own address', { url: '/v1/videos/x' }, undefined],
+    ['nothing but its inputs', { image_url: URL_1, input: { url: URL_1 } }, undefined],
+  ])('is taken from where the job names it: %s', async (_where, fields, link) => {
+    const { vendor, start, status } = session('vllm-omni');
+    const operation = await start();
+    const own = `${vendor.origin}/v1/videos/${(operation as { id: string }).id}`;
+    const body = { ...fields, status: 'completed', ...('url' in fields && link === undefined ? { url: own } : {}) };
+    vendor.inject({ kind: 'status', status: 200, body });
+    const done = await status(operation);
+    const isOwn = link === undefined || link.startsWith('/');
+    const url = link === undefined ? `${own}/content` : isOwn ? vendor.origin + link : link;
+    expect(done).toMatchObject({ state: 'succeeded', outputs: [{ media: { kind: 'url', url } }] });
+    const media = done?.state === 'succeeded' ? done.outputs[0]?.media : undefined;
+    expect(media && 'headers' in media).toBe(isOwn);
   });
 });

@@ -1,20 +1,35 @@
 import {
   type CallContext,
   type CancelResult,
+  declaredError,
   type InputMedia,
+  JOB_ID_KEYS,
   type Json,
+  jobIdOf,
+  jobReport,
+  jobState,
+  MEDIA_FIELDS,
   type OperationStatus,
   ProviderError,
+  progressOf,
+  readVendorError,
+  record,
+  responseError,
   type StartResult,
+  unknownJob,
   type VendorRequestInit,
+  type VendorResponse,
   type VideoRequest,
+  vendorError,
+  vendorFailure,
 } from '@litegen/plugin-sdk';
 import { type Connection, connect } from './connection.js';
 import { DIALECTS } from './dialect.js';
-import { classify, isRecord, readServerError, throwVendorError } from './errors.js';
+import { SERVER_ERRORS } from './errors.js';
 import { requestFields, unsupported } from './fields.js';
 import { fieldParts, filePart } from './multipart.js';
 import type { CompatibleOptions } from './options.js';
+import { finishedVideo } from './video-result.js';
 
 /** Roles that `input_reference` can play. */
 const REFERENCE_ROLES = new Set(['init', 'first_frame', 'video']);
@@ -27,15 +42,25 @@ export async function startVideo(request: VideoRequest, call: CallContext, optio
     headers: { ...server.headers, accept: 'application/json' },
     submits: true,
   });
-  if (!response.ok) await throwVendorError(response, call);
-  const job = await response.json();
-  if (!isRecord(job) || typeof job.id !== 'string' || job.id === '') {
+  if (!response.ok) throw await responseError(response, call, SERVER_ERRORS);
+  const accepted = await response.json({ textKeys: JOB_ID_KEYS });
+  // An answer that has a status is a job, which tells itself how it ends.
+  const declared = jobReport(accepted) === undefined ? declaredError(accepted) : undefined;
+  const id = declared === undefined ? jobIdOf(accepted) : undefined;
+  if (id === undefined) {
+    const words = declared ?? readVendorError(accepted);
+    if (words !== undefined) throw vendorError(words, response, call, SERVER_ERRORS);
     throw new ProviderError('invalid_response', 'The server accepted the video without naming its job.', {
       charged: 'unknown',
       vendorStatus: response.status,
     });
   }
-  return { state: 'started', operation: { id: job.id }, vendorJobId: job.id, vendorRequestId: response.headers['x-request-id'] };
+  return {
+    state: 'started',
+    operation: { id, acceptedAtMs: call.now().getTime() },
+    vendorJobId: id,
+    vendorRequestId: response.headers['x-request-id'],
+  };
 }
 
 function videoBody(
@@ -58,65 +83,100 @@ export async function videoStatus(operation: Json, call: CallContext, options: C
   const response = await call.fetch(url, { headers: server.headers });
   if (response.status === 404) {
     await response.text();
-    // Jobs live in the server's memory: it was restarted, or someone deleted the record.
-    return { state: 'failed', error: { code: 'unavailable', message: 'The server no longer knows this video.', charged: 'unknown' } };
+    return unknownVideo(operation, call);
   }
-  if (!response.ok) await throwVendorError(response, call);
-  const job = await response.json();
-  if (!isRecord(job) || typeof job.status !== 'string') {
-    throw new ProviderError('invalid_response', 'The server answered without the status of the video.', { vendorStatus: response.status });
-  }
-  return readStatus(job, job.status, `${url}/content`, server);
+  if (!response.ok) throw await responseError(response, call, SERVER_ERRORS);
+  return readStatus(await response.json(MEDIA_FIELDS), response, { url, server, call, operation });
 }
 
-function readStatus(job: Record<string, unknown>, status: string, contentUrl: string, server: Connection): OperationStatus {
-  const progress = typeof job.progress === 'number' && job.progress >= 0 && job.progress <= 100 ? job.progress : undefined;
-  switch (status) {
-    case 'queued':
-    case 'in_progress':
+interface Question {
+  readonly url: string;
+  readonly server: Connection;
+  readonly call: CallContext;
+  readonly operation: Json;
+}
+
+async function readStatus(body: unknown, response: VendorResponse, question: Question): Promise<OperationStatus> {
+  const { url, server, call, operation } = question;
+  const report = jobReport(body);
+  if (report === undefined) {
+    const words = declaredError(body);
+    if (words === undefined) {
+      throw new ProviderError('invalid_response', 'The server answered without the status of the video.', {
+        vendorStatus: response.status,
+      });
+    }
+    if (words.status === 404 || /not.?found|no such/i.test(`${words.code} ${words.message}`)) return unknownVideo(operation, call);
+    throw vendorError(words, response, call, SERVER_ERRORS);
+  }
+  const { job, status } = report;
+  const progress = progressOf(job.progress);
+  switch (jobState(status)) {
+    case 'pending':
       return { state: 'pending', progress };
-    case 'completed': {
-      const seconds = Number(job.seconds ?? Number.NaN);
-      return {
-        state: 'succeeded',
-        outputs: [{ media: { kind: 'url', url: contentUrl, headers: server.headers } }],
-        usage: Number.isFinite(seconds) && seconds > 0 ? { seconds } : undefined,
-      };
-    }
-    case 'failed': {
-      const error = readServerError({ error: job.error });
-      const message = error.message ?? 'The server could not make the video.';
-      return { state: 'failed', error: { code: classify(500, error), message, charged: 'no', vendorCode: error.code ?? error.type } };
-    }
+    case 'succeeded':
+      return { state: 'succeeded', ...finishedVideo(job, body, url, server) };
+    case 'failed':
+      return { state: 'failed', error: failureOf(job, body, call) };
+    case 'rejected':
+      return { state: 'failed', error: { ...failureOf(job, body, call), code: 'content_rejected' } };
+    case 'expired':
+      return { state: 'failed', error: { ...failureOf(job, body, call), code: 'timeout' } };
     case 'cancelled':
-    case 'deleted':
       return { state: 'cancelled', charged: 'no' };
     default:
+      // The word may be one for the end: what is there is taken.
+      if (await hasContent(url, server, call)) return { state: 'succeeded', ...finishedVideo(job, body, url, server) };
       return { state: 'pending', progress, unrecognizedStatus: status };
   }
 }
 
+function failureOf(job: Readonly<Record<string, unknown>>, body: unknown, call: CallContext): ReturnType<typeof vendorFailure> {
+  return vendorFailure(readVendorError(job) ?? readVendorError(body) ?? {}, call, SERVER_ERRORS);
+}
+
+/** Jobs live in the server's memory: it was restarted, or someone deleted the record; or another of its processes has not heard of it yet. */
+function unknownVideo(operation: Json, call: CallContext): OperationStatus {
+  return unknownJob(record(operation)?.acceptedAtMs, SERVER_ERRORS.vendor, call);
+}
+
+/** Whether there is a video, told by its first bytes: what a server answers under 200 may be anything. */
+async function hasContent(url: string, server: Connection, call: CallContext): Promise<boolean> {
+  const response = await call.fetch(`${url}/content`, { headers: server.headers });
+  const beginning = await response.text();
+  if (response.status >= 300 && response.status < 400) return response.headers.location !== undefined;
+  return response.ok && (beginning.slice(4, 8) === 'ftyp' || beginning.startsWith('\u001aE'));
+}
+
+/** Deleting a video ends its work, and forgets one that is finished; so its state is asked for first. */
 export async function cancelVideo(operation: Json, call: CallContext, options: CompatibleOptions): Promise<CancelResult> {
   if (!DIALECTS[options.dialect].deleteCancels) return 'unsupported';
   const server = connect(call, options);
-  const response = await call.fetch(videoUrl(operation, server), { method: 'DELETE', headers: server.headers });
-  if (response.status === 405 || response.status === 501) return finish('unsupported');
-  if (response.status === 400 || response.status === 404 || response.status === 409) return finish('too_late');
-  if (!response.ok) await throwVendorError(response, call);
+  const url = videoUrl(operation, server);
+  const before = await call.fetch(url, { headers: server.headers });
+  if (before.status === 404) return tooLate(before);
+  if (!before.ok) throw await responseError(before, call, SERVER_ERRORS);
+  const report = jobReport(await before.json());
+  const state = jobState(report?.status);
+  if (state === 'cancelled') return 'cancelled';
+  if (state === undefined ? await hasContent(url, server, call) : state !== 'pending') return 'too_late';
+  const response = await call.fetch(url, { method: 'DELETE', headers: server.headers });
+  if (response.status === 405 || response.status === 501) return tooLate(response, 'unsupported');
+  if (response.status === 400 || response.status === 404 || response.status === 409) return tooLate(response);
+  if (!response.ok) throw await responseError(response, call, SERVER_ERRORS);
   if (response.status === 204) return 'cancelled';
   const answer = await response.json();
-  const confirmed = isRecord(answer) && (answer.deleted === true || answer.status === 'deleted' || answer.status === 'cancelled');
+  const confirmed = record(answer)?.deleted === true || jobState(jobReport(answer)?.status) === 'cancelled';
   return confirmed ? 'cancelled' : 'too_late';
+}
 
-  async function finish(result: CancelResult): Promise<CancelResult> {
-    await response.text();
-    return result;
-  }
+async function tooLate(response: VendorResponse, result: CancelResult = 'too_late'): Promise<CancelResult> {
+  await response.text();
+  return result;
 }
 
 function videoUrl(operation: Json, server: Connection): string {
-  if (!isRecord(operation) || typeof operation.id !== 'string') {
-    throw new ProviderError('internal', 'This operation was not started by this plugin.');
-  }
-  return `${server.baseUrl}/videos/${encodeURIComponent(operation.id)}`;
+  const id = record(operation)?.id;
+  if (typeof id !== 'string') throw new ProviderError('internal', 'This operation was not started by this plugin.');
+  return `${server.baseUrl}/videos/${encodeURIComponent(id)}`;
 }

@@ -1,5 +1,5 @@
-import { type CallContext, type JsonObject, ProviderError } from '@litegen/plugin-sdk';
-import { throwVendorError } from './errors.js';
+import { type CallContext, type JsonObject, ProviderError, responseError } from '@litegen/plugin-sdk';
+import { OPENAI_ERRORS } from './errors.js';
 
 const DEFAULT_BASE_URL = 'https://api.openai.com/v1';
 
@@ -40,6 +40,6 @@ export function vendorHeaders(call: CallContext): Record<string, string> {
 /** Lists the models, which is free and needs a valid key. @throws ProviderError */
 export async function checkCredential(call: CallContext): Promise<void> {
   const response = await call.fetch(`${baseUrl(call)}/models`, { headers: vendorHeaders(call) });
-  if (!response.ok) await throwVendorError(response, call);
+  if (!response.ok) throw await responseError(response, call, OPENAI_ERRORS);
   await response.text();
 }

@@ -4,14 +4,16 @@ import {
   type InputMedia,
   type Json,
   type JsonBody,
+  MEDIA_FIELDS,
   type MultipartPart,
   ProviderError,
+  readFinished,
+  responseError,
   type StartResult,
   type VendorRequestInit,
 } from '@litegen/plugin-sdk';
-import { readAnswer } from './answer.js';
 import { baseUrl, vendorHeaders } from './connection.js';
-import { throwVendorError } from './errors.js';
+import { OPENAI_ERRORS } from './errors.js';
 import { commonFields } from './fields.js';
 import { readStream } from './stream.js';
 
@@ -20,8 +22,6 @@ const MAX_IMAGE_URL_CHARACTERS = 20_971_520;
 
 /** The sizes that the JSON edit's schema lists; others are documented for the multipart edit only. */
 const JSON_EDIT_SIZES = new Set<Json | undefined>([undefined, 'auto', '1024x1024', '1536x1024', '1024x1536']);
-
-const BASE64_KEYS = ['b64_json'] as const;
 
 export async function startImage(request: ImageRequest, call: CallContext): Promise<StartResult> {
   const edit = request.operation === 'image.edit' || request.inputs.length > 0;
@@ -32,13 +32,12 @@ export async function startImage(request: ImageRequest, call: CallContext): Prom
     headers: { ...vendorHeaders(call), accept: streamed ? 'text/event-stream' : 'application/json' },
     submits: true,
   });
-  if (!response.ok) await throwVendorError(response, call);
-  const vendorRequestId = response.headers['x-request-id'];
-  // A proxy in between may answer a stream's request with one JSON document.
+  if (!response.ok) throw await responseError(response, call, OPENAI_ERRORS);
+  // A proxy in between may answer a stream's request with one JSON document, and one that imitates OpenAI may answer with links.
   const finished = response.headers['content-type']?.startsWith('text/event-stream')
-    ? await readStream(response.events({ base64Keys: BASE64_KEYS }), response.headers, call)
-    : readAnswer(await response.json({ base64Keys: BASE64_KEYS }));
-  return { state: 'done', ...finished, vendorRequestId };
+    ? await readStream(response.events(MEDIA_FIELDS), response, call)
+    : readFinished(await response.json(MEDIA_FIELDS), response, request.n, call, OPENAI_ERRORS);
+  return { state: 'done', ...finished };
 }
 
 function editBody(fields: Readonly<Record<string, Json>>, inputs: readonly InputMedia[]): Pick<VendorRequestInit, 'json' | 'multipart'> {
