@@ -8,6 +8,10 @@ import { Quotes1763760000000 } from './1763760000000-quotes.js';
 import { Capacity1763770000000 } from './1763770000000-capacity.js';
 import { RequestWebhooks1763780000000 } from './1763780000000-request-webhooks.js';
 import { Waiting1763790000000 } from './1763790000000-waiting.js';
+import { StorageSweeps1763804000000 } from './1763804000000-storage-sweeps.js';
+import { ModerationBlocked1763820000000 } from './1763820000000-moderation-blocked.js';
+import { DeferredSteps1763830000000 } from './1763830000000-deferred-steps.js';
+import { KeyStrictness1763840000000 } from './1763840000000-key-strictness.js';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -21,4 +25,8 @@ export const MIGRATIONS = [
   Capacity1763770000000,
   RequestWebhooks1763780000000,
   Waiting1763790000000,
+  StorageSweeps1763804000000,
+  ModerationBlocked1763820000000,
+  DeferredSteps1763830000000,
+  KeyStrictness1763840000000,
 ];

@@ -38,7 +38,7 @@ export function randomHex(): string {
  * together in every index by them, so that few pages change; nothing reads the time out of them.
  */
 export function orderedHex(): string {
-  return `${clock.nowMs().toString(16).padStart(TIME_DIGITS, '0')}${randomHex().slice(TIME_DIGITS)}`;
+  return `${clock.machineMs().toString(16).padStart(TIME_DIGITS, '0')}${randomHex().slice(TIME_DIGITS)}`;
 }
 
 /** An opaque id: a prefix and {@link orderedHex}. It matches `[A-Za-z0-9_-]+`. */

@@ -1,19 +1,8 @@
-import ipaddr from 'ipaddr.js';
+import { configuredHost, isLoopbackHost } from './hosts.js';
 import type { Config } from './schema.js';
 
 /** Keys that people copy from examples and that protect nothing. */
-const PLACEHOLDERS = new Set([
-  '',
-  'changeme',
-  'change-me',
-  'secret',
-  'master',
-  'password',
-  'test',
-  'sk-1234',
-  'sk-master',
-  'your-master-key',
-]);
+const EXAMPLES = new Set(['changeme', 'change-me', 'secret', 'master', 'password', 'test', 'sk-1234', 'sk-master', 'your-master-key']);
 
 export type Exposure =
   | { readonly kind: 'protected' }
@@ -23,13 +12,13 @@ export type Exposure =
   | { readonly kind: 'open'; readonly message: string }
   | { readonly kind: 'refused'; readonly message: string };
 
-export function hasRealMasterKey(config: Pick<Config, 'master_key'>): boolean {
-  return config.master_key !== undefined && !PLACEHOLDERS.has(config.master_key.trim().toLowerCase());
+/** Whether it stands in examples. An empty one is none at all. */
+export function hasExampleMasterKey({ master_key: key = '' }: Pick<Config, 'master_key'>): boolean {
+  return EXAMPLES.has(key.trim().toLowerCase());
 }
 
-function isLoopback(host: string): boolean {
-  if (host === 'localhost') return true;
-  return ipaddr.isValid(host) && ipaddr.process(host).range() === 'loopback';
+export function hasRealMasterKey(config: Pick<Config, 'master_key'>): boolean {
+  return (config.master_key ?? '').trim() !== '' && !hasExampleMasterKey(config);
 }
 
 /** The start-up self-check: no administrator by accident. */
@@ -38,7 +27,7 @@ export function assessExposure(config: Pick<Config, 'master_key' | 'allow_no_aut
   if (config.mode === 'hosted') {
     return { kind: 'refused', message: 'mode is hosted, but master_key is not set. Set LITEGEN__MASTER_KEY to a long random value.' };
   }
-  if (isLoopback(config.server.host)) return { kind: 'local' };
+  if (isLoopbackHost(configuredHost(config.server.host) ?? '')) return { kind: 'local' };
   const described = config.master_key === undefined ? 'there is no master_key' : 'master_key is a placeholder';
   const message =
     `server.host is ${config.server.host}, which others can reach, and ${described}: ` +

@@ -1,5 +1,10 @@
 export * from './config.module.js';
 export * from './exposure.js';
+export * from './hosts.js';
 export * from './load.js';
+export { type Proxies, proxiesOf } from './proxies.js';
+export * from './public-address.js';
 export * from './schema.js';
+export * from './secrets.js';
+export * from './settings.js';
 export * from './vendor-environment.js';

@@ -1,18 +1,18 @@
 import { z } from 'zod';
+import { configuredHost } from './hosts.js';
+import { flag, listOf, network, number } from './values.js';
 
-const csv = z.union([
-  z.array(z.string()),
-  z.string().transform((text) =>
-    text
-      .split(',')
-      .map((part) => part.trim())
-      .filter(Boolean),
-  ),
-]);
-const seconds = z.coerce.number().positive();
-const rate = z.coerce.number().positive().max(100_000);
-const bytes = z.coerce.number().int().positive();
-const flag = z.union([z.boolean(), z.enum(['true', 'false', '1', '0', '']).transform((text) => text === 'true' || text === '1')]);
+const words = listOf(z.string());
+const seconds = number(z.number().positive());
+const secondsUpTo = (most: number) => number(z.number().positive().max(most));
+const rate = number(z.number().positive().max(100_000));
+const bytes = number(z.number().int().positive());
+const whole = (least: number, most?: number) =>
+  number(most === undefined ? z.number().int().min(least) : z.number().int().min(least).max(most));
+const amount = (least: number, most: number) => number(z.number().min(least).max(most));
+
+/** In the working directory, where it need not be. */
+export const DEFAULT_MODELS_DIRECTORY = 'models';
 
 /** Thirty days. */
 export const MAX_CACHE_TTL_SECONDS = 2_592_000;
@@ -29,6 +29,8 @@ const provider = z.strictObject({
   /** Further secrets by the manifest's names. */
   secrets: z.record(z.string(), z.string()).default({}),
   api_base: z.url({ protocol: /^https?$/ }).optional(),
+  /** Where its outputs may come from: `public`, and origins. */
+  egress: words.optional(),
   polls_per_second: rate.optional(),
   options: z.record(z.string(), z.json()).default({}),
 });
@@ -42,9 +44,9 @@ const s3 = z.strictObject({
 });
 
 const limits = z.strictObject({
-  requests_per_minute: z.coerce.number().int().min(1).optional(),
-  max_in_flight: z.coerce.number().int().min(1).optional(),
-  max_queued: z.coerce.number().int().min(0).optional(),
+  requests_per_minute: whole(1).optional(),
+  max_in_flight: whole(1).optional(),
+  max_queued: whole(0).optional(),
 });
 
 /** Every key of `litegen.yaml`, and by `LITEGEN__A__B` of the environment. docs/configuration.md is generated from it. */
@@ -61,9 +63,11 @@ export const configSchema = z.strictObject({
     .describe('sqlite://path, sqlite://:memory: or postgres://user:password@host/database.'),
   database: z
     .strictObject({
-      pool_size: z.coerce.number().int().min(1).max(500).default(10),
-      timeout_seconds: z.coerce.number().min(0).max(3600).default(10),
+      pool_size: whole(1, 500).default(10),
+      timeout_seconds: amount(0, 3600).default(10),
+      start_timeout_seconds: amount(0, 3600).default(60),
       migrate_on_start: flag.default(true),
+      migration_wait_seconds: amount(0, 86_400).default(300),
     })
     .prefault({})
     .describe('Connections per process and how long they are waited for (Postgres), and whether start migrates.'),
@@ -89,32 +93,61 @@ export const configSchema = z.strictObject({
   server: z
     .strictObject({
       host: z.string().default('127.0.0.1'),
-      port: z.coerce.number().int().min(0).max(65535).default(4000),
+      port: whole(0, 65535).default(4000),
       public_url: z.url({ protocol: /^https?$/ }).optional(),
       body_limit_bytes: bytes.default(26_214_400),
       upload_limit_bytes: bytes.default(67_108_864),
-      drain_delay_seconds: z.coerce.number().min(0).max(300).default(5),
+      drain_delay_seconds: amount(0, 300).default(5),
       shutdown_grace_seconds: seconds.default(30),
-      max_requests_in_flight: z.coerce.number().int().min(1).default(12_000),
-      trust_proxy: flag.default(false),
+      max_requests_in_flight: whole(1).default(12_000),
+      max_public_requests_in_flight: whole(1).default(1_000),
+      headers_timeout_seconds: secondsUpTo(600).default(20),
+      body_timeout_seconds: secondsUpTo(86_400).default(600),
+      idle_timeout_seconds: secondsUpTo(3600).default(60),
+      trust_proxy: z.union([flag, listOf(network)]).default(false),
+      allowed_hosts: words
+        .refine(
+          (hosts) => hosts.every((host) => configuredHost(host) !== undefined),
+          'expected host names or addresses, without scheme and port',
+        )
+        .default([]),
     })
     .prefault({}),
-  cors: z.strictObject({ allowed_origins: csv.default([]), allow_credentials: flag.default(false) }).prefault({}),
+  cors: z.strictObject({ allowed_origins: words.default([]), allow_credentials: flag.default(false) }).prefault({}),
   observability: z
     .strictObject({
       log_level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
       json_logs: flag.optional().describe('JSON lines, or lines for people. Default: JSON unless the output is a terminal.'),
-      trace_sample_ratio: z.coerce.number().min(0).max(1).default(1),
+      trace_sample_ratio: amount(0, 1).default(1),
     })
     .prefault({}),
   otlp_endpoint: z.url().optional().describe('Where traces go; OTEL_EXPORTER_OTLP_ENDPOINT sets it. Absent: no tracing is loaded.'),
-  providers: z.record(z.string().regex(/^[a-z0-9][a-z0-9-]*$/), provider).default({}),
+  providers: z
+    .record(z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'expected a name of lower-case letters, digits and hyphens'), provider)
+    .default({}),
   plugins: z
-    .strictObject({ directories: csv.default([]), disabled: csv.default([]), strict: flag.default(false) })
+    .strictObject({ directories: words.default([]), disabled: words.default([]), strict: flag.default(false) })
     .prefault({})
     .describe('Folders with further plugins, ids to leave out, and whether a bad plugin stops the start.'),
-  models_directory: z.string().default('models').describe('The operator’s capability YAML; LITEGEN_MODELS_DIR sets it.'),
-  cost_markup_percent: z.coerce.number().min(0).max(10_000).default(0),
+  models_directory: z.string().default(DEFAULT_MODELS_DIRECTORY).describe('The operator’s capability YAML; LITEGEN_MODELS_DIR sets it.'),
+  retired_models: z
+    .enum(['alias', 'refuse'])
+    .default('alias')
+    .describe(
+      'What the name of a model does that its vendor has switched off: stand for its successor, which the answer tells, or be refused with `model_sunset`.',
+    ),
+  strict: flag
+    .default(true)
+    .describe(
+      'Whether what a model does not take is refused, or mapped and dropped. A request says it first, then its key, then its application, then this.',
+    ),
+  applications: z
+    .record(
+      z.guid('expected the id of an application, a UUID'),
+      z.strictObject({ strict: flag.optional().describe('`strict` for this application, whose id is the `app_id` of its keys.') }),
+    )
+    .default({}),
+  cost_markup_percent: amount(0, 10_000).default(0),
   storage: z
     .strictObject({
       backend: z.enum(['local', 's3']).default('local'),
@@ -122,26 +155,29 @@ export const configSchema = z.strictObject({
       path_prefix: z.string().default('litegen'),
       s3: s3.optional(),
       link_ttl_seconds: seconds.default(3600),
+      sweep_interval_hours: amount(0, 8760).default(24),
+      sweep_grace_hours: amount(1, 8760).default(24),
     })
     .prefault({}),
   engine: z
     .strictObject({
-      lease_seconds: seconds.max(30).default(30),
-      tick_ms: z.coerce.number().int().min(50).max(10_000).default(250),
-      max_concurrent_tasks: z.coerce.number().int().min(1).max(10_000).default(256),
-      max_concurrent_polls: z.coerce.number().int().min(1).max(10_000).default(128),
-      poll_timeout_seconds: seconds.max(300).default(15),
-      callback_poll_seconds: seconds.max(3600).default(60),
+      lease_seconds: secondsUpTo(30).default(30),
+      tick_ms: whole(50, 10_000).default(250),
+      max_concurrent_tasks: whole(1, 10_000).default(256),
+      max_concurrent_polls: whole(1, 10_000).default(128),
+      poll_timeout_seconds: secondsUpTo(300).default(15),
+      callback_poll_seconds: secondsUpTo(3600).default(60),
       polls_per_second: z.record(z.string(), rate).default({}),
-      max_attempts: z.coerce.number().int().min(1).max(10).default(3),
+      max_attempts: whole(1, 10).default(3),
       image_deadline_seconds: seconds.default(900),
       video_deadline_seconds: seconds.default(3600),
+      result_grace_seconds: secondsUpTo(600).default(60),
     })
     .prefault({}),
   idempotency: z
     .strictObject({
-      retention_hours: z.coerce.number().min(72).max(8760).default(72),
-      duplicate_guard_seconds: z.coerce.number().min(0).max(600).default(30),
+      retention_hours: amount(72, 8760).default(72),
+      duplicate_guard_seconds: amount(0, 600).default(30),
     })
     .prefault({})
     .describe(
@@ -150,44 +186,49 @@ export const configSchema = z.strictObject({
   cache: z
     .strictObject({
       enabled: flag.default(false),
-      default_ttl_seconds: z.coerce.number().int().positive().max(MAX_CACHE_TTL_SECONDS).default(3600),
-      max_items: z.coerce.number().int().positive().default(10_000),
+      default_ttl_seconds: number(z.number().int().positive().max(MAX_CACHE_TTL_SECONDS)).default(3600),
+      max_items: number(z.number().int().positive()).default(10_000),
       max_bytes: bytes.default(33_554_432),
-      models: csv.default([]),
+      models: words.default([]),
     })
     .prefault({})
     .describe('Answers repetitions from earlier results, for those who ask for it.'),
   quotes: z
-    .strictObject({ ttl_seconds: seconds.max(86_400).default(900) })
+    .strictObject({ ttl_seconds: secondsUpTo(86_400).default(900) })
     .prefault({})
     .describe('For how long a price from `POST /v1/quote` is kept.'),
   webhooks: z
     .strictObject({
-      timeout_seconds: seconds.max(30).default(15),
-      retry_schedule_seconds: z.array(seconds).min(1).default([5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400]),
-      endpoint_concurrency: z.coerce.number().int().min(1).max(1000).default(10),
-      max_concurrent_deliveries: z.coerce.number().int().min(2).max(10_000).default(128),
-      breaker_failures: z.coerce.number().int().min(2).max(1000).default(5),
-      breaker_pause_seconds: seconds.max(900).default(30),
+      timeout_seconds: secondsUpTo(30).default(15),
+      retry_schedule_seconds: listOf(seconds)
+        .refine((pauses) => pauses.length > 0, 'expected at least one pause')
+        .default([5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400]),
+      endpoint_concurrency: whole(1, 1000).default(10),
+      max_concurrent_deliveries: whole(2, 10_000).default(128),
+      breaker_failures: whole(2, 1000).default(5),
+      breaker_pause_seconds: secondsUpTo(900).default(30),
       disable_after_seconds: seconds.default(432_000),
-      rotation_grace_seconds: z.coerce.number().int().min(0).max(604_800).default(86_400),
-      retention_days: z.coerce.number().min(7).max(3650).default(30),
+      rotation_grace_seconds: whole(0, 604_800).default(86_400),
+      retention_days: amount(7, 3650).default(30),
     })
     .prefault({})
     .describe('Delivery of events: pauses between attempts, how much at a time, and when a receiver that fails is left alone.'),
   events: z
-    .strictObject({ streams_per_key: z.coerce.number().int().min(1).max(100_000).default(100) })
+    .strictObject({ streams_per_key: whole(1, 100_000).default(100) })
     .prefault({})
     .describe('Streams of events at `GET /v1/generations/{id}/events` that one process keeps open for one API key.'),
   egress: z
-    .strictObject({ allow: csv.default([]), allowed_ports: z.array(z.coerce.number().int()).default([80, 443, 8080, 8443]) })
+    .strictObject({
+      allow: words.default([]),
+      allowed_ports: listOf(number(z.number().int().min(1).max(65_535))).default([80, 443, 8080, 8443]),
+    })
     .prefault({})
     .describe('Private hosts (host, host:port or CIDR) that reference images may come from, and the ports that are open.'),
   media: z
     .strictObject({
       max_reference_bytes: bytes.default(52_428_800),
       max_output_bytes: bytes.default(2_147_483_648),
-      max_pixels: z.coerce.number().int().positive().default(50_000_000),
+      max_pixels: number(z.number().int().positive()).default(50_000_000),
     })
     .prefault({}),
 });

@@ -12,6 +12,7 @@ export class Checkpoints {
   private readonly logger = new Logger(Checkpoints.name);
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> = Promise.resolve();
+  private hasFailed = false;
 
   constructor(private readonly source: DataSource) {}
 
@@ -33,8 +34,11 @@ export class Checkpoints {
     try {
       // Neither waits for readers and writers nor keeps them waiting; what it cannot move, the next one does.
       await this.source.query('PRAGMA wal_checkpoint(PASSIVE)');
+      this.hasFailed = false;
     } catch (error) {
-      this.logger.warn(`The log of the database could not be moved into its file and grows: ${String(error)}`);
+      // Ten times a second it would be the same.
+      if (!this.hasFailed) this.logger.warn(`The log of the database could not be moved into its file and grows: ${String(error)}`);
+      this.hasFailed = true;
     }
   }
 }

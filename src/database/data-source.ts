@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { DataSource, type DataSourceOptions, type EntitySchema } from 'typeorm';
 import type { Config } from '../config/index.js';
 import { boundedClient, loadPg } from './bounded-client.js';
+import { keepPrivate } from './private-files.js';
 import { sqliteDriver } from './sqlite-driver.js';
 
 /** An entity class. */
@@ -10,12 +11,22 @@ export type Entity = NonNullable<Exclude<DataSourceOptions['entities'], Record<s
 export type EntityList = readonly (Entity | EntitySchema)[];
 export type MigrationList = NonNullable<DataSourceOptions['migrations']>;
 
-const IN_MEMORY = ':memory:';
+export const IN_MEMORY = ':memory:';
 
 /** `sqlite://relative`, `sqlite:///absolute`, `sqlite://:memory:`; a query such as `?mode=rwc` is LiteGen's and needless here. */
 export function sqlitePath(url: string): string {
   const path = url.replace(/^sqlite:(\/\/)?/, '').replace(/\?.*$/, '');
   return path === IN_MEMORY || path === '' ? IN_MEMORY : resolve(path);
+}
+
+/**
+ * The URL as the driver is to read it: encoded in one way, and `sslmode` by its meaning here. `require`, `prefer` and `verify-ca` check the
+ * certificate and its name as `verify-full` does, as the driver would, with a warning; `no-verify` checks nothing.
+ */
+export function connectionUrl(databaseUrl: string): string {
+  const url = new URL(databaseUrl);
+  if (/^(prefer|require|verify-ca)$/.test(url.searchParams.get('sslmode') ?? '')) url.searchParams.set('sslmode', 'verify-full');
+  return url.href;
 }
 
 /** The one place that names the drivers. */
@@ -37,7 +48,7 @@ export function dataSourceOptions(config: Config, entities: EntityList, migratio
   return {
     ...shared,
     type: 'postgres',
-    url: config.database_url,
+    url: connectionUrl(config.database_url),
     extra: { max, keepAlive: true, connectionTimeoutMillis: timeoutMs, Client: boundedClient(timeoutMs) },
   };
 }
@@ -52,7 +63,7 @@ const SQLITE_CACHE_KIB = 16_384;
 const MOST_LOG_PAGES = 8_192;
 
 /** Durable against a killed process; several readers beside the writer; waits rather than failing on a lock. */
-async function tuneSqlite(source: DataSource): Promise<void> {
+export async function tuneSqlite(source: DataSource): Promise<void> {
   const pragmas = [
     'journal_mode = WAL',
     'synchronous = NORMAL',
@@ -84,7 +95,10 @@ export async function openDataSources(config: Config, entities: EntityList, migr
     const source = await new DataSource(options).initialize();
     return { writer: source, reader: source };
   }
-  if (options.database !== IN_MEMORY) mkdirSync(dirname(options.database), { recursive: true });
+  if (options.database !== IN_MEMORY) {
+    mkdirSync(dirname(options.database), { recursive: true });
+    keepPrivate(options.database);
+  }
   const writer = await new DataSource(options).initialize();
   await tuneSqlite(writer);
   if (options.database === IN_MEMORY) return { writer, reader: writer };

@@ -1,14 +1,20 @@
+import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { Availability, isOutOfRoom, proveRoom, seeRoom } from '../common/index.js';
 import { applyMigrations } from './apply-migrations.js';
 import { Checkpoints } from './checkpoints.js';
-import { closeDataSources, type OpenDataSources } from './data-source.js';
-import { CommitUnknown, isUnavailable } from './unavailable.js';
-import { WriteGate } from './write-gate.js';
+import { closeDataSources, IN_MEMORY, type OpenDataSources } from './data-source.js';
+import { postgresTransaction } from './postgres-transaction.js';
+import { SqliteWriter } from './sqlite-writer.js';
+import { CommitUnknown, isAway, isUnavailable } from './unavailable.js';
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 1_000;
+
+/** In rows short enough to be stored as they are; gone when the transaction is over. */
+const FILL_A_MEGABYTE = `CREATE TEMPORARY TABLE room ON COMMIT DROP AS SELECT repeat(md5(i::text), 45) FROM generate_series(1, 700) AS i`;
 
 export const DATA_SOURCES = Symbol('litegen.data-sources');
 
@@ -19,14 +25,22 @@ export type AfterTransaction = (isCommitted: boolean) => void;
 @Injectable()
 export class Database implements OnApplicationShutdown {
   private readonly logger = new Logger(Database.name);
-  private readonly gate: WriteGate | undefined;
+  /** Undefined on Postgres, where every transaction has a connection of its own. */
+  private readonly sqlite: SqliteWriter | undefined;
   private readonly listeners = new WeakMap<EntityManager, AfterTransaction[]>();
   private readonly checkpoints: Checkpoints | undefined;
+  private checking: Promise<void> | undefined;
+  /** Told when the disk under the database takes no more. */
+  readonly room = new Availability(
+    'The database',
+    () => this.proveRoom(),
+    () => this.seeRoom(),
+  );
   readonly dialect: 'sqlite' | 'postgres';
 
   constructor(@Inject(DATA_SOURCES) private readonly sources: OpenDataSources) {
     this.dialect = sources.writer.options.type === 'postgres' ? 'postgres' : 'sqlite';
-    this.gate = this.dialect === 'sqlite' ? new WriteGate() : undefined;
+    this.sqlite = this.dialect === 'sqlite' ? new SqliteWriter(sources.writer) : undefined;
     this.checkpoints = sources.checkpointer === undefined ? undefined : new Checkpoints(sources.checkpointer);
   }
 
@@ -41,12 +55,13 @@ export class Database implements OnApplicationShutdown {
    */
   async transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     const listeners: AfterTransaction[] = [];
-    const run = () => this.commit(work, listeners);
     let isCommitted = false;
     try {
-      const result = await (this.gate === undefined ? run() : this.gate.run(run));
+      const result = await this.commit(work, listeners);
       isCommitted = true;
       return result;
+    } catch (error) {
+      throw this.noted(error);
     } finally {
       this.checkpoints?.wrote();
       for (const listener of listeners) listener(isCommitted);
@@ -58,17 +73,43 @@ export class Database implements OnApplicationShutdown {
     this.listeners.get(manager)?.push(listener);
   }
 
+  /**
+   * Inside a transaction: does what may fail without costing the rest. When it fails, what it did is undone, and the transaction goes on.
+   * @returns the failure, if there was one
+   * @throws that failure, when the whole transaction is lost with it
+   */
+  async attempt(manager: EntityManager, work: () => Promise<void>): Promise<unknown> {
+    const listeners = this.listeners.get(manager) ?? [];
+    const before = listeners.length;
+    await manager.query('SAVEPOINT attempt');
+    try {
+      await work();
+    } catch (error) {
+      try {
+        await manager.query('ROLLBACK TO SAVEPOINT attempt');
+      } catch {
+        throw error;
+      }
+      for (const listener of listeners.splice(before)) listener(false);
+      await manager.query('RELEASE SAVEPOINT attempt');
+      return error;
+    }
+    await manager.query('RELEASE SAVEPOINT attempt');
+    return undefined;
+  }
+
   private async commit<T>(work: (manager: EntityManager) => Promise<T>, listeners: AfterTransaction[]): Promise<T> {
     let isDone = false;
+    const listened = async (manager: EntityManager): Promise<T> => {
+      this.listeners.set(manager, listeners);
+      const result = await work(manager);
+      isDone = true;
+      return result;
+    };
     try {
-      return await this.sources.writer.transaction(async (manager) => {
-        this.listeners.set(manager, listeners);
-        const result = await work(manager);
-        isDone = true;
-        return result;
-      });
+      return await (this.sqlite?.transaction(listened) ?? postgresTransaction(this.sources.writer, listened));
     } catch (error) {
-      throw isDone && isUnavailable(error) ? new CommitUnknown(error) : error;
+      throw isDone && isAway(error) ? new CommitUnknown(error) : error;
     }
   }
 
@@ -90,21 +131,74 @@ export class Database implements OnApplicationShutdown {
 
   /** A single statement that needs no transaction of its own. */
   async write<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    const run = () => work(this.sources.writer.manager);
     try {
-      return await (this.gate === undefined ? run() : this.gate.run(run));
+      return await (this.sqlite?.write(work) ?? work(this.sources.writer.manager));
+    } catch (error) {
+      throw this.noted(error);
     } finally {
       this.checkpoints?.wrote();
     }
   }
 
-  /** @throws when the database does not answer. */
-  async check(): Promise<void> {
-    await this.manager.query('SELECT 1');
+  private noted(error: unknown): unknown {
+    if (isOutOfRoom(error)) this.room.failed(error);
+    return error;
   }
 
-  migrate(): Promise<readonly string[]> {
-    return applyMigrations(this.sources.writer);
+  private async seeRoom(): Promise<void> {
+    if (this.directory !== undefined) await seeRoom(this.directory);
+  }
+
+  /** Of a SQLite file. */
+  private get directory(): string | undefined {
+    const { type, database } = this.sources.writer.options;
+    return type === 'sqlite' && database !== IN_MEMORY ? dirname(database) : undefined;
+  }
+
+  private async proveRoom(): Promise<void> {
+    await this.check();
+    if (this.directory !== undefined) await proveRoom(this.directory);
+    if (this.dialect === 'postgres') await this.transaction((manager) => manager.query(FILL_A_MEGABYTE));
+  }
+
+  /** Commits something, and looks for it from where readers look. @throws when that cannot be done */
+  check(): Promise<void> {
+    // Anybody may ask, as often as he likes.
+    this.checking ??= (this.dialect === 'postgres' ? this.checkPostgres() : this.checkSqlite()).finally(() => {
+      this.checking = undefined;
+    });
+    return this.checking;
+  }
+
+  private async checkSqlite(): Promise<void> {
+    const written = await this.transaction(async (manager) => {
+      const version = (await userVersion(manager)) + 1;
+      await manager.query(`PRAGMA user_version = ${version}`);
+      return version;
+    });
+    if ((await userVersion(this.manager)) < written) throw new Error('What was committed is not what is read');
+  }
+
+  private async checkPostgres(): Promise<void> {
+    // A transaction with an id leaves a record of its end in the server's log. Rights are asked for, because a table may rightly be locked.
+    const tables = this.sources.writer.entityMetadatas.map(({ tableName }) => tableName);
+    const [{ id, closed }] = await this.write((manager) =>
+      manager.query<[{ id: string; closed: string | null }]>(
+        `SELECT txid_current()::text AS id, (
+           SELECT string_agg(name, ', ') FROM unnest($1::text[]) AS name, to_regclass(name) AS oid
+           WHERE NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'UPDATE'))
+         ) AS closed`,
+        [tables],
+      ),
+    );
+    if (closed !== null) throw new Error(`The role may not read and write ${closed}`);
+    const [{ status }] = await this.manager.query<[{ status: string }]>('SELECT txid_status($1::bigint) AS status', [id]);
+    if (status !== 'committed') throw new Error(`What was committed is ${status}`);
+  }
+
+  /** @throws StartRefusal when others keep it from its turn, or from its tables, for longer than `waitSeconds` */
+  migrate(waitSeconds = 300): Promise<readonly string[]> {
+    return applyMigrations(this.sources.writer, { waitSeconds, tell: (line) => this.logger.warn(line) });
   }
 
   async pendingMigrations(): Promise<boolean> {
@@ -119,4 +213,10 @@ export class Database implements OnApplicationShutdown {
     await this.checkpoints?.stop();
     await closeDataSources(this.sources);
   }
+}
+
+/** A number in the file's header that is there for the application's use, and which nothing else uses. */
+async function userVersion(manager: EntityManager): Promise<number> {
+  const [row] = await manager.query<[{ user_version: number }]>('PRAGMA user_version');
+  return row.user_version;
 }

@@ -1,6 +1,8 @@
-import { isUnavailable } from './unavailable.js';
+import { isAway, isUnavailable } from './unavailable.js';
 
 const MOST_ITEMS = 256;
+/** After so many items that failed for no reason of their own, the rest of the batch is not tried alone. */
+const UNAVAILABLE_IN_A_ROW = 2;
 
 /**
  * Gathers the items of one event-loop turn, and of the time in which the previous batch was being written, into one batch
@@ -12,7 +14,7 @@ export class GroupCommit<Item, Result> {
 
   /**
    * @param write commits all items or none, and answers in their order. When it fails for a batch of several, each item is tried alone,
-   *   so that one bad item does not fail its neighbours; when the database is away, all fail at once.
+   *   so that one bad item does not fail its neighbours; when the database is away, all fail at once, and soon when it is in trouble.
    * @param gatherMs how long the first item of a batch waits for others; 0: until the end of the turn
    */
   constructor(
@@ -43,7 +45,7 @@ export class GroupCommit<Item, Result> {
         batch.forEach((entry, index) => entry.resolve(results[index] as Result));
       } catch (error) {
         // What says nothing about the items is the same for all of them.
-        if (batch.length === 1 || isUnavailable(error)) for (const entry of batch) entry.reject(error);
+        if (batch.length === 1 || isAway(error)) for (const entry of batch) entry.reject(error);
         else await this.writeAlone(batch);
       }
       if (this.gatherMs > 0 && this.queue.length > 0) return this.gather();
@@ -52,12 +54,19 @@ export class GroupCommit<Item, Result> {
   }
 
   private async writeAlone(batch: typeof this.queue): Promise<void> {
-    for (const entry of batch) {
+    let unavailable = 0;
+    for (const [index, entry] of batch.entries()) {
       try {
         const [result] = await this.write([entry.item]);
         entry.resolve(result as Result);
+        unavailable = 0;
       } catch (error) {
         entry.reject(error);
+        unavailable = isUnavailable(error) ? unavailable + 1 : 0;
+        if (unavailable < UNAVAILABLE_IN_A_ROW) continue;
+        // Each may have waited for a lock that is in everybody's way.
+        for (const { reject } of batch.slice(index + 1)) reject(error);
+        return;
       }
     }
   }

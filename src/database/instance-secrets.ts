@@ -1,17 +1,23 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '../common/index.js';
 import { CONFIG, type Config, ConfigError } from '../config/index.js';
 import { Database } from './database.service.js';
 import { InstanceSecretEntity } from './instance-secret.entity.js';
+import { rows } from './sql.js';
 
 const SECRET_BYTES = 32;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
+/** Each waits as long as the connection waits for any lock; on a busy disk another may be emptying the log for as long. */
+const EMPTYING_TRIES = 10;
+const EMPTYING_PAUSE_MS = 100;
 
 /** Random secrets made once per installation and shared by its replicas through the database. */
 @Injectable()
-export class InstanceSecrets {
+export class InstanceSecrets implements OnModuleInit {
+  private readonly logger = new Logger(InstanceSecrets.name);
   private readonly known = new Map<string, Promise<Buffer>>();
 
   constructor(
@@ -19,6 +25,55 @@ export class InstanceSecrets {
     private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
+
+  /** Seals what was stored before there was a `secrets_key`. @throws ConfigError when that is not of the right length */
+  async onModuleInit(): Promise<void> {
+    if (this.sealingKey() === undefined) return;
+    const plain = await this.database.manager.findBy(InstanceSecretEntity, { sealed: false });
+    if (plain.length === 0) return;
+    await this.overwriting(async () => {
+      for (const row of plain) {
+        const { value } = this.seal(Buffer.from(row.value, 'base64'), row.name);
+        await this.database.write((manager) =>
+          rows(
+            manager,
+            'UPDATE instance_secrets SET value = :value, sealed = :sealed WHERE name = :name AND value = :before RETURNING name',
+            {
+              name: row.name,
+              value,
+              sealed: true,
+              before: row.value,
+            },
+          ),
+        );
+      }
+    });
+    this.logger.log(`Sealed with secrets_key: ${plain.map(({ name }) => name).join(', ')}. Backups from before hold them in the clear.`);
+  }
+
+  /** SQLite leaves what was overwritten in the free part of a page, and in the log. */
+  private async overwriting(work: () => Promise<void>): Promise<void> {
+    if (this.database.dialect !== 'sqlite') return work();
+    const pragma = (text: string): Promise<unknown> => this.database.write((manager) => manager.query(`PRAGMA ${text}`));
+    const isEmptied = async (): Promise<boolean> => {
+      const [result] = (await pragma('wal_checkpoint(TRUNCATE)')) as { busy: number }[];
+      return result?.busy === 0;
+    };
+    await pragma('secure_delete = ON');
+    try {
+      await work();
+    } finally {
+      await pragma('secure_delete = OFF');
+    }
+    // Whoever reads or empties it at the moment keeps the log.
+    for (let tries = 1; !(await isEmptied()); tries += 1) {
+      if (tries === EMPTYING_TRIES) {
+        this.logger.warn('The log of the SQLite file could not be emptied, and holds secrets in the clear until it is written anew.');
+        return;
+      }
+      await delay(EMPTYING_PAUSE_MS);
+    }
+  }
 
   /** 32 bytes, always the same for a name. */
   get(name: string): Promise<Buffer> {

@@ -59,6 +59,16 @@ export const METRIC_PROVIDERS = [
     help: 'Status words of vendors that no plugin knows.',
     labelNames: ['provider', 'model'],
   }),
+  makeCounterProvider({
+    name: 'litegen_plugin_faults_total',
+    help: 'Errors of plugins that no call reports: thrown in a timer, rejected unseen, or a call that did not end when it was given up.',
+    labelNames: ['plugin', 'kind'],
+  }),
+  makeGaugeProvider({
+    name: 'litegen_plugin_taken_out',
+    help: '1 for a plugin that this process no longer calls, because of its faults.',
+    labelNames: ['plugin'],
+  }),
   makeHistogramProvider({
     name: 'litegen_queue_lag_seconds',
     help: 'How late due generations were taken up, by what they waited for.',

@@ -24,6 +24,8 @@ export class MetricsService {
     @InjectMetric('litegen_cache_requests_total') private readonly cacheRequests: Counter,
     @InjectMetric('litegen_provider_errors_total') private readonly errors: Counter,
     @InjectMetric('litegen_provider_unknown_status_total') private readonly unknownStatuses: Counter,
+    @InjectMetric('litegen_plugin_faults_total') private readonly pluginFaults: Counter,
+    @InjectMetric('litegen_plugin_taken_out') private readonly pluginsTakenOut: Gauge,
     @InjectMetric('litegen_queue_lag_seconds') private readonly lag: Histogram,
     @InjectMetric('litegen_capacity_refusals_total') private readonly capacityRefusals: Counter,
     @InjectMetric('litegen_limiter_unavailable_total') private readonly limiterOutages: Counter,
@@ -73,6 +75,14 @@ export class MetricsService {
 
   unknownVendorStatus(generation: MeasuredGeneration): void {
     this.unknownStatuses.inc({ provider: generation.provider, model: generation.model });
+  }
+
+  pluginFault(plugin: string, kind: 'uncaught_exception' | 'unhandled_rejection' | 'abandoned_call'): void {
+    this.pluginFaults.inc({ plugin, kind });
+  }
+
+  pluginTakenOut(plugin: string): void {
+    this.pluginsTakenOut.set({ plugin }, 1);
   }
 
   /** @param kind `submit`, `poll` or `fetch`. */

@@ -1,7 +1,9 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { RedisClientType } from '@redis/client';
+import { Clock, StartRefusal } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
-import type { Script } from './script.js';
+import { CLUSTER_REFUSAL, refusalOf } from './refusal.policy.js';
+import { type Script, script } from './script.js';
 
 /** A limiter that answers late holds up every request, so that an answer after this time is none. */
 const COMMAND_TIMEOUT_MS = 1_000;
@@ -10,6 +12,10 @@ const CONNECT_TIMEOUT_MS = 2_000;
 const PING_INTERVAL_MS = 2_000;
 const SOCKET_TIMEOUT_MS = 5_000;
 const LONGEST_PAUSE_MS = 2_000;
+/** Between two connections to a server that turned out to be the wrong one. */
+const RECONNECT_PAUSE_MS = 1_000;
+const AWAY = 'Redis is away';
+const TRY = script(`redis.call('SET', KEYS[1], '', 'PX', 1000)`);
 
 /** Redis is away, hangs, or failed to do what it was asked. */
 export class RedisUnavailable extends Error {
@@ -21,15 +27,27 @@ export class RedisUnavailable extends Error {
 
 /**
  * The process's one connection to Redis, which makes counters and caches shared and is never the only place of anything. The library is
- * loaded when `redis.url` is set. While Redis is away every call fails at once, and the connection comes back by itself.
+ * loaded when `redis.url` is set. While Redis is away every call fails at once, and the connection comes back by itself; one to a server
+ * that became a replica is given up, so that its name is looked up again.
  */
 @Injectable()
 export class Redis implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger(Redis.name);
   private connection: RedisClientType | undefined;
-  private isAway = false;
+  private reason: string | undefined;
+  /** Of what was under way on a connection that was given up. */
+  private isOwnDoing: (error: unknown) => boolean = () => false;
+  private reconnectedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(@Inject(CONFIG) private readonly config: Config) {}
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly clock: Clock,
+  ) {}
+
+  /** What keeps it from being used, in a sentence; undefined: nothing that is known. */
+  get problem(): string | undefined {
+    return this.reason;
+  }
 
   get isConfigured(): boolean {
     return this.config.redis.url !== undefined;
@@ -46,11 +64,15 @@ export class Redis implements OnModuleInit, OnApplicationShutdown {
     return this.config.redis.key_prefix + name;
   }
 
-  /** Waits a moment for the connection; a process whose Redis is away starts all the same. */
+  /**
+   * Waits a moment for the connection; a process whose Redis is away starts all the same.
+   * @throws StartRefusal when it is a Redis Cluster
+   */
   async onModuleInit(): Promise<void> {
     const { url } = this.config.redis;
     if (url === undefined) return;
-    const { createClient } = await import('@redis/client');
+    const { createClient, DisconnectsClientError } = await import('@redis/client');
+    this.isOwnDoing = (error) => error instanceof DisconnectsClientError;
     const client: RedisClientType = createClient({
       url,
       disableOfflineQueue: true,
@@ -62,44 +84,54 @@ export class Redis implements OnModuleInit, OnApplicationShutdown {
       },
     });
     this.connection = client;
-    client.on('error', (error: Error) => this.lost(error));
-    client.on('ready', () => this.found());
-    const connected = client.connect().catch((error: unknown) => this.lost(error));
-    await this.within(connected, CONNECT_TIMEOUT_MS).catch((error: unknown) => this.lost(error));
+    client.on('error', (error: Error) => this.noted(error));
+    client.on('ready', () => this.connected());
+    const connected = client.connect().catch((error: unknown) => this.noted(error));
+    await this.within(connected, CONNECT_TIMEOUT_MS).catch((error: unknown) => this.noted(error));
+    if (await this.isCluster()) throw new StartRefusal(CLUSTER_REFUSAL);
+  }
+
+  /** False also when nobody can say. */
+  private async isCluster(): Promise<boolean> {
+    if (!this.client.isReady) return false;
+    const facts = await this.within(this.client.info('cluster'), COMMAND_TIMEOUT_MS).catch(() => '');
+    return /^cluster_enabled:1/m.test(facts);
   }
 
   /** @throws RedisUnavailable */
   async run<T>(work: (client: RedisClientType) => Promise<T>, timeoutMs = COMMAND_TIMEOUT_MS): Promise<T> {
     const { client } = this;
     // The library would give such a command to the socket that it is just opening.
-    if (!client.isReady) throw new RedisUnavailable('Redis is away');
+    if (!client.isReady) throw new RedisUnavailable(this.reason ?? `${AWAY}.`);
     try {
       return await this.within(work(client), timeoutMs);
     } catch (error) {
-      throw error instanceof RedisUnavailable ? error : new RedisUnavailable('Redis failed', error);
+      if (error instanceof RedisUnavailable) throw error;
+      const refusal = refusalOf(error);
+      if (refusal !== undefined) this.noted(error);
+      throw new RedisUnavailable(refusal === undefined ? 'Redis failed' : `Redis ${refusal.text}.`, error);
     }
   }
 
-  /** @throws RedisUnavailable */
-  eval(script: Script, keys: readonly string[], values: readonly (string | number)[]): Promise<unknown> {
+  /** Runs a script that writes, so that its success says that Redis can be used. @throws RedisUnavailable */
+  async eval(script: Script, keys: readonly string[], values: readonly (string | number)[]): Promise<unknown> {
     const options = { keys: keys.map((key) => this.keyOf(key)), arguments: values.map(String) };
-    return this.run(async (client) => {
-      try {
-        return await client.evalSha(script.sha1, options);
-      } catch (error) {
-        // A server that was started anew has forgotten it.
-        if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return client.eval(script.text, options);
-        throw error;
-      }
-    });
-  }
-
-  /** Whether it answers now. */
-  async answers(): Promise<boolean> {
-    return this.run((client) => client.ping()).then(
-      () => true,
-      () => false,
-    );
+    try {
+      const result = await this.run(async (client) => {
+        try {
+          return await client.evalSha(script.sha1, options);
+        } catch (error) {
+          // A server that was started anew has forgotten it.
+          if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return client.eval(script.text, options);
+          throw error;
+        }
+      });
+      this.works();
+      return result;
+    } catch (error) {
+      this.noted(error instanceof RedisUnavailable && error.cause !== undefined ? error.cause : error);
+      throw error;
+    }
   }
 
   onApplicationShutdown(): void {
@@ -120,15 +152,45 @@ export class Redis implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
-  /** Once for each outage, however many attempts fail. */
-  private lost(error: unknown): void {
-    if (this.isAway) return;
-    this.isAway = true;
-    this.logger.error(`Redis is away, trying on: ${error instanceof Error ? error.message || error.name : String(error)}`);
+  /** Tells a reason once, however many attempts meet it. */
+  private noted(error: unknown): void {
+    if (this.isOwnDoing(error)) return;
+    const refusal = refusalOf(error);
+    const reason = refusal === undefined ? awayReason(error) : `Redis ${refusal.text}.`;
+    if (refusal?.isElsewhere === true) this.reconnect();
+    // While a connection is made anew everybody else only hears that there is none.
+    if (reason === this.reason || (this.reason !== undefined && error instanceof RedisUnavailable)) return;
+    const isStillAway = reason.startsWith(AWAY) && this.reason?.startsWith(AWAY) === true;
+    this.reason = reason;
+    if (!isStillAway) this.logger.error(`${reason} Trying on. ${error instanceof Error ? error.message : String(error)}`);
   }
 
-  private found(): void {
-    this.logger.log(this.isAway ? 'Redis is back' : 'Connected to Redis');
-    this.isAway = false;
+  /** Of a server that is there nobody knows yet whether it takes writes. */
+  private connected(): void {
+    if (this.reason === undefined) this.logger.log('Connected to Redis');
+    this.eval(TRY, ['connected'], []).catch(() => undefined);
   }
+
+  private works(): void {
+    if (this.reason === undefined) return;
+    this.reason = undefined;
+    this.logger.log('Redis is back');
+  }
+
+  /** Gives the connection up, and makes one to whatever the name in `redis.url` stands for now. */
+  private reconnect(): void {
+    const { client } = this;
+    const nowMs = this.clock.monotonicMs();
+    if (!client.isReady || nowMs - this.reconnectedAtMs < RECONNECT_PAUSE_MS) return;
+    this.reconnectedAtMs = nowMs;
+    client.destroy();
+    client.connect().catch((error: unknown) => this.noted(error));
+  }
+}
+
+/** Without names and addresses, which are in the log. */
+function awayReason(error: unknown): string {
+  if (error instanceof RedisUnavailable) return error.message.startsWith(AWAY) ? error.message : `${AWAY}: ${error.message}.`;
+  const { code, name } = error instanceof Error ? (error as NodeJS.ErrnoException) : { code: undefined, name: 'Error' };
+  return `${AWAY} (${code ?? name}).`;
 }

@@ -1,5 +1,5 @@
 import { pipeline, type Readable } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { CONTENT_DECODERS } from '../common/index.js';
 import { EgressError } from './egress.errors.js';
 
 /** Passes a body on until it exceeds `maxBytes`, whatever its `content-length` said. @throws EgressError `too_large` */
@@ -12,19 +12,12 @@ export async function* capped(body: AsyncIterable<Uint8Array>, maxBytes: number)
   }
 }
 
-const DECODERS: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>> = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-};
-
 /**
  * Undoes a compression that the server applied although it was asked not to. Reading the result through {@link capped}
  * caps the decompressed size, because nothing is inflated ahead of the reader.
  */
 export function decoded(body: Readable, encoding: string | undefined): Readable {
-  const create = DECODERS[encoding?.trim().toLowerCase() ?? ''];
+  const create = CONTENT_DECODERS.get(encoding?.trim().toLowerCase() ?? '');
   if (create === undefined) return body;
   const decoder = create();
   pipeline(body, decoder, () => undefined);

@@ -154,9 +154,10 @@ describe('egress corpus', () => {
     const before = hits.length;
     const service = egress();
     const declared = new OriginList([`http://loopback.test:${canaryPort}`, `http://*.cdn.test:${canaryPort}`]);
-    const attempt = async (url: string, trusted: readonly string[]): Promise<string> => {
+    const attempt = async (url: string, trusted: readonly string[], anyPublic = false): Promise<string> => {
       try {
-        const response = await service.request(withPort(url), { policy: { kind: 'vendor', declared, trusted: new OriginList(trusted) } });
+        const policy = { kind: 'vendor', declared, trusted: new OriginList(trusted), anyPublic } as const;
+        const response = await service.request(withPort(url), { policy });
         response.body.destroy();
         return String(response.status);
       } catch (error) {
@@ -168,6 +169,17 @@ describe('egress corpus', () => {
     expect(await attempt('http://cdn.test:{port}/', [])).toBe('blocked');
     expect(await attempt('http://127.0.0.1:{port}/', [])).toBe('blocked');
     expect(await attempt('https://loopback.test:{port}/', [])).toBe('blocked');
+    expect(hits.length).toBe(before);
+    // Any public address is none of these.
+    for (const url of [
+      'http://loopback.test:{port}/',
+      'http://127.0.0.1:{port}/',
+      'http://metadata.test/',
+      'http://10.0.0.1/',
+      'ftp://a.test/',
+    ]) {
+      expect(await attempt(url, [], true), url).toBe('blocked');
+    }
     expect(hits.length).toBe(before);
     // The operator's own word, except for what no vendor can be.
     expect(await attempt('http://loopback.test:{port}/', [withPort('http://loopback.test:{port}')])).toBe('200');

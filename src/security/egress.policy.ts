@@ -7,10 +7,10 @@ export type EgressPolicy =
   /** Somebody else's URL: reference images, webhook receivers. */
   | { readonly kind: 'public' }
   /**
-   * A vendor: the plugin's declared origins, at public addresses, and the origin of the operator's `api_base`, which may
-   * be in a private network because the operator named it.
+   * A vendor: the plugin's declared origins, at public addresses, and the origins that the operator named, such as that of `api_base`, which
+   * may be in a private network for that reason. `anyPublic`: every other public address as well, as for somebody else's URL.
    */
-  | { readonly kind: 'vendor'; readonly declared: OriginList; readonly trusted: OriginList };
+  | { readonly kind: 'vendor'; readonly declared: OriginList; readonly trusted: OriginList; readonly anyPublic?: boolean };
 
 /** A URL that may be called, if its host's addresses hold what they must. */
 export interface Destination {
@@ -50,12 +50,10 @@ export function checkUrl(input: string | URL, policy: EgressPolicy, allow: Allow
   const host = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;
   const port = Number(url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port);
   let trusted = false;
-  if (policy.kind === 'public') {
+  if (policy.kind === 'vendor') trusted = policy.trusted.includes(url);
+  if (policy.kind === 'public' || (policy.anyPublic === true && !trusted && !policy.declared.includes(url))) {
     if (!allow.allowsPort(url.hostname, port)) throw blocked(`port ${port} is not open for outbound requests`);
-  } else {
-    trusted = policy.trusted.includes(url);
-    if (!trusted && !policy.declared.includes(url)) throw blocked(`${url.origin} is not in the declared egress`);
-  }
+  } else if (!trusted && !policy.declared.includes(url)) throw blocked(`${url.origin} is not in the declared egress`);
   const privateAllowed = trusted || allow.allowsHost(url.hostname, port);
   // A literal is never resolved, so nothing behind this point would look at it.
   if (parseAddress(host) !== undefined) checkAddresses(host, [host], privateAllowed, allow);

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Dispatcher } from 'undici';
-import { CONFIG, type Config } from '../config/index.js';
+import { CONFIG, type Config, proxiesOf } from '../config/index.js';
 import { AllowList } from './allow-list.js';
 import { decoded } from './body.js';
 import { blocked, EgressError } from './egress.errors.js';
@@ -55,7 +55,7 @@ export class EgressService implements OnApplicationShutdown {
 
   constructor(@Inject(CONFIG) config: Pick<Config, 'egress'>, resolver: Resolver) {
     this.allow = new AllowList(config.egress.allow, config.egress.allowed_ports);
-    this.pools = new Pools(resolver, this.allow);
+    this.pools = new Pools(resolver, this.allow, proxiesOf());
   }
 
   /**
@@ -117,8 +117,10 @@ export class EgressService implements OnApplicationShutdown {
       const exchange = new Exchange(url.host, request.signal, totalTimeoutMs, resolve, reject);
       if (exchange.ended) return;
       const body = request.body as Dispatcher.DispatchOptions['body'];
-      this.pools.for(destination, request.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS).dispatch(
+      const isVendor = request.policy.kind === 'vendor';
+      this.pools.for(destination, request.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS, isVendor).dispatch(
         {
+          origin: url.origin,
           path: url.pathname + url.search,
           method,
           headers: { 'accept-encoding': 'identity', ...headers },

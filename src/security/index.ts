@@ -1,5 +1,6 @@
 export { type AddressVerdict, classifyAddress, parseAddress } from './address.policy.js';
 export { capped } from './body.js';
+export { checkUrl } from './check-url.js';
 export * from './crypto.js';
 export { EgressError, type EgressErrorKind } from './egress.errors.js';
 export type { EgressPolicy } from './egress.policy.js';

@@ -1,6 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { isIPv6, type LookupFunction } from 'node:net';
-import { buildConnector, Pool } from 'undici';
+import { buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
+import type { Proxies } from '../config/index.js';
 import type { AllowList } from './allow-list.js';
 import { EgressError } from './egress.errors.js';
 import { checkAddresses, type Destination } from './egress.policy.js';
@@ -8,6 +9,13 @@ import type { Resolver } from './resolver.port.js';
 
 /** Webhook receivers and reference hosts are many; what was used last is kept. */
 const MAX_POOLS = 512;
+/**
+ * For so long an idle connection is used again, whatever the server offers: address translators and balancers forget connections without
+ * telling anybody, and a request that is sent into one is lost after it may have been paid for.
+ */
+const MAX_IDLE_MS = 4_000;
+/** So that those in between do not forget a connection on which a slow vendor is waited for. */
+const TCP_KEEP_ALIVE_MS = 30_000;
 
 /**
  * Keep-alive connections by origin. Each new connection resolves its host once, checks every answer, and connects to
@@ -15,20 +23,23 @@ const MAX_POOLS = 512;
  * checked when it was made.
  */
 export class Pools {
-  private readonly pools = new Map<string, Pool>();
+  private readonly pools = new Map<string, Dispatcher>();
 
   constructor(
     private readonly resolver: Resolver,
     private readonly allow: AllowList,
+    private readonly proxies: Proxies | undefined,
   ) {}
 
-  for(destination: Destination, connectTimeoutMs: number): Pool {
-    const key = `${destination.url.origin} ${destination.privateAllowed} ${connectTimeoutMs}`;
+  /** @param mayUseProxy whether the environment's proxies are meant for such requests */
+  for(destination: Destination, connectTimeoutMs: number, mayUseProxy: boolean): Dispatcher {
+    const proxies = mayUseProxy ? this.proxies : undefined;
+    const key = `${destination.url.origin} ${destination.privateAllowed} ${connectTimeoutMs} ${proxies !== undefined}`;
     let pool = this.pools.get(key);
     if (pool !== undefined) {
       this.pools.delete(key);
     } else {
-      pool = this.create(destination, connectTimeoutMs);
+      pool = this.create(destination, connectTimeoutMs, proxies);
       this.evict();
     }
     this.pools.set(key, pool);
@@ -41,15 +52,25 @@ export class Pools {
     await Promise.all(pools.map((pool) => pool.destroy()));
   }
 
-  private create(destination: Destination, connectTimeoutMs: number): Pool {
+  private create(destination: Destination, connectTimeoutMs: number, proxies: Proxies | undefined): Dispatcher {
     // `highWaterMark` goes through to the socket: what comes in while nobody reads stays with the kernel.
     const options: buildConnector.BuildOptions & { highWaterMark: number } = {
       timeout: connectTimeoutMs,
       lookup: this.lookupFor(destination),
       highWaterMark: 1,
+      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
     };
     const connect = buildConnector(options);
-    return new Pool(destination.url.origin, { connect, pipelining: 1, allowH2: false });
+    const idle = { keepAliveTimeout: MAX_IDLE_MS, keepAliveMaxTimeout: MAX_IDLE_MS };
+    const shared = { connect, pipelining: 1, allowH2: false, ...idle };
+    if (proxies === undefined) return new Pool(destination.url.origin, shared);
+    // The proxy resolves the names of what goes through it; what goes past it is resolved and checked here as ever.
+    const throughProxy = {
+      connectTimeout: connectTimeoutMs,
+      proxyTls: { timeout: connectTimeoutMs },
+      requestTls: { timeout: connectTimeoutMs },
+    };
+    return new EnvHttpProxyAgent({ ...shared, ...throughProxy, ...proxies });
   }
 
   private lookupFor(destination: Destination): LookupFunction {

@@ -35,6 +35,38 @@ describe('SecretRegistry', () => {
   });
 });
 
+describe('a text without end', () => {
+  const registry = new SecretRegistry();
+  registry.add('a-secret-of-this-test');
+  const LENGTH = 30_000_000;
+
+  it.each([
+    ['base64', 'A'.repeat(LENGTH), /^\[30000000 characters of base64\]…/],
+    ['base64 of a data: URL', `data:image/png;base64,${'A'.repeat(LENGTH)}==`, /^\[\d+ characters of base64\]…/],
+    ['a credential', `Bearer ${'1a'.repeat(LENGTH / 2)}`, /^Bearer \[redacted\]…/],
+    ['a credential without a digit', `Key ${'.'.repeat(LENGTH)}`, /^Key \.+…\.+$/],
+    ['blanks behind a name', `Token${' '.repeat(LENGTH)}x`, /^Token +… +x$/],
+    ['names', 'Key '.repeat(LENGTH / 4), /^(Key )+K?e?y?…/],
+    ['data: URLs that begin', 'data:a/b'.repeat(LENGTH / 8), /^data:a/],
+    ['runs that are a little too short', `${'A'.repeat(159)} `.repeat(LENGTH / 160), /^A{50}…/],
+    ['backslashes', `${'\\'.repeat(LENGTH)}${'A'.repeat(200)}`, /\[\d+ characters of base64\]$/],
+    ['nothing special', 'ä'.repeat(LENGTH), /^ä/],
+  ])('is read: %s', (_name, text, shown) => {
+    const redacted = registry.redactText(text);
+    expect(`${redacted.slice(0, 50)}…${redacted.slice(-50)}`).toMatch(shown);
+    expect(redacted.length).toBeLessThanOrEqual(text.length);
+  });
+
+  it.each(['\n', '\t', '\u0007', '"', '\\', '\\\\n'])('is JSON as before where it was: behind %j', (before) => {
+    for (const hidden of ['A'.repeat(400), 'a-secret-of-this-test', 'Bearer abcdefghij123456', 'nnnn'.repeat(100)]) {
+      const text = JSON.stringify({ message: `${before}${hidden} and more` });
+      const redacted = registry.redactText(text);
+      expect(redacted).not.toContain(hidden.slice(1));
+      expect((JSON.parse(redacted) as { message: string }).message).toMatch(/ and more$/);
+    }
+  });
+});
+
 describe('redactPaths', () => {
   it('is understood by pino and hides what the names promise', () => {
     const lines: string[] = [];

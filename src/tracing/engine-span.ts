@@ -1,4 +1,4 @@
-import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 
 interface TracedGeneration {
   readonly id: string;
@@ -23,16 +23,32 @@ export function engineSpan<T>(name: string, generation: TracedGeneration, work: 
     'gen_ai.provider.name': generation.provider,
     'gen_ai.operation.name': generation.operation,
   };
-  return tracer.startActiveSpan(name, { kind: SpanKind.INTERNAL, attributes }, parent, async (span) => {
-    try {
-      return await work();
-    } catch (error) {
-      span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) });
-      throw error;
-    } finally {
-      span.end();
-    }
-  });
+  return tracer.startActiveSpan(name, { kind: SpanKind.INTERNAL, attributes }, parent, (span) => ended(span, work));
+}
+
+/** Puts every call of a method into a span of its own. */
+export function Traced(name: string) {
+  return <A extends unknown[], T>(
+    _prototype: object,
+    _method: string,
+    descriptor: TypedPropertyDescriptor<(...values: A) => Promise<T>>,
+  ): void => {
+    const method = descriptor.value as (...values: A) => Promise<T>;
+    descriptor.value = function traced(this: unknown, ...values: A): Promise<T> {
+      return tracer.startActiveSpan(name, (span) => ended(span, () => method.apply(this, values)));
+    };
+  };
+}
+
+async function ended<T>(span: Span, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) });
+    throw error;
+  } finally {
+    span.end();
+  }
 }
 
 /** The active span as a W3C `traceparent`, to be kept with a row. */

@@ -1,2 +1,3 @@
 export * from './api-error.js';
 export * from './registry.js';
+export * from './start-refusal.js';

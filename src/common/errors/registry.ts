@@ -19,12 +19,15 @@ const vendor: ErrorDefinition = { status: 502, type: 'provider_error', fault: 'v
 export const ERRORS = {
   // The request itself
   invalid_json: badRequest,
+  invalid_encoding: badRequest,
   malformed_request: validation,
   malformed_multipart: validation,
   invalid_query: badRequest,
   no_webhook_configured: badRequest,
   unsupported_media_type: { status: 415, type: 'invalid_request_error', fault: 'caller', retry: false },
   body_too_large: { status: 413, type: 'invalid_request_error', fault: 'caller', retry: false },
+  uri_too_long: { status: 414, type: 'invalid_request_error', fault: 'caller', retry: false },
+  expectation_failed: { status: 417, type: 'invalid_request_error', fault: 'caller', retry: false },
   headers_too_large: { status: 431, type: 'invalid_request_error', fault: 'caller', retry: false },
   route_not_found: notFound,
   not_acceptable: { status: 406, type: 'invalid_request_error', fault: 'caller', retry: false },
@@ -45,6 +48,7 @@ export const ERRORS = {
   param_enum_mismatch: validation,
   param_pattern_mismatch: validation,
   param_invalid_type: validation,
+  param_invalid_text: validation,
   ref_role_unknown: validation,
   ref_role_required: validation,
   ref_total_exceeded: validation,
@@ -52,7 +56,6 @@ export const ERRORS = {
   extra_key_unsupported: validation,
   operation_unsupported: validation,
   model_required: validation,
-  model_ambiguous: badRequest,
   model_not_found: { status: 404, type: 'invalid_request_error', fault: 'caller', retry: false },
   model_sunset: { status: 404, type: 'invalid_request_error', fault: 'caller', retry: false },
 
@@ -83,7 +86,7 @@ export const ERRORS = {
 
   // The vendor
   provider_not_configured: { status: 424, type: 'provider_not_configured', fault: 'operator', retry: false },
-  content_policy_violation: badRequest,
+  moderation_blocked: badRequest,
   provider_invalid_request: badRequest,
   provider_authentication_failed: { ...vendor, fault: 'operator' },
   provider_permission_denied: { ...vendor, fault: 'operator' },

@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiProperty, ApiPropertyOptional, ApiResponse } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, ApiResponse, type ApiResponseOptions } from '@nestjs/swagger';
 
 class ProviderErrorDetail {
   @ApiPropertyOptional({ description: 'The vendor’s own code.' })
@@ -83,6 +83,9 @@ export class ErrorResponse {
   error!: ErrorDetail;
 }
 
+/** Headers of an answer, in the API's document. */
+export type ResponseHeaders = NonNullable<ApiResponseOptions['headers']>;
+
 const DESCRIPTIONS: Readonly<Record<number, string>> = {
   400: 'The request is wrong; `error.param` names the field.',
   401: 'No API key, or one that is not valid.',
@@ -90,21 +93,31 @@ const DESCRIPTIONS: Readonly<Record<number, string>> = {
   403: 'The key may not do this.',
   404: 'There is no such thing for this key.',
   406: 'The `Accept` header leaves out what the route answers with.',
+  408: 'The request did not arrive in time.',
   409: 'Not possible in the present state.',
   413: 'The body is too large.',
+  414: 'Path and query are too long.',
+  415: 'The body’s type or coding is not supported.',
   416: 'The range lies outside the file.',
+  417: 'The request expects what is not done here.',
   422: 'The Idempotency-Key stands for another request, or the quote does.',
   424: 'The model’s provider is not configured.',
   429: 'Too many requests; `Retry-After` says when to come back.',
   431: 'The headers are too large.',
+  500: 'Something went wrong in the gateway; the request id names it in the logs.',
   502: 'The vendor failed.',
   503: 'Not available right now.',
   504: 'The vendor did not finish in time.',
 };
 
-/** Documents failures in the one envelope that all of them have. */
+/** What a failure with this status says, in the API's document. */
+export function failureDescription(status: number): string {
+  return DESCRIPTIONS[status] ?? 'The request failed.';
+}
+
+/** Documents failures of a route's own in the one envelope that all of them have; those that every route may have are added to the document. */
 export function ApiErrors(...statuses: number[]): MethodDecorator & ClassDecorator {
   return applyDecorators(
-    ...statuses.map((status) => ApiResponse({ status, type: ErrorResponse, description: DESCRIPTIONS[status] ?? 'The request failed.' })),
+    ...statuses.map((status) => ApiResponse({ status, type: ErrorResponse, description: failureDescription(status) })),
   );
 }

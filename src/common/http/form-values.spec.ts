@@ -44,12 +44,17 @@ describe('FormFields', () => {
   });
 
   it.each([
-    ['__proto__[polluted]', 'prototypes'],
-    ['extra[constructor]', 'prototypes'],
     ['a[b][c][d][e][f][g][h][i]', 'depth'],
     ['list[99999]', 'a huge index'],
   ])('refuses %s (%s)', (name) => {
     expect(() => gather([name, 'x'])).toThrow(expect.objectContaining({ code: 'malformed_multipart' }));
+  });
+
+  it('keeps names that every object has, except the one that would change it', () => {
+    expect(Object.entries(gather(['extra[constructor]', 'x'])['extra'] as object)).toEqual([['constructor', 'x']]);
+    for (const name of ['__proto__[polluted]', 'extra[__proto__]']) {
+      expect(() => gather([name, 'x'])).toThrow(expect.objectContaining({ code: 'param_unsupported' }));
+    }
   });
 
   it('refuses a name that is a text and an object at once', () => {
@@ -59,7 +64,7 @@ describe('FormFields', () => {
 
 describe('coerceFormValue', () => {
   const schemas = { Reference: { type: 'object', properties: { type: { type: 'string' }, weight: { type: 'number' } } } };
-  const coerce = (value: unknown, schema?: JsonSchema) => coerceFormValue(value, schema, schemas);
+  const coerce = (value: unknown, schema?: JsonSchema) => coerceFormValue(value, schema, schemas, ['seed']);
   const references: JsonSchema = { type: 'array', items: { $ref: '#/components/schemas/Reference' } };
 
   it.each<[unknown, JsonSchema | undefined, unknown]>([
@@ -69,6 +74,9 @@ describe('coerceFormValue', () => {
     ['0x10', { type: 'integer' }, '0x10'],
     ['true', { type: 'boolean' }, true],
     ['0', { type: 'boolean' }, false],
+    ['True', { type: ['boolean', 'null'] }, true],
+    ['False', { type: 'boolean' }, false],
+    ['9007199254740991', { type: 'integer' }, 9_007_199_254_740_991],
     ['yes', { type: 'boolean' }, 'yes'],
     ['12', { type: 'string' }, '12'],
     ['{"a":1}', { type: 'object' }, { a: 1 }],
@@ -86,5 +94,14 @@ describe('coerceFormValue', () => {
     ],
   ])('%j by %j', (value, schema, expected) => {
     expect(coerce(value, schema)).toEqual(expected);
+  });
+
+  it.each([
+    ['9007199254740993', { type: 'integer' }, '9007199254740993'],
+    ['-18446744073709551615', { type: ['number', 'null'] }, '-18446744073709551615'],
+    ['{"a":[1,9007199254740993]}', { type: 'object' }, '9007199254740993'],
+  ])('refuses %s rather than another number', (value, schema, sent) => {
+    const message = expect.stringContaining(`is ${sent}, which is not kept exactly`);
+    expect(() => coerce(value, schema)).toThrow(expect.objectContaining({ code: 'param_out_of_range', message }));
   });
 });

@@ -1,5 +1,6 @@
 import { ApiError } from '../errors/index.js';
 import { alternativesOf, type JsonSchema, type Schemas, typesOf } from './json-schema.js';
+import { forbiddenName, inexactInteger, isExactInteger, parseBounded, problemIn } from './json-text.js';
 
 const MAX_DEPTH = 8;
 const MAX_INDEX = 1000;
@@ -38,11 +39,12 @@ export function fieldPath(name: string): string[] {
 export class FormFields {
   private readonly root = new Map<string, unknown>();
 
-  /** @throws ApiError `malformed_multipart` for a name that nests too deep or means two things at once. */
+  /** @throws ApiError `malformed_multipart` for a name that nests too deep or means two things at once, `param_unsupported` for `__proto__` */
   add(name: string, value: string): void {
     if (value === '') return;
     const path = fieldPath(name);
-    if (path.length > MAX_DEPTH || path.some((segment) => segment in Object.prototype)) throw badField(name);
+    if (path.includes('__proto__')) throw forbiddenName([name]);
+    if (path.length > MAX_DEPTH) throw badField(name);
     place(this.root, path, value, name);
   }
 
@@ -85,43 +87,52 @@ function toPlain(value: unknown): unknown {
   return value;
 }
 
+/** Longer ones are cut in messages. */
+const LONGEST_SHOWN_NUMBER = 80;
+/** Python's spelling too. */
+const FLAG = /^(true|false)$/i;
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 /**
  * Turns a form's texts into what the schema asks for: numbers, flags, lists and objects, the two latter also from JSON text.
  * Text that does not fit stays text, so that the check names it.
+ * @param path the field's, for the error
+ * @throws ApiError `param_out_of_range` for a whole number that would not be kept exactly
  */
-export function coerceFormValue(value: unknown, schema: JsonSchema | undefined, schemas: Schemas): unknown {
+export function coerceFormValue(value: unknown, schema: JsonSchema | undefined, schemas: Schemas, path: readonly string[]): unknown {
   const alternatives = schema === undefined ? [] : alternativesOf(schema, schemas);
   if (alternatives.length === 0) return coerceFreely(value);
-  if (typeof value === 'string') return coerceText(value, alternatives, schemas);
+  if (typeof value === 'string') return coerceText(value, alternatives, schemas, path);
   if (Array.isArray(value)) {
     const items = alternatives.find(({ items }) => items !== undefined)?.items;
-    return value.map((member) => coerceFormValue(member, items, schemas));
+    return value.map((member, index) => coerceFormValue(member, items, schemas, [...path, `[${index}]`]));
   }
   const object = alternatives.find((one) => typesOf(one).includes('object'));
   return Object.fromEntries(
     Object.entries(value as Record<string, unknown>).map(([key, member]) => [
       key,
-      coerceFormValue(member, object?.properties?.[key], schemas),
+      coerceFormValue(member, object?.properties?.[key], schemas, [...path, `.${key}`]),
     ]),
   );
 }
 
-function coerceText(text: string, alternatives: readonly JsonSchema[], schemas: Schemas): unknown {
+function coerceText(text: string, alternatives: readonly JsonSchema[], schemas: Schemas, path: readonly string[]): unknown {
   const types = new Set(alternatives.flatMap(typesOf));
   if ((types.has('object') || types.has('array')) && /^\s*[[{]/.test(text)) {
-    const parsed = parseJson(text);
+    const parsed = parseJson(text, path);
     if (parsed !== undefined) return parsed;
   }
   if (types.has('string')) return text;
-  if ((types.has('integer') || types.has('number')) && NUMBER.test(text)) return Number(text);
+  if ((types.has('integer') || types.has('number')) && NUMBER.test(text)) {
+    if (/^-?\d+$/.test(text) && !isExactInteger(text)) throw inexactInteger(path, text.slice(0, LONGEST_SHOWN_NUMBER));
+    return Number(text);
+  }
   if (types.has('boolean')) {
-    if (text === 'true' || text === '1') return true;
-    if (text === 'false' || text === '0') return false;
+    if (text === '1' || text === '0') return text === '1';
+    if (FLAG.test(text)) return text.toLowerCase() === 'true';
   }
   const list = alternatives.find((one) => typesOf(one).includes('array'));
-  return list === undefined ? text : [coerceFormValue(text, list.items, schemas)];
+  return list === undefined ? text : [coerceFormValue(text, list.items, schemas, [...path, '[0]'])];
 }
 
 /** Where any value is taken, text that spells a number or a flag is one. */
@@ -131,14 +142,19 @@ function coerceFreely(value: unknown): unknown {
     return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, coerceFreely(member)]));
   }
   if (typeof value !== 'string') return value;
-  if (value === 'true' || value === 'false') return value === 'true';
+  if (FLAG.test(value)) return value.toLowerCase() === 'true';
   return NUMBER.test(value) && value.length <= 15 ? Number(value) : value;
 }
 
-function parseJson(text: string): unknown {
+/** Undefined for what is no JSON. @throws ApiError for JSON that is too deep or of too many values, and for integers as above */
+function parseJson(text: string, path: readonly string[]): unknown {
   try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
+    const value = parseBounded(text);
+    const problem = problemIn(value, { texts: false, source: text }, [...path]);
+    if (problem !== undefined) throw problem;
+    return value;
+  } catch (error) {
+    if ((error as ApiError).details?.cause instanceof SyntaxError) return undefined;
+    throw error;
   }
 }

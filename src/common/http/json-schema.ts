@@ -14,7 +14,11 @@ export interface JsonSchema {
   readonly minLength?: number;
   readonly maxLength?: number;
   readonly maxItems?: number;
+  readonly 'x-max-bytes'?: number;
 }
+
+/** Of a schema: how many bytes a value may have as JSON. JSON Schema has nothing of the kind for objects. */
+export const MAX_BYTES_KEYWORD = 'x-max-bytes';
 
 export type Schemas = Readonly<Record<string, JsonSchema>>;
 

@@ -1,8 +1,8 @@
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import { ApiError, type ErrorCode } from '../errors/index.js';
-import { describeSchema, type JsonSchema, type Schemas } from './json-schema.js';
+import { describeSchema, type JsonSchema, MAX_BYTES_KEYWORD, type Schemas } from './json-schema.js';
 
-const CODES: Readonly<Record<string, ErrorCode>> = {
+const CODES = {
   enum: 'param_enum_mismatch',
   minimum: 'param_out_of_range',
   maximum: 'param_out_of_range',
@@ -12,7 +12,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   maxLength: 'param_too_long',
   pattern: 'param_pattern_mismatch',
   additionalProperties: 'param_unsupported',
-};
+} as const satisfies Readonly<Record<string, ErrorCode>>;
 
 /** What a missing field is called. */
 const REQUIRED_CODES: Readonly<Record<string, ErrorCode>> = { model: 'model_required', prompt: 'prompt_required' };
@@ -39,13 +39,17 @@ export function schemaError(errors: readonly ErrorObject[], schemas: Schemas): A
         accepted,
       });
     }
+    case 'minLength':
+      return new ApiError(REQUIRED_CODES[path] ?? CODES.minLength, `${path} is empty.`, { param: path });
     case 'maxItems':
       return new ApiError('param_out_of_range', `${path} may have at most ${schema.maxItems} entries.`, { param: path });
+    case MAX_BYTES_KEYWORD:
+      return new ApiError('param_too_long', `${path} may have at most ${schema[MAX_BYTES_KEYWORD]} bytes as JSON.`, { param: path });
     case 'maxLength':
       return new ApiError('param_too_long', `${path} may have at most ${schema.maxLength} characters.`, { param: path });
     default:
       return new ApiError(
-        CODES[error.keyword] ?? 'param_invalid_type',
+        CODES[error.keyword as keyof typeof CODES] ?? 'param_invalid_type',
         `${path} must be ${describeSchema(schema, schemas)}; it is ${show(error.data)}.`,
         {
           param: path,

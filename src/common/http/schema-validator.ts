@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import { ApiError } from '../errors/index.js';
 import { coerceFormValue } from './form-values.js';
-import type { JsonSchema, Schemas } from './json-schema.js';
+import { type JsonSchema, MAX_BYTES_KEYWORD, type Schemas } from './json-schema.js';
+import { problemIn } from './json-text.js';
 import { schemaError } from './schema-error.js';
 
 /** An OpenAPI document, as far as bodies need it. */
@@ -23,6 +24,23 @@ interface CompiledSchema {
 }
 
 const DOCUMENT_ID = 'litegen';
+
+function fitsBytes(most: number, value: unknown): boolean {
+  // Of megabytes it is plain without writing them all out.
+  return leastBytes(value, most) <= most && Buffer.byteLength(JSON.stringify(value)) <= most;
+}
+
+/** Not more than the value takes as JSON; counted no further than over `most`. */
+function leastBytes(value: unknown, most: number): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return 1;
+  let bytes = 2;
+  for (const key in value) {
+    bytes += (Array.isArray(value) ? 1 : key.length) + leastBytes((value as Readonly<Record<string, unknown>>)[key], most);
+    if (bytes > most) return bytes;
+  }
+  return bytes;
+}
 
 /**
  * Checks bodies by the schemas of the API's own document, so that what is documented and what is enforced are one thing (the DTO
@@ -46,7 +64,7 @@ export class SchemaValidator {
    * A top-level `null` counts as an absent field.
    * @param options.form the body came as a form: its texts are turned into what the schema asks for
    * @throws ApiError `malformed_request` when it is no object, else for the first field that is wrong: `param_invalid_type`,
-   * `param_enum_mismatch`, `param_out_of_range`, `param_too_long`, `param_unsupported`, `model_required`, `prompt_required`
+   * `param_enum_mismatch`, `param_out_of_range`, `param_too_long`, `param_unsupported`, `param_invalid_text`, `model_required`, `prompt_required`
    */
   check<T extends object>(schemaName: string, body: unknown, options: { readonly form?: boolean } = {}): CheckedBody<T> {
     if (typeof body !== 'object' || body === null || Array.isArray(body)) {
@@ -58,9 +76,11 @@ export class SchemaValidator {
     for (const [key, value] of Object.entries(body)) {
       if (value === null || value === undefined) continue;
       if (Object.hasOwn(properties, key))
-        fields[key] = options.form === true ? coerceFormValue(value, properties[key], this.schemas) : value;
+        fields[key] = options.form === true ? coerceFormValue(value, properties[key], this.schemas, [key]) : value;
       else Object.defineProperty(unknown, key, { value, enumerable: true, configurable: true, writable: true });
     }
+    const problem = options.form === true ? (problemIn(fields, { texts: true }) ?? problemIn(unknown, { texts: true })) : undefined;
+    if (problem !== undefined) throw problem;
     if (!validate(fields)) throw schemaError((validate.errors ?? []) as ErrorObject[], this.schemas);
     return { fields: fields as T, unknown };
   }
@@ -82,6 +102,7 @@ export class SchemaValidator {
     this.schemas = schemas as Schemas;
     // `verbose` hands the failing schema to the message. Keywords of OpenAPI (`example`) and formats mean nothing here.
     this.ajv = new Ajv2020({ strict: false, verbose: true, validateFormats: false });
+    this.ajv.addKeyword({ keyword: MAX_BYTES_KEYWORD, validate: fitsBytes, errors: false });
     this.ajv.addSchema({ $id: DOCUMENT_ID, components: { schemas } });
     return this.ajv;
   }
