@@ -7,13 +7,14 @@ import type { Principal, Scope } from './principal.js';
 /** Who may use a route. A route that does not say so stops the start. */
 export type Access =
   /** Anybody, without a key. */
-  { readonly kind: 'public' } | { readonly kind: 'scope'; readonly scope: Scope };
+  | { readonly kind: 'public' }
+  /** Whoever knows the token of a vendor's call back, which is the path's `:token`. */
+  | { readonly kind: 'callback' }
+  | { readonly kind: 'scope'; readonly scope: Scope };
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access;
-    /** The body arrives as its bytes, whatever its type. */
-    rawBody?: boolean;
   }
   interface FastifyRequest {
     /** Set by the authentication hook on every route that is not public. */
@@ -21,14 +22,17 @@ declare module 'fastify' {
   }
 }
 
+/** For descriptions of routes that go by {@link reachOf}. */
+export const OWN_WORK = 'Of what was made with the caller’s own key; with the scope `admin` as well, of all of its application.';
+
 /** The caller's key must carry the scope; the OpenAPI document says so. */
 export function Scoped(scope: Scope): MethodDecorator {
   return applyDecorators(RouteConfig({ access: { kind: 'scope', scope } satisfies Access }), ApiExtension('x-required-scope', scope));
 }
 
-/** No key is asked for, and the body is not parsed. */
-export function PublicRaw(): MethodDecorator {
-  return RouteConfig({ access: { kind: 'public' } satisfies Access, rawBody: true });
+/** The token in the path is looked at before the body is; that is small, and arrives as its bytes, whatever its type. */
+export function ByCallbackToken(): MethodDecorator {
+  return RouteConfig({ access: { kind: 'callback' } satisfies Access });
 }
 
 /** No key is asked for. */

@@ -63,6 +63,10 @@ export class ApiKeyEntity {
   @Column('integer', { name: 'cache_ttl_seconds', nullable: true })
   cacheTtlSeconds!: number | null;
 
+  /** Whether its requests are strict that do not say it themselves. Null: as the application has it. */
+  @Column('boolean', { nullable: true })
+  strict!: boolean | null;
+
   @Column('boolean', { name: 'is_active' })
   isActive!: boolean;
 

@@ -1,7 +1,7 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Req } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Req } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { ApiErrors } from '../common/index.js';
+import { ApiErrors, cursorInfo, LongPageQuery, pageRequest } from '../common/index.js';
 import { principalOf, Scoped } from './access.js';
 import { ApiKeysService } from './api-keys.service.js';
 import {
@@ -14,6 +14,9 @@ import {
   RotateApiKeyRequest,
 } from './dto/api-key.dto.js';
 
+const WITHIN =
+  'Whoever calls with an API key gives no more than that has: scopes, models, expiry and limits are within its own, and quota is taken from its own.';
+
 @ApiTags('Keys')
 @Controller('v1/keys')
 export class ApiKeysController {
@@ -21,9 +24,8 @@ export class ApiKeysController {
 
   @Post()
   @Scoped('admin')
-  @ApiOperation({ summary: 'Create an API key', description: 'The secret is in this answer and nowhere else.' })
+  @ApiOperation({ summary: 'Create an API key', description: `The secret is in this answer and nowhere else. ${WITHIN}` })
   @ApiCreatedResponse({ type: ApiKeyCreatedResponse })
-  @ApiErrors(400, 401, 403)
   createKey(@Req() request: FastifyRequest, @Body() body: CreateApiKeyRequest): Promise<ApiKeyCreatedResponse> {
     return this.keys.create(principalOf(request), body);
   }
@@ -32,25 +34,25 @@ export class ApiKeysController {
   @Scoped('admin')
   @ApiOperation({ summary: 'List API keys', description: 'Those of the caller’s application, revoked ones included, newest first.' })
   @ApiOkResponse({ type: ApiKeyListResponse })
-  @ApiErrors(401, 403)
-  async listKeys(@Req() request: FastifyRequest): Promise<ApiKeyListResponse> {
-    return { data: await this.keys.list(principalOf(request)) };
+  async listKeys(@Req() request: FastifyRequest, @Query() query: LongPageQuery): Promise<ApiKeyListResponse> {
+    const found = await this.keys.list(principalOf(request), pageRequest(query));
+    return { data: [...found.rows], ...cursorInfo(found) };
   }
 
   @Get(':id')
   @Scoped('admin')
   @ApiOperation({ summary: 'Get an API key' })
   @ApiOkResponse({ type: ApiKeyDetail })
-  @ApiErrors(401, 403, 404)
+  @ApiErrors(404)
   getKey(@Req() request: FastifyRequest, @Param('id') id: string): Promise<ApiKeyDetail> {
     return this.keys.get(principalOf(request), id);
   }
 
   @Patch(':id')
   @Scoped('admin')
-  @ApiOperation({ summary: 'Change an API key', description: 'An absent field stays as it is; an explicit null clears it.' })
+  @ApiOperation({ summary: 'Change an API key', description: `An absent field stays as it is; an explicit null clears it. ${WITHIN}` })
   @ApiOkResponse({ type: ApiKeyDetail })
-  @ApiErrors(400, 401, 403, 404)
+  @ApiErrors(404)
   patchKey(@Req() request: FastifyRequest, @Param('id') id: string, @Body() body: PatchApiKeyRequest): Promise<ApiKeyDetail> {
     return this.keys.patch(principalOf(request), id, body);
   }
@@ -59,7 +61,7 @@ export class ApiKeysController {
   @Scoped('admin')
   @ApiOperation({ summary: 'Revoke an API key' })
   @ApiOkResponse({ type: RevokeKeyResponse })
-  @ApiErrors(401, 403, 404)
+  @ApiErrors(404)
   async revokeKey(@Req() request: FastifyRequest, @Param('id') id: string): Promise<RevokeKeyResponse> {
     await this.keys.revoke(principalOf(request), id);
     return { revoked: true };
@@ -68,9 +70,9 @@ export class ApiKeysController {
   @Post(':id/rotate')
   @Scoped('admin')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Give an API key a new secret', description: 'The key keeps its id, limits and history.' })
+  @ApiOperation({ summary: 'Give an API key a new secret', description: `The key keeps its id, limits and history. ${WITHIN}` })
   @ApiOkResponse({ type: ApiKeyCreatedResponse })
-  @ApiErrors(400, 401, 403, 404)
+  @ApiErrors(404)
   rotateKey(@Req() request: FastifyRequest, @Param('id') id: string, @Body() body: RotateApiKeyRequest): Promise<ApiKeyCreatedResponse> {
     return this.keys.rotate(principalOf(request), id, body);
   }

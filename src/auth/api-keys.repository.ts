@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { type EntityManager, In } from 'typeorm';
+import { type Cursor, firstOf, type Page, type PageRequest } from '../common/index.js';
 import { Database, insertRows, rows, type SqlValue } from '../database/index.js';
 import { ApiKeyEntity } from './api-key.entity.js';
 import type { Tenant } from './principal.js';
@@ -16,6 +17,7 @@ export type ApiKeyChange = Readonly<
       | 'max_queued'
       | 'webhook_url'
       | 'cache_ttl_seconds'
+      | 'strict'
       | 'expires_at'
       | 'is_active'
       | 'key_hash'
@@ -38,6 +40,13 @@ export class ApiKeysRepository {
     return (await manager.findOneBy(ApiKeyEntity, { keyHash: hash })) ?? manager.findOneBy(ApiKeyEntity, { previousKeyHash: hash });
   }
 
+  /** Those of the ids that applications have. */
+  async knownApplications(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    if (ids.length === 0) return new Set();
+    const known = await rows<{ id: string }>(this.database.manager, 'SELECT id FROM applications WHERE id IN (:ids)', { ids });
+    return new Set(known.map(({ id }) => id));
+  }
+
   /** Null when there is no such key. */
   capacityOf(id: string): Promise<Pick<ApiKeyEntity, 'maxInFlight' | 'maxQueued'> | null> {
     return this.database.manager.findOne(ApiKeyEntity, { where: { id }, select: { id: true, maxInFlight: true, maxQueued: true } });
@@ -47,8 +56,22 @@ export class ApiKeysRepository {
     return this.database.manager.findOneBy(ApiKeyEntity, { id, orgId, appId });
   }
 
-  list({ orgId, appId }: Tenant): Promise<ApiKeyEntity[]> {
-    return this.database.manager.find(ApiKeyEntity, { where: { orgId, appId }, order: { createdAt: 'DESC', id: 'ASC' }, take: 1000 });
+  /** Newest first. Rows may name many models, and are read only where there is room for them. */
+  async list({ orgId, appId }: Tenant, { perPage, after }: PageRequest): Promise<Pick<Page<ApiKeyEntity>, 'rows' | 'next'>> {
+    const { manager } = this.database;
+    const places = await rows<Cursor & { bytes: number | string }>(
+      manager,
+      `SELECT id, created_at AS "createdAt", COALESCE(OCTET_LENGTH(allowed_models), 0) AS bytes FROM api_keys
+       WHERE org_id = :orgId AND app_id = :appId
+         ${after === undefined ? '' : 'AND (created_at, id) < (:afterCreatedAt, :afterId)'} ORDER BY created_at DESC, id DESC LIMIT :limit`,
+      { orgId, appId, limit: perPage + 1, ...(after === undefined ? {} : { afterCreatedAt: after.createdAt, afterId: after.id }) },
+    );
+    const { rows: taken, next } = firstOf(places, perPage, ({ bytes }) => Number(bytes));
+    const keys = await manager.find(ApiKeyEntity, {
+      where: { id: In(taken.map(({ id }) => id)) },
+      order: { createdAt: 'DESC', id: 'DESC' },
+    });
+    return { rows: keys, next };
   }
 
   /** Commits what `work` changes, or nothing of it. */
@@ -74,6 +97,7 @@ export class ApiKeysRepository {
         max_queued: row.maxQueued,
         webhook_url: row.webhookUrl,
         cache_ttl_seconds: row.cacheTtlSeconds,
+        strict: row.strict,
         is_active: row.isActive,
         expires_at: row.expiresAt,
         created_at: row.createdAt,

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { ApiError, Clock, microsToUsd, usdToMicros } from '../common/index.js';
+import type { EntityManager } from 'typeorm';
+import { ApiError, Clock, microsToUsd, type Page, type PageRequest, timeOf, usdToMicros } from '../common/index.js';
+import { checkUrl, EgressService } from '../security/index.js';
 import { ApiKeyEntity } from './api-key.entity.js';
 import { type ApiKeyChange, ApiKeysRepository } from './api-keys.repository.js';
 import { AuthService } from './auth.service.js';
@@ -13,12 +15,20 @@ import type {
   RotateApiKeyRequest,
 } from './dto/api-key.dto.js';
 import { KeyCapacities } from './key-capacities.service.js';
+import { KeyPowers, type Limited } from './key-powers.service.js';
 import { KeyQuotas, type KeySpending } from './key-quota.port.js';
 import { newPublicId, newSecret, SHOWN_CHARACTERS } from './key-secrets.js';
 import { type Principal, SCOPES, type Tenant } from './principal.js';
 
 const DEFAULT_SCOPES = 'generate,read';
 const NOTHING_SPENT: KeySpending = { quotaMicros: null, usedMicros: 0, heldMicros: 0 };
+
+interface QuotaChange {
+  /** Null: no bound; undefined: as it is. */
+  readonly quotaUsd?: number | null;
+  /** Takes from the caller's own what it gives. */
+  readonly paid?: (manager: EntityManager, nowMs: number) => Promise<void>;
+}
 
 /** Keys of the caller's own application. */
 @Injectable()
@@ -29,8 +39,11 @@ export class ApiKeysService {
     private readonly auth: AuthService,
     private readonly quotas: KeyQuotas,
     private readonly capacities: KeyCapacities,
+    private readonly powers: KeyPowers,
+    private readonly egress: EgressService,
   ) {}
 
+  /** @throws ApiError `forbidden` for more than the caller's own key may do */
   async create(principal: Principal, request: CreateApiKeyRequest): Promise<ApiKeyCreatedResponse> {
     const secret = newSecret();
     const now = this.clock.nowMs();
@@ -50,25 +63,29 @@ export class ApiKeysService {
       rpmLimit: request.rpm_limit ?? null,
       maxInFlight: request.max_in_flight ?? null,
       maxQueued: request.max_queued ?? null,
-      webhookUrl: request.webhook_url ?? null,
+      webhookUrl: this.webhookUrl(request.webhook_url),
       cacheTtlSeconds: request.cache?.ttl_seconds ?? null,
+      strict: request.strict ?? null,
       isActive: true,
       expiresAt: this.futureTime(request.expires_at),
       lastUsedAt: null,
       createdAt: now,
       updatedAt: now,
     });
+    const quotaMicros = quota(request.token_quota);
+    await this.powers.check(principal, this.powers.of(key, quotaMicros));
     await this.repository.transaction(async (manager) => {
+      await this.powers.payQuota(manager, principal, quotaMicros ?? 0, now);
       await this.repository.insert(manager, key);
-      await this.quotas.open(manager, key, quota(request.token_quota), now);
+      await this.quotas.open(manager, key, quotaMicros, now);
     });
     return this.created(key, secret);
   }
 
-  async list(tenant: Tenant): Promise<ApiKeyInfo[]> {
-    const keys = await this.repository.list(tenant);
+  async list(tenant: Tenant, page: PageRequest): Promise<Pick<Page<ApiKeyInfo>, 'rows' | 'next'>> {
+    const { rows: keys, next } = await this.repository.list(tenant, page);
     const spending = await this.quotas.of(keys.map(({ id }) => id));
-    return keys.map((key) => ({ ...state(key, spending.get(key.id) ?? NOTHING_SPENT), prefix: key.keyPrefix }));
+    return { rows: keys.map((key) => ({ ...state(key, spending.get(key.id) ?? NOTHING_SPENT), prefix: key.keyPrefix })), next };
   }
 
   /** @throws ApiError `not_found` */
@@ -77,8 +94,10 @@ export class ApiKeysService {
     return { ...state(key, await this.spendingOf(id)), key_prefix: key.keyPrefix };
   }
 
-  /** @throws ApiError `not_found` */
-  async patch(tenant: Tenant, id: string, request: PatchApiKeyRequest): Promise<ApiKeyDetail> {
+  /** @throws ApiError `not_found`, `forbidden` for more than the caller's own key may do */
+  async patch(principal: Principal, id: string, request: PatchApiKeyRequest): Promise<ApiKeyDetail> {
+    const key = await this.find(principal, id);
+    const quotaBefore = (await this.spendingOf(id)).quotaMicros;
     const given = (name: keyof PatchApiKeyRequest): boolean => request[name] !== undefined;
     const change: ApiKeyChange = {
       ...(request.name === undefined ? {} : { name: request.name }),
@@ -87,15 +106,23 @@ export class ApiKeysService {
       ...(given('rpm_limit') ? { rpm_limit: request.rpm_limit ?? null } : {}),
       ...(given('max_in_flight') ? { max_in_flight: request.max_in_flight ?? null } : {}),
       ...(given('max_queued') ? { max_queued: request.max_queued ?? null } : {}),
-      ...(given('webhook_url') ? { webhook_url: request.webhook_url ?? null } : {}),
+      ...(given('webhook_url') ? { webhook_url: this.webhookUrl(request.webhook_url) } : {}),
       ...(given('cache') ? { cache_ttl_seconds: request.cache?.ttl_seconds ?? null } : {}),
+      ...(given('strict') ? { strict: request.strict ?? null } : {}),
       ...(given('expires_at') ? { expires_at: this.time(request.expires_at) } : {}),
       ...(given('allowed_models')
         ? { allowed_models: request.allowed_models == null ? null : JSON.stringify(request.allowed_models) }
         : {}),
     };
-    await this.change(tenant, id, change, request.token_quota);
-    return this.get(tenant, id);
+    const quotaAfter = given('token_quota') ? quota(request.token_quota) : quotaBefore;
+    const [before, after] = [this.powers.of(key, quotaBefore), this.powers.of(changed(key, change), quotaAfter)];
+    if (request.is_active === true && !key.isActive) await this.powers.check(principal, after);
+    else await this.powers.checkChange(principal, before, after);
+    await this.change(principal, id, change, {
+      quotaUsd: request.token_quota,
+      paid: (manager, nowMs) => this.powers.payQuota(manager, principal, (quotaAfter ?? 0) - (quotaBefore ?? quotaAfter ?? 0), nowMs),
+    });
+    return this.get(principal, id);
   }
 
   /** @throws ApiError `not_found` */
@@ -103,25 +130,27 @@ export class ApiKeysService {
     await this.change(tenant, id, { is_active: false });
   }
 
-  /** The same key with a new secret. @throws ApiError `not_found` */
-  async rotate(tenant: Tenant, id: string, request: RotateApiKeyRequest): Promise<ApiKeyCreatedResponse> {
-    const before = await this.find(tenant, id);
+  /** The same key with a new secret. @throws ApiError `not_found`, `forbidden` for a key that may do more than the caller's own */
+  async rotate(principal: Principal, id: string, request: RotateApiKeyRequest): Promise<ApiKeyCreatedResponse> {
+    const before = await this.find(principal, id);
+    // Whoever has the new secret has the key.
+    await this.powers.check(principal, this.powers.of(before, (await this.spendingOf(id)).quotaMicros));
     const secret = newSecret();
     const graceMs = (request.grace_seconds ?? 0) * 1000;
-    await this.change(tenant, id, {
+    await this.change(principal, id, {
       key_hash: this.auth.hash(secret),
       key_prefix: secret.slice(0, SHOWN_CHARACTERS),
       public_id: newPublicId(),
       previous_key_hash: graceMs === 0 ? null : before.keyHash,
       previous_expires_at: graceMs === 0 ? null : this.clock.nowMs() + graceMs,
     });
-    return this.created(await this.find(tenant, id), secret);
+    return this.created(await this.find(principal, id), secret);
   }
 
-  /** @param quotaUsd null: no bound; undefined: as it is */
-  private async change(tenant: Tenant, id: string, change: ApiKeyChange, quotaUsd?: number | null): Promise<void> {
+  private async change(tenant: Tenant, id: string, change: ApiKeyChange, { quotaUsd, paid }: QuotaChange = {}): Promise<void> {
     const now = this.clock.nowMs();
     await this.repository.transaction(async (manager) => {
+      await paid?.(manager, now);
       if (!(await this.repository.change(manager, tenant, id, change, now))) throw notFound(id);
       if (quotaUsd !== undefined) await this.quotas.change(manager, id, quota(quotaUsd), now);
     });
@@ -144,7 +173,7 @@ export class ApiKeysService {
   }
 
   private time(text: string | null | undefined): number | null {
-    return text == null ? null : Date.parse(text);
+    return text == null ? null : timeOf('expires_at', text).ms;
   }
 
   private futureTime(text: string | null | undefined): number | null {
@@ -154,6 +183,26 @@ export class ApiKeysService {
     }
     return time;
   }
+
+  /** @throws ApiError `url_blocked`, as for endpoints */
+  private webhookUrl(url: string | null | undefined): string | null {
+    if (url === null || url === undefined) return null;
+    checkUrl(this.egress, url, 'webhook_url');
+    return url;
+  }
+}
+
+/** As it will be, as far as its powers go. */
+function changed(key: ApiKeyEntity, change: ApiKeyChange): Limited {
+  const { scopes, allowed_models: models, rpm_limit: rpm, max_in_flight: inFlight, max_queued: queued, expires_at: expires } = change;
+  return {
+    scopes: typeof scopes === 'string' ? scopes : key.scopes,
+    allowedModels: models === undefined ? key.allowedModels : (JSON.parse(String(models)) as string[] | null),
+    rpmLimit: rpm === undefined ? key.rpmLimit : (rpm as number | null),
+    maxInFlight: inFlight === undefined ? key.maxInFlight : (inFlight as number | null),
+    maxQueued: queued === undefined ? key.maxQueued : (queued as number | null),
+    expiresAt: expires === undefined ? key.expiresAt : (expires as number | null),
+  };
 }
 
 function notFound(id: string): ApiError {
@@ -200,6 +249,7 @@ function fields(key: ApiKeyEntity, { quotaMicros }: KeySpending) {
     expires_at: isoOrNull(key.expiresAt),
     webhook_url: key.webhookUrl,
     cache: key.cacheTtlSeconds === null ? null : { ttl_seconds: key.cacheTtlSeconds },
+    strict: key.strict,
     public_id: key.publicId,
   };
 }

@@ -1,5 +1,5 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { testApplication } from '../../test/support/application.js';
 import { databases } from '../../test/support/databases.js';
 import { Database, rows } from '../database/index.js';
@@ -89,6 +89,17 @@ describe.each(databases())('the keys door on $name', ({ url }) => {
     expect(answer.json()).toMatchObject({ error: { type: 'validation_error', param } });
   });
 
+  it.each(['http://169.254.169.254/latest', 'http://localhost:9/hook', 'http://[::1]/hook'])(
+    'refuses the webhook %s when it is set, as an endpoint’s',
+    async (url) => {
+      const blocked = { error: { code: 'url_blocked', param: 'webhook_url' } };
+      expect((await send('POST', '/v1/keys', { name: 'x', webhook_url: url })).json()).toMatchObject(blocked);
+      const { id } = await create({});
+      expect((await send('PATCH', `/v1/keys/${id}`, { webhook_url: url })).json()).toMatchObject(blocked);
+      expect((await send('GET', `/v1/keys/${id}`)).json()).toMatchObject({ webhook_url: null });
+    },
+  );
+
   it('changes what is named, clears what is null and leaves the rest', async () => {
     const { id } = await create({ token_quota: 10, rpm_limit: 60, allowed_models: ['mock/*'], webhook_url: 'https://example.com/hook' });
     expect((await send('PATCH', `/v1/keys/${id}`, { name: 'renamed', token_quota: null })).json()).toMatchObject({
@@ -150,6 +161,38 @@ describe.each(databases())('the keys door on $name', ({ url }) => {
     expect(await standing(second.key)).toEqual({ status: 401, code: 'api_key_expired' });
     expect(await standing(third.key)).toEqual({ status: 200 });
     expect((await send('POST', `/v1/keys/${id}/rotate`, { grace_seconds: -1 })).statusCode).toBe(400);
+  });
+
+  it('makes no key whose end it cannot read', async () => {
+    const count = async (): Promise<number> => (await send('GET', '/v1/keys')).json<{ data: object[] }>().data.length;
+    const before = await count();
+    for (const expires_at of ['20200101', '2030-W01-1', '2031-02-30', '+275761-01-01T00:00:00Z']) {
+      const answer = await send('POST', '/v1/keys', { name: 'x', expires_at });
+      expect([answer.statusCode, answer.json()]).toMatchObject([400, { error: { code: 'param_invalid_type', param: 'expires_at' } }]);
+    }
+    expect(await count()).toBe(before);
+  });
+
+  it('ends a key with its secret of before the rotation', async () => {
+    const { id, key: first } = await create();
+    const second = (await send('POST', `/v1/keys/${id}/rotate`, { grace_seconds: 3600 })).json<ApiKeyCreatedResponse>();
+    expect([await standing(first), await standing(second.key)]).toEqual([{ status: 200 }, { status: 200 }]);
+    await send('PATCH', `/v1/keys/${id}`, { expires_at: '2020-01-01T00:00:00Z' });
+    for (const secret of [first, second.key]) expect(await standing(secret)).toEqual({ status: 401, code: 'api_key_expired' });
+  });
+
+  it('takes a time without a zone for UTC, wherever it runs', async () => {
+    vi.stubEnv('TZ', 'America/Los_Angeles');
+    try {
+      const { id, key } = await create();
+      const anHourAgo = new Date(Date.now() - 3_600_000).toISOString();
+      expect((await send('PATCH', `/v1/keys/${id}`, { expires_at: anHourAgo.slice(0, -1) })).json()).toMatchObject({
+        expires_at: anHourAgo,
+      });
+      expect(await standing(key)).toEqual({ status: 401, code: 'api_key_expired' });
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   it('lets a key see and use only its models', async () => {

@@ -7,7 +7,7 @@ import { InstanceSecrets } from '../database/index.js';
 import type { ApiKeyEntity } from './api-key.entity.js';
 import { ApiKeysRepository } from './api-keys.repository.js';
 import { hashSecret } from './key-secrets.js';
-import { DEFAULT_TENANT, type Principal, SCOPES, type Scope } from './principal.js';
+import { DEFAULT_TENANT, type Principal, SCOPES, type Scope, type Tenant } from './principal.js';
 
 /** Other replicas' changes to a key are seen after this time at the latest. */
 const CACHE_MS = 5_000;
@@ -43,6 +43,9 @@ export class AuthService implements OnModuleInit {
   /** The pepper lives in the database, which is migrated before anything listens. */
   async onModuleInit(): Promise<void> {
     this.pepper = await this.secrets.get('api_key_pepper');
+    const configured = Object.keys(this.config.applications);
+    const known = await this.keys.knownApplications(configured);
+    for (const id of configured) if (!known.has(id)) this.logger.warn(`applications.${id}: there is no application with this id`);
   }
 
   /**
@@ -65,27 +68,31 @@ export class AuthService implements OnModuleInit {
   private async byKey(secret: string, name: string): Promise<Principal> {
     const now = this.clock.nowMs();
     const cached = this.cache.get(name);
-    const entry = cached !== undefined && cached.freshUntilMs > now ? cached : await this.load(secret, name, now);
+    const entry = cached !== undefined && cached.freshUntilMs > this.clock.monotonicMs() ? cached : await this.load(secret, name);
     if (entry === null) {
       // Without a master key everybody on this machine is an administrator, whatever token an SDK insists on sending.
       if (this.masterDigest === undefined && !secret.startsWith('sk_live_')) return this.administrator('anonymous');
       throw new ApiError('invalid_api_key', 'This API key is not known or was revoked.');
     }
-    const expiresAt = entry.viaPrevious ? entry.key.previousExpiresAt : entry.key.expiresAt;
     if (!entry.key.isActive) throw new ApiError('invalid_api_key', 'This API key is not known or was revoked.');
-    if (expiresAt !== null && expiresAt <= now) throw new ApiError('api_key_expired', 'This API key has expired.');
+    if (hasExpired(entry, now)) throw new ApiError('api_key_expired', 'This API key has expired.');
     this.used.add(entry.key.id);
     return entry.principal;
   }
 
-  private async load(secret: string, name: string, nowMs: number): Promise<CachedKey | null> {
+  private async load(secret: string, name: string): Promise<CachedKey | null> {
     const keyHash = this.hash(secret);
     const key = await this.keys.findByHash(keyHash);
     if (key === null) {
       this.cache.delete(name);
       return null;
     }
-    const entry = { key, principal: principalOfKey(key), viaPrevious: key.keyHash !== keyHash, freshUntilMs: nowMs + CACHE_MS };
+    const entry = {
+      key,
+      principal: this.principalOf(key),
+      viaPrevious: key.keyHash !== keyHash,
+      freshUntilMs: this.clock.monotonicMs() + CACHE_MS,
+    };
     if (this.cache.size >= CACHED_KEYS) this.cache.clear();
     this.cache.set(name, entry);
     return entry;
@@ -102,7 +109,28 @@ export class AuthService implements OnModuleInit {
 
   private administrator(kind: 'master' | 'anonymous'): Principal {
     if (kind === 'anonymous' && this.config.mode === 'hosted') throw new ApiError('authentication_required', 'Send an API key.');
-    return { kind, ...DEFAULT_TENANT, label: kind, scopes: new Set(SCOPES) };
+    return { kind, ...DEFAULT_TENANT, label: kind, scopes: new Set(SCOPES), strict: this.strictOf(DEFAULT_TENANT) };
+  }
+
+  private principalOf(key: ApiKeyEntity): Principal {
+    const scopes = key.scopes.split(',').filter((scope): scope is Scope => (SCOPES as readonly string[]).includes(scope));
+    return {
+      kind: 'key',
+      orgId: key.orgId,
+      appId: key.appId,
+      keyId: key.id,
+      label: key.publicId,
+      scopes: new Set(scopes),
+      strict: key.strict ?? this.strictOf(key),
+      ...(key.allowedModels === null ? {} : { allowedModels: key.allowedModels }),
+      ...(key.rpmLimit === null ? {} : { rpmLimit: key.rpmLimit }),
+      ...(key.cacheTtlSeconds === null ? {} : { cacheTtlSeconds: key.cacheTtlSeconds }),
+    };
+  }
+
+  /** For whom it is not said of the key. */
+  private strictOf({ appId }: Tenant): boolean {
+    return this.config.applications[appId]?.strict ?? this.config.strict;
   }
 
   @Interval('auth.touch', TOUCH_INTERVAL_MS)
@@ -118,21 +146,12 @@ export class AuthService implements OnModuleInit {
   }
 }
 
-function digest(secret: string): Buffer {
-  return hash('sha256', secret, 'buffer');
+/** The old secret of a rotated key ends with its grace or with the key, whichever comes first; without a grace there is none. */
+function hasExpired({ key, viaPrevious }: CachedKey, nowMs: number): boolean {
+  const isOver = (endMs: number | null): boolean => endMs !== null && !(endMs > nowMs);
+  return isOver(key.expiresAt) || (viaPrevious && isOver(key.previousExpiresAt ?? 0));
 }
 
-function principalOfKey(key: ApiKeyEntity): Principal {
-  const scopes = key.scopes.split(',').filter((scope): scope is Scope => (SCOPES as readonly string[]).includes(scope));
-  return {
-    kind: 'key',
-    orgId: key.orgId,
-    appId: key.appId,
-    keyId: key.id,
-    label: key.publicId,
-    scopes: new Set(scopes),
-    ...(key.allowedModels === null ? {} : { allowedModels: key.allowedModels }),
-    ...(key.rpmLimit === null ? {} : { rpmLimit: key.rpmLimit }),
-    ...(key.cacheTtlSeconds === null ? {} : { cacheTtlSeconds: key.cacheTtlSeconds }),
-  };
+function digest(secret: string): Buffer {
+  return hash('sha256', secret, 'buffer');
 }

@@ -23,7 +23,7 @@ export class KeyCapacities {
   ) {}
 
   async of(keyId: string): Promise<KeyCapacity> {
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.clock.monotonicMs();
     const known = this.remembered.get(keyId);
     if (known !== undefined && known.freshUntilMs > nowMs) return known.capacity;
     const found = await this.keys.capacityOf(keyId);

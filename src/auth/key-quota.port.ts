@@ -18,6 +18,8 @@ export interface KeySpending {
 export abstract class KeyQuotas {
   abstract open(manager: EntityManager, key: KeyOfTenant, limitMicros: Micros | null, nowMs: number): Promise<void>;
   abstract change(manager: EntityManager, keyId: string, limitMicros: Micros | null, nowMs: number): Promise<void>;
+  /** Makes a quota smaller by what its key gives away. Answers null when it did or there is none, else what is left, which is less. */
+  abstract take(manager: EntityManager, keyId: string, amountMicros: Micros, nowMs: number): Promise<Micros | null>;
   /** By the key's id. */
   abstract of(keyIds: readonly string[]): Promise<ReadonlyMap<string, KeySpending>>;
 }

@@ -21,6 +21,24 @@ export interface Principal extends Tenant {
   readonly rpmLimit?: number;
   /** How long its results may be given again, seconds; 0: never. Undefined: as the model has it. */
   readonly cacheTtlSeconds?: number;
+  /** Whether its requests are strict that do not say it themselves. */
+  readonly strict: boolean;
+}
+
+/** Whose generations a caller may see, cancel and delete. */
+export interface Reach extends Tenant {
+  /** Only those that were asked for with this key; null: all of the application. */
+  readonly onlyKeyId: string | null;
+}
+
+/** A key's own work; all work of its application with the scope `admin`, and without a key. */
+export function reachOf({ orgId, appId, keyId, scopes }: Principal): Reach {
+  return { orgId, appId, onlyKeyId: keyId === undefined || scopes.has('admin') ? null : keyId };
+}
+
+/** Everything of a tenant: for what the engine itself, or an administrator, does. */
+export function wholeOf({ orgId, appId }: Tenant): Reach {
+  return { orgId, appId, onlyKeyId: null };
 }
 
 /** The seeded tenant of single-tenant mode. */

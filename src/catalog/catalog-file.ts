@@ -58,7 +58,7 @@ export function checkEntry(entry: RawEntry, layer: Model['layer'], base?: RawMod
   const { source, path } = entry;
   const parsed = modelSchema.safeParse({ ...base, ...entry.raw });
   if (!parsed.success) return { problems: source.schemaProblems(parsed.error.issues, path), warnings: [] };
-  const findings = checkModel(parsed.data).map(({ severity, ...finding }) => ({
+  const findings = checkModel(parsed.data, layer).map(({ severity, ...finding }) => ({
     severity,
     problem: source.problem([...path, ...finding.path], finding.message),
   }));

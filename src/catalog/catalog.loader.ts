@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { didYouMean } from '../common/index.js';
 import { ConfigError } from '../config/index.js';
 import { type CatalogFile, checkEntry, type RawEntry, type RawModel, readCatalogFile } from './catalog-file.js';
 import type { Model } from './model.js';
-import { didYouMean } from './suggest.js';
 import { type CatalogProblem, formatProblem } from './yaml-source.js';
 
 /** A plugin's folder of capability YAML. */

@@ -1,5 +1,6 @@
 import { type DynamicModule, type FactoryProvider, Module, type ModuleMetadata } from '@nestjs/common';
 import { Clock } from '../common/index.js';
+import { CONFIG, type Config } from '../config/index.js';
 import type { CatalogSources } from './catalog.loader.js';
 import { CatalogService } from './catalog.service.js';
 
@@ -23,8 +24,8 @@ export class CatalogModule {
         { provide: SOURCES, inject, useFactory },
         {
           provide: CatalogService,
-          inject: [SOURCES, Clock],
-          useFactory: (sources: CatalogSources, clock: Clock) => CatalogService.load(sources, clock),
+          inject: [SOURCES, Clock, CONFIG],
+          useFactory: (sources: CatalogSources, clock: Clock, config: Config) => CatalogService.load(sources, clock, config.retired_models),
         },
       ],
       exports: [CatalogService],

@@ -1,7 +1,7 @@
 export type { CatalogRejection, CatalogSources, PluginModelDirectory } from './catalog.loader.js';
 export { CatalogModule, type CatalogModuleOptions } from './catalog.module.js';
 export { CatalogService, type ResolvedModel, type ResolveOptions } from './catalog.service.js';
-export { isDeprecated, isSunset, lifecycleHeaders } from './lifecycle.policy.js';
+export { isDeprecated, isSunset, lifecycleHeaders, switchedOff } from './lifecycle.policy.js';
 export { bareName, type Model } from './model.js';
 export { type ModelInfo, type ModelInfoOptions, type ModelPricing, toModelInfo, toModelSchema } from './model-views.js';
 export {
@@ -15,7 +15,7 @@ export {
   type Receipt,
   validateAll,
 } from './plan/index.js';
-export { parseRatio, parseSize } from './ratio.js';
+export { formatSize, parseRatio, parseSize } from './ratio.js';
 export {
   type ModelDefinition,
   modelYamlJsonSchema,
@@ -31,5 +31,4 @@ export {
   type Pricing,
 } from './schema/index.js';
 export { day, decimal, section } from './schema/section.js';
-export { suggest } from './suggest.js';
 export { formatProblem, YamlSource } from './yaml-source.js';

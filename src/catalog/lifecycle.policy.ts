@@ -12,6 +12,11 @@ export function isSunset({ lifecycle }: Dated, now: Date): boolean {
   return lifecycle?.sunset !== undefined && now.getTime() >= startOf(lifecycle.sunset);
 }
 
+/** In words, to follow or precede others. */
+export function switchedOff({ id, lifecycle }: Dated): string {
+  return `${id} was switched off on ${lifecycle?.sunset}`;
+}
+
 export function isDeprecated({ lifecycle }: Dated, now: Date): boolean {
   return lifecycle?.deprecated !== undefined && now.getTime() >= startOf(lifecycle.deprecated);
 }
@@ -29,9 +34,11 @@ export function releasedAt({ lifecycle }: Dated): number {
 /**
  * Headers that tell a client about the end of a model: `Deprecation` (RFC 9745) from its day on, `Sunset` (RFC 8594) as soon as it is
  * known, and where to go. Empty for a model without an end.
+ * @param standIn what stands in for the model now, where its own successor was switched off as well
  */
-export function lifecycleHeaders(model: Dated, now: Date): Record<string, string> {
-  const { deprecated, sunset, successor, source } = model.lifecycle ?? {};
+export function lifecycleHeaders(model: Dated, now: Date, standIn?: Pick<Model, 'id'>): Record<string, string> {
+  const { deprecated, sunset, source } = model.lifecycle ?? {};
+  const successor = standIn?.id ?? model.lifecycle?.successor;
   const headers: Record<string, string> = {};
   if (deprecated !== undefined && isDeprecated(model, now)) headers.Deprecation = `@${startOf(deprecated) / 1000}`;
   if (sunset !== undefined) headers.Sunset = new Date(startOf(sunset)).toUTCString();

@@ -1,7 +1,7 @@
+import { didYouMean } from '../common/index.js';
 import { freeformProblem } from './plan/size-rules.js';
 import type { ModelDefinition, NumberSpec, ParamSpec, PriceCondition, SizeSpec } from './schema/index.js';
 import { OPERATIONS, type Operation, PARAM_NAMES } from './schema/index.js';
-import { didYouMean } from './suggest.js';
 import type { YamlPath } from './yaml-source.js';
 
 export interface RuleFinding {
@@ -24,8 +24,8 @@ export function operationsOf(definition: Pick<ModelDefinition, 'operations' | 'c
   return operations;
 }
 
-/** The rules of docs/model-yaml.md that span several keys of one model. */
-export function checkModel(model: ModelDefinition): RuleFinding[] {
+/** The rules of docs/model-yaml.md that span several keys of one model, and who may set them. */
+export function checkModel(model: ModelDefinition, layer: 'plugin' | 'operator'): RuleFinding[] {
   const findings: RuleFinding[] = [];
   const report: Report = (path, message, severity = 'error') => findings.push({ path, message, severity });
   if (!model.id.startsWith(`${model.provider}/`)) report(['id'], `must begin with the provider, "${model.provider}/"`);
@@ -33,6 +33,7 @@ export function checkModel(model: ModelDefinition): RuleFinding[] {
   checkLifecycle(model, report);
   for (const [name, spec] of Object.entries(model.params)) checkParam(['params', name], name, spec, report);
   checkReferences(model, report);
+  checkOptions(model, layer, report);
   checkPricing(model, report);
   return findings;
 }
@@ -138,6 +139,14 @@ function checkReferences({ ref_inputs: inputs }: ModelDefinition, report: Report
     if (min_count > max_count)
       report(['ref_inputs', 'roles', role, 'min_count'], `is greater than max_count (${min_count} > ${max_count})`);
   }
+}
+
+function checkOptions({ params, extra_allowlist, extra_passthrough }: ModelDefinition, layer: 'plugin' | 'operator', report: Report): void {
+  for (const [index, option] of extra_allowlist.entries()) {
+    if (Object.hasOwn(params, option))
+      report(['extra_allowlist', index], `${option} is a parameter of the model, and is taken as such`, 'warning');
+  }
+  if (extra_passthrough && layer === 'plugin') report(['extra_passthrough'], 'is for the operator to set, in the models directory');
 }
 
 function checkPricing(model: ModelDefinition, report: Report): void {

@@ -28,6 +28,7 @@ describe('toModelInfo', () => {
       media_type: 'image',
       is_available: true,
       aliases: [],
+      retired_names: [],
       operations: ['image.generate', 'image.edit'],
       capabilities: {
         supports_text_to_image: true,

@@ -1,12 +1,14 @@
 import type { Operation } from '@litegen/plugin-sdk';
 import { isDeprecated, isSunset, releasedAt } from './lifecycle.policy.js';
-import type { Model } from './model.js';
+import { type Model, ownerOf } from './model.js';
 import type { ParamSpec, Pricing } from './schema/index.js';
 
 export interface ModelInfoOptions {
   /** Whether this caller can use the model's provider now. */
   readonly available: boolean;
   readonly now: Date;
+  /** Names of switched-off models for which it stands in. */
+  readonly retiredNames?: readonly string[];
 }
 
 /** An entry of `GET /v1/models`: LiteGen's fields, OpenAI's (`object`, `created`, `owned_by`) and ours. */
@@ -22,6 +24,7 @@ export interface ModelInfo {
   readonly media_type: 'image' | 'video';
   readonly is_available: boolean;
   readonly aliases: readonly string[];
+  readonly retired_names: readonly string[];
   readonly operations: readonly Operation[];
   readonly capabilities: {
     readonly supports_text_to_image: boolean;
@@ -58,7 +61,7 @@ export interface ModelPricing {
   readonly ceiling_usd: string | null;
 }
 
-export function toModelInfo(model: Model, { available, now }: ModelInfoOptions): ModelInfo {
+export function toModelInfo(model: Model, { available, now, retiredNames = [] }: ModelInfoOptions): ModelInfo {
   const { capabilities, ref_inputs: inputs, lifecycle } = model;
   const roles = Object.keys(inputs?.roles ?? {});
   const size = model.params.size;
@@ -68,13 +71,14 @@ export function toModelInfo(model: Model, { available, now }: ModelInfoOptions):
     id: model.id,
     object: 'model',
     created: releasedAt(model),
-    owned_by: model.provider,
+    owned_by: ownerOf(model),
     name: model.display_name,
     description: model.description,
     provider: model.provider,
     media_type: model.media_type,
     is_available: available && !sunset,
     aliases: model.aliases,
+    retired_names: retiredNames,
     operations: model.operations,
     capabilities: {
       supports_text_to_image: capabilities.text_to_image,

@@ -9,6 +9,11 @@ export interface Model extends Readonly<ModelDefinition> {
   readonly file: string;
 }
 
+/** Who made the model: the provider itself, unless its file names another. */
+export function ownerOf({ owned_by: owner, provider }: Pick<Model, 'owned_by' | 'provider'>): string {
+  return owner ?? provider;
+}
+
 /** The part of the id behind the provider. */
 export function bareName(model: Pick<Model, 'id'>): string {
   return model.id.slice(model.id.indexOf('/') + 1);

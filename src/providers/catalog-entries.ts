@@ -38,7 +38,9 @@ export function toCatalogEntry(provider: LoadedProvider): ProviderCatalogEntry {
     enabled: provider.enabled,
     configured: provider.configured,
     missing: provider.missing,
+    toSet: provider.toSet,
     egress: provider.egress,
+    transfers: provider.transfers,
   };
 }
 

@@ -1,4 +1,14 @@
-export { createInputMedia, type DownloadOptions, downloadMedia, type HostCall, type InputMediaSource } from './call/index.js';
+export {
+  createInputMedia,
+  type DownloadOptions,
+  downloadMedia,
+  type HostCall,
+  type InputMediaSource,
+  type Medium,
+  OutputFailure,
+  RETRY_DELAYS_MS,
+} from './call/index.js';
+export type { PluginTask, StrayError } from './containment/index.js';
 export { MediaDownloader } from './media-downloader.js';
 export type { PluginRejection, PluginSource } from './plugin-manifest.js';
 export type { LoadedProvider, ModelDirectory, ProviderCatalogEntry, ProviderField, RejectedPluginEntry } from './provider.types.js';

@@ -1,9 +1,10 @@
 import type { CallContext, MediaSource } from '@litegen/plugin-sdk';
 import { Inject, Injectable } from '@nestjs/common';
+import { Clock } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { EgressService } from '../security/index.js';
 import { BlobStore, type StoredBlob } from '../storage/index.js';
-import { downloadMedia, type HostCall } from './call/index.js';
+import { downloadMedia, type HostCall, type Medium } from './call/index.js';
 import { ProviderRegistry } from './provider-registry.js';
 
 function isHostCall(call: CallContext | undefined): call is HostCall {
@@ -17,20 +18,23 @@ export class MediaDownloader {
     private readonly registry: ProviderRegistry,
     private readonly egress: EgressService,
     private readonly store: BlobStore,
+    private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Pick<Config, 'media'>,
   ) {}
 
   /**
    * @param call the call in which the plugin named the source; it knows the dimensions of files that it stored.
-   * @throws ProviderError, see {@link downloadMedia}.
+   * @throws OutputFailure, see {@link downloadMedia}.
    */
-  fetch(providerId: string, source: MediaSource, call: CallContext | undefined, signal: AbortSignal): Promise<StoredBlob> {
+  fetch(providerId: string, source: MediaSource, medium: Medium, call: CallContext | undefined, signal: AbortSignal): Promise<StoredBlob> {
     const provider = this.registry.get(providerId);
     if (provider === undefined) throw new Error(`the provider ${providerId} is not configured`);
     return downloadMedia(source, {
       egress: this.egress,
       store: this.store,
-      policy: provider.policy,
+      clock: this.clock,
+      policy: provider.transferPolicy,
+      medium,
       maxBytes: this.config.media.max_output_bytes,
       signal,
       ...(isHostCall(call) ? { call } : {}),

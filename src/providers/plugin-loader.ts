@@ -1,7 +1,10 @@
 import { pathToFileURL } from 'node:url';
 import { PLUGIN_SPEC, type PluginInstance, type PluginSetup, type ProviderPlugin } from '@litegen/plugin-sdk';
+import { insidePlugin } from './containment/index.js';
 import { PluginFault, type PluginPackage } from './plugin-manifest.js';
 import { provideSdk } from './sdk-resolution.js';
+
+const LOAD_TIMEOUT_MS = 30_000;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -10,7 +13,9 @@ export async function importPlugin({ manifest, entryPath }: PluginPackage): Prom
   provideSdk(entryPath);
   let exported: { readonly default?: unknown };
   try {
-    exported = (await import(/* @vite-ignore */ pathToFileURL(entryPath).href)) as { readonly default?: unknown };
+    const href = pathToFileURL(entryPath).href;
+    const entry = insidePlugin(manifest.id, async () => import(/* @vite-ignore */ href) as Promise<{ readonly default?: unknown }>);
+    exported = await withinTime(entry);
   } catch (error) {
     throw new PluginFault(`its entry cannot be imported: ${messageOf(error)}`);
   }
@@ -23,6 +28,19 @@ export async function importPlugin({ manifest, entryPath }: PluginPackage): Prom
   return plugin as ProviderPlugin;
 }
 
+/** A plugin that waits for something while it is loaded keeps nobody else from starting. */
+async function withinTime<T>(entry: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`it is not loaded after ${LOAD_TIMEOUT_MS / 1000} s`)), LOAD_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([entry, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 function isProvider(value: unknown): boolean {
   return typeof value === 'object' && value !== null && typeof (value as { start?: unknown }).start === 'function';
 }
@@ -31,7 +49,7 @@ function isProvider(value: unknown): boolean {
 export function createInstance(plugin: ProviderPlugin, setup: PluginSetup): PluginInstance {
   let instance: PluginInstance;
   try {
-    instance = plugin.create(setup);
+    instance = insidePlugin(plugin.id, () => plugin.create(setup));
   } catch (error) {
     throw new PluginFault(`create failed for the provider "${setup.providerId}": ${messageOf(error)}`);
   }

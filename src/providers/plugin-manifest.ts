@@ -43,6 +43,9 @@ export class PluginFault extends Error {
 /** The `$api_base` entry of a manifest's egress: the origin of the operator's base URL. */
 export const API_BASE_ENTRY = '$api_base';
 
+/** Every public address, where outputs come from. */
+export const PUBLIC = 'public';
+
 const id = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'expected lower-case letters, digits and hyphens');
 const variables = z.array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of an environment variable'));
 const egressEntry = z
@@ -59,6 +62,7 @@ const manifestSchema = z
     secrets: z.record(z.string().regex(/^[A-Za-z][A-Za-z0-9]*$/), variables).optional(),
     optionalSecrets: z.array(z.string()).optional(),
     egress: z.array(egressEntry).optional(),
+    transfers: z.union([z.literal(PUBLIC), z.array(egressEntry)], `expected "${PUBLIC}" or a list of origins`).optional(),
     apiBaseEnvironment: variables.optional(),
     displayName: z.string().min(1).optional(),
     pollsPerSecond: z.number().positive().optional(),

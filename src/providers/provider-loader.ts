@@ -6,7 +6,7 @@ import { createInstance, importPlugin } from './plugin-loader.js';
 import { createPluginLogger } from './plugin-log.js';
 import { PluginFault, type PluginPackage, type PluginRejection, rejectionName } from './plugin-manifest.js';
 import type { LoadedProvider } from './provider.types.js';
-import { type ProviderAccount, resolveAccount, settingOf, unusedSecrets } from './provider-accounts.js';
+import { missingSetting, type ProviderAccount, resolveAccount, unusedSecrets } from './provider-accounts.js';
 
 export interface LoadOptions {
   readonly config: Pick<Config, 'plugins' | 'providers'>;
@@ -26,12 +26,6 @@ export interface Loaded {
 }
 
 const logger = new Logger('plugins');
-
-/** `apiKey` is set by `providers.<id>.api_key`; a name beyond the usual ones by `providers.<id>.secrets.<name>`. */
-function missingSetting(name: string): string {
-  if (name === 'api_base') return name;
-  return ['apiKey', 'keyId', 'keySecret'].includes(name) ? settingOf(name) : `secrets.${name}`;
-}
 
 /** The instances that a plugin is to have: its own, and each entry of `providers` that names it. @throws ConfigError */
 function accountsOf(plugin: PluginPackage, { config, environment }: LoadOptions): ProviderAccount[] {
@@ -74,7 +68,10 @@ function toProvider(plugin: PluginPackage, account: ProviderAccount, instance: L
     enabled,
     configured: enabled && account.missing.length === 0,
     missing: account.missing.map(missingSetting),
+    toSet: account.toSet,
     policy: account.policy,
+    transfers: account.transfers,
+    transferPolicy: account.transferPolicy,
     plugin,
   };
 }

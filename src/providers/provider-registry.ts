@@ -1,9 +1,13 @@
+import { join } from 'node:path';
 import type { JsonObject } from '@litegen/plugin-sdk';
 import { Logger } from '@nestjs/common';
 import type { Config } from '../config/index.js';
+import type { MetricsService } from '../metrics/index.js';
 import type { SecretRegistry } from '../security/index.js';
 import { type CallInit, type CallServices, createCallContext, type HostCall } from './call/index.js';
 import { toCatalogEntry, toRejectedEntry } from './catalog-entries.js';
+import { PluginCalls, PluginFaults, type PluginTask, type StrayError } from './containment/index.js';
+import { gatewayRoot } from './plugin-discovery.js';
 import { createPluginLogger } from './plugin-log.js';
 import type { PluginRejection } from './plugin-manifest.js';
 import type { LoadedProvider, ModelDirectory, ProviderCatalogEntry, RejectedPluginEntry } from './provider.types.js';
@@ -15,8 +19,9 @@ export interface ProviderCallInit extends CallInit {
 }
 
 export interface RegistryServices extends CallServices {
+  readonly metrics: Pick<MetricsService, 'pluginFault' | 'pluginTakenOut'>;
   readonly secrets: SecretRegistry;
-  readonly config: Pick<Config, 'plugins'>;
+  readonly config: Pick<Config, 'plugins' | 'providers'>;
 }
 
 /** The vendors that this gateway can call, and the plugins that it could not use. */
@@ -24,11 +29,16 @@ export class ProviderRegistry {
   private readonly providers: Map<string, LoadedProvider>;
   private readonly rejected: PluginRejection[];
   private readonly logger = new Logger('plugins');
+  private readonly faults: PluginFaults;
+  private readonly calls: PluginCalls;
 
   constructor(
     private readonly loaded: Loaded,
     private readonly services: RegistryServices,
   ) {
+    const own = ['src', 'dist'].map((folder) => join(gatewayRoot(), folder));
+    this.faults = new PluginFaults(loaded.packages, own, services);
+    this.calls = new PluginCalls(this.faults, services.clock);
     this.providers = new Map(loaded.providers.map((provider) => [provider.providerId, provider]));
     this.rejected = [...loaded.rejections];
   }
@@ -44,9 +54,41 @@ export class ProviderRegistry {
     return this.providers.get(providerId);
   }
 
+  /** Why the plugin of a provider is out of use in this process; undefined when it is not. */
+  takenOut(providerId: string): string | undefined {
+    const provider = this.providers.get(providerId);
+    return provider === undefined ? undefined : this.faults.takenOut(provider.pluginId);
+  }
+
+  /** Whether calls of this provider are made. */
+  isUsable(providerId: string): boolean {
+    return this.get(providerId) !== undefined && this.takenOut(providerId) === undefined;
+  }
+
+  /** The plugins that are out of use because of their faults, with the reasons. */
+  pluginsTakenOut(): ReadonlyMap<string, string> {
+    return this.faults.allTakenOut();
+  }
+
+  /** The only way into a plugin's code during a call. Ends with the call's signal, whatever the plugin does. @throws see {@link PluginCalls.run} */
+  run<T>(provider: LoadedProvider, task: PluginTask<T>): Promise<T> {
+    return this.calls.run(provider, task);
+  }
+
+  /** Takes an error that nobody caught, if it is a plugin's. False: it is not. */
+  contain(error: unknown, kind: StrayError): boolean {
+    return this.faults.contain(error, kind);
+  }
+
   /** Every provider by its id in order, also those that lack a secret. */
   list(): readonly LoadedProvider[] {
     return [...this.providers.values()];
+  }
+
+  /** Ids of those that can be called, in the order of the configuration; those that it does not name come last, by id. */
+  callable(): ReadonlySet<string> {
+    const named = Object.keys(this.services.config.providers);
+    return new Set([...named, ...this.providers.keys()].filter((id) => this.isUsable(id)));
   }
 
   rejections(): readonly PluginRejection[] {
@@ -84,7 +126,14 @@ export class ProviderRegistry {
   }
 
   /** The data of `GET /v1/providers`. */
-  catalogEntries(): { readonly providers: ProviderCatalogEntry[]; readonly rejected: RejectedPluginEntry[] } {
-    return { providers: this.list().map(toCatalogEntry), rejected: this.rejected.map(toRejectedEntry) };
+  catalogEntries(): {
+    readonly providers: (ProviderCatalogEntry & { readonly takenOut?: string })[];
+    readonly rejected: RejectedPluginEntry[];
+  } {
+    const providers = this.list().map((provider) => {
+      const takenOut = this.takenOut(provider.providerId);
+      return { ...toCatalogEntry(provider), ...(takenOut === undefined ? {} : { takenOut }) };
+    });
+    return { providers, rejected: this.rejected.map(toRejectedEntry) };
   }
 }

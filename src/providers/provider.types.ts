@@ -18,8 +18,14 @@ export interface LoadedProvider {
   readonly configured: boolean;
   /** Settings that are missing, as they are spelled under `providers.<id>`: `api_key`, `api_base`, `secrets.<name>`. */
   readonly missing: readonly string[];
-  /** Where its calls and downloads may go. */
+  /** What an operator sets for each of them: a variable such as `FAL_KEY`, or a key of `litegen.yaml`. */
+  readonly toSet: readonly string[];
+  /** Where its calls may go. */
   readonly policy: EgressPolicy;
+  /** Where its outputs come from: `public`, and origins. */
+  readonly transfers: readonly string[];
+  /** Where its outputs may be downloaded from. */
+  readonly transferPolicy: EgressPolicy;
   readonly plugin: PluginPackage;
 }
 
@@ -52,7 +58,9 @@ export interface ProviderCatalogEntry {
   readonly enabled: boolean;
   readonly configured: boolean;
   readonly missing: readonly string[];
+  readonly toSet: readonly string[];
   readonly egress: readonly string[];
+  readonly transfers: readonly string[];
 }
 
 export interface RejectedPluginEntry {

@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { Clock } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
+import { MetricsService } from '../metrics/index.js';
 import { EgressService, SecretRegistry } from '../security/index.js';
 import { BlobStore } from '../storage/index.js';
 import { MediaDownloader } from './media-downloader.js';
@@ -14,11 +15,18 @@ import { ProviderRegistry } from './provider-registry.js';
   providers: [
     {
       provide: ProviderRegistry,
-      inject: [CONFIG, EgressService, BlobStore, Clock, SecretRegistry],
-      useFactory: async (config: Config, egress: EgressService, store: BlobStore, clock: Clock, secrets: SecretRegistry) => {
+      inject: [CONFIG, EgressService, BlobStore, Clock, SecretRegistry, MetricsService],
+      useFactory: async (
+        config: Config,
+        egress: EgressService,
+        store: BlobStore,
+        clock: Clock,
+        secrets: SecretRegistry,
+        metrics: MetricsService,
+      ) => {
         const loaded = await loadProviders({ config, secrets, root: gatewayRoot() });
         const maxOutputBytes = config.media.max_output_bytes;
-        return new ProviderRegistry(loaded, { egress, store, clock, secrets, config, maxOutputBytes });
+        return new ProviderRegistry(loaded, { egress, store, clock, secrets, metrics, config, maxOutputBytes });
       },
     },
     MediaDownloader,

@@ -83,8 +83,13 @@ async function load(settings: Settings = {}) {
   const loaded = await loadProviders({ config, secrets, root: settings.root ?? root, environment: settings.environment ?? {} });
   const egress = new EgressService(config, new SystemResolver());
   const store = await openBlobStore(config, Date.now());
-  const registry = new ProviderRegistry(loaded, { egress, store, clock: new Clock(), secrets, config, maxOutputBytes: 1e6 });
-  return { registry, secrets, egress };
+  const faults: string[] = [];
+  const metrics = {
+    pluginFault: (plugin: string, kind: string) => void faults.push(`${plugin}: ${kind}`),
+    pluginTakenOut: (plugin: string) => void faults.push(`${plugin} is out`),
+  };
+  const registry = new ProviderRegistry(loaded, { egress, store, clock: new Clock(), secrets, metrics, config, maxOutputBytes: 1e6 });
+  return { registry, secrets, egress, faults };
 }
 
 const reasonsOf = (registry: ProviderRegistry): Record<string, string> =>
@@ -225,13 +230,19 @@ describe('instances', () => {
     expect(registry.provider('acme')).toMatchObject({ configured: false, missing: ['secrets.other'], secretsConfigured: ['apiKey'] });
     expect(registry.provider('server')).toMatchObject({ configured: false, missing: ['api_base'] });
     expect(registry.get('acme')).toBeUndefined();
-    expect(() => registry.createCall('acme', { signal: new AbortController().signal, idempotencyKey: 'a' })).toThrow(/not configured/);
+    expect(() =>
+      registry.createCall('acme', { signal: new AbortController().signal, idempotencyKey: 'a', headersTimeoutMs: 1_000 }),
+    ).toThrow(/not configured/);
     const complete = await load({
       environment: { ACME_KEY: 'k', SERVER_URL: 'http://10.0.0.1:8080/v1/' },
       providers: { acme: { secrets: { other: 'o' } } },
     });
     expect(complete.registry.get('acme')).toMatchObject({ configured: true, missing: [] });
-    const call = complete.registry.createCall('server', { signal: new AbortController().signal, idempotencyKey: 'a' });
+    const call = complete.registry.createCall('server', {
+      signal: new AbortController().signal,
+      idempotencyKey: 'a',
+      headersTimeoutMs: 1_000,
+    });
     expect(call.apiBase).toBe('http://10.0.0.1:8080/v1');
     await expect(load({ environment: { SERVER_URL: '10.0.0.1' } })).rejects.toThrow(
       /SERVER_URL .environment.: expected an http or https URL/,
@@ -252,7 +263,7 @@ describe('instances', () => {
       },
     });
     const start = async (providerId: string) => {
-      const call = registry.createCall(providerId, { signal: new AbortController().signal, idempotencyKey: 'a' });
+      const call = registry.createCall(providerId, { signal: new AbortController().signal, idempotencyKey: 'a', headersTimeoutMs: 1_000 });
       const request = {
         operation: 'image.generate',
         model: { id: 'a/b', name: 'b', upstream: {} },
@@ -291,6 +302,43 @@ describe('instances', () => {
     expect(registry.list()).toEqual([]);
   });
 
+  it.each<readonly [string, Record<string, unknown>, object, readonly string[], readonly string[]]>([
+    ['what the manifest calls', {}, {}, ['https://api.test'], ['https://cdn.test', 'http://10.0.0.1:9000']],
+    ['what the manifest says', { transfers: ['https://*.cdn.test'] }, {}, ['https://a.cdn.test'], ['https://api.test', 'https://cdn.test']],
+    [
+      'anywhere public',
+      { transfers: 'public' },
+      {},
+      ['https://cdn.test', 'https://api.test'],
+      ['https://cdn.test:9000', 'http://10.0.0.1'],
+    ],
+    [
+      'what the operator says',
+      { transfers: 'public' },
+      { egress: ['http://10.0.0.1:9000'] },
+      ['http://10.0.0.1:9000'],
+      ['https://cdn.test'],
+    ],
+    ['both', {}, { egress: ['public', 'http://10.0.0.1:9000'] }, ['http://10.0.0.1:9000', 'https://cdn.test'], ['http://10.0.0.1:9001']],
+    ['nothing', { transfers: 'public' }, { egress: [] }, [], ['https://cdn.test', 'https://api.test']],
+  ])('download results from %s, and from their own address', async (_what, manifest, entry, open, closed) => {
+    await bundled('acme', { manifest });
+    const { registry, egress } = await load({ providers: { acme: { api_key: 'k', api_base: 'http://10.0.0.7:8091/v1', ...entry } } });
+    const policy = registry.get('acme')?.transferPolicy;
+    if (policy === undefined) throw new Error('acme is not configured');
+    for (const origin of [...open, 'http://10.0.0.7:8091']) expect(() => egress.check(`${origin}/1.png`, policy), origin).not.toThrow();
+    for (const origin of [...closed, 'http://169.254.169.254', 'http://10.0.0.7:8092']) {
+      expect(() => egress.check(`${origin}/1.png`, policy), origin).toThrow();
+    }
+    await egress.onApplicationShutdown();
+  });
+
+  it('stop the start when their results come from no origin', async () => {
+    await bundled('acme');
+    const wrong = load({ providers: { acme: { api_key: 'k', egress: ['public', 'cdn.test'] } } });
+    await expect(wrong).rejects.toThrow('providers.acme.egress: "cdn.test": expected "public" or an origin');
+  });
+
   it('are listed as LiteGen lists them', async () => {
     await bundled('acme', { manifest: { displayName: 'Acme', optionalSecrets: [], apiBaseEnvironment: ['ACME_URL'] } });
     await bundled('bad', { manifest: { spec: 2 } });
@@ -311,7 +359,9 @@ describe('instances', () => {
         enabled: true,
         configured: false,
         missing: ['api_key'],
+        toSet: ['ACME_KEY'],
         egress: ['https://api.test'],
+        transfers: ['https://api.test'],
       },
     ]);
     expect(rejected).toEqual([

@@ -1,14 +1,13 @@
 import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../auth/index.js';
 import { ApiError, ApiErrors, Clock } from '../common/index.js';
 import { AssetsRepository } from './assets.repository.js';
 import { BlobStore } from './blob-store.port.js';
+import { ApiFileAnswers } from './file-answers.js';
 import { type LinkQuery, LinkSigner } from './links.js';
 import { sendBlob } from './send-blob.js';
-
-const FILE = { '*/*': { schema: { type: 'string', format: 'binary' } } };
 
 /** Where signed links lead. The signature is the permission, so the link works in an `<img>` and for a vendor. */
 @ApiTags('Files')
@@ -30,10 +29,8 @@ export class FilesController {
   @ApiQuery({ name: 'expires', description: 'Seconds since the epoch.', type: Number })
   @ApiQuery({ name: 'signature', type: String })
   @ApiQuery({ name: 'download', description: '`1`: to be saved rather than shown. Part of what is signed.', required: false, enum: ['1'] })
-  @ApiOkResponse({ description: 'The file.', content: FILE })
-  @ApiResponse({ status: 206, description: 'The range that was asked for.', content: FILE })
-  @ApiResponse({ status: 304, description: 'The caller has the file already.' })
-  @ApiErrors(403, 404, 416, 503)
+  @ApiFileAnswers()
+  @ApiErrors(403)
   async read(
     @Param('id') id: string,
     @Query() query: LinkQuery,

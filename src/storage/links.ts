@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { ApiError, Clock } from '../common/index.js';
-import { CONFIG, type Config } from '../config/index.js';
+import { CONFIG, type Config, ownUrl } from '../config/index.js';
 import { InstanceSecrets } from '../database/index.js';
 
 export const FILES_PATH = '/v1/files';
@@ -67,16 +67,12 @@ export class LinkSigner implements OnModuleInit {
 
   /** A link that holds for `storage.link_ttl_seconds` from now, at `server.public_url` or else at the origin that the caller used. */
   urlFor(asset: { readonly id: string }, requestOrigin: string, download = false): string {
-    return `${this.origin(requestOrigin)}${this.sign(asset.id, { expiresAt: this.expiry(), download })}`;
+    return ownUrl(this.config.server, this.sign(asset.id, { expiresAt: this.expiry(), download }), requestOrigin);
   }
 
   private expiry(): number {
     const earliest = this.clock.nowMs() / 1000 + this.config.storage.link_ttl_seconds;
     return Math.ceil(earliest / ROUNDING_SECONDS) * ROUNDING_SECONDS;
-  }
-
-  private origin(requestOrigin: string): string {
-    return (this.config.server.public_url ?? requestOrigin).replace(/\/+$/, '');
   }
 
   private mac(assetId: string, expiresAt: number, download: boolean): Buffer {

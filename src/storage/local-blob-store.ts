@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { close as closeFile, constants, open as openFile, write as writeTo } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { mkdir, open, readdir, readFile, rename, rm, stat, unlink, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { ApiError } from '../common/index.js';
+import { ApiError, Clock, isOutOfRoom, proveRoom, seeRoom } from '../common/index.js';
 import { bigFiles, giveBuffer, takeBuffer } from './big-files.js';
 import { BlobSpool, type SpooledFile } from './blob-spool.js';
-import { BlobStore, type BlobWriter, type ByteRange } from './blob-store.port.js';
+import { type BlobPlace, BlobStore, type BlobWriter, type ByteRange, type ListedBlob } from './blob-store.port.js';
 import { blobNotFound, storageUnavailable } from './storage.errors.js';
 
 // What every small file goes through. These cost a fraction of their namesakes of `fs/promises`.
@@ -18,9 +18,12 @@ const closeSmall = promisify(closeFile);
 /** A temporary file that nobody wrote to for so long belongs to a process that died. */
 const STALE_AFTER_MS = 6 * 3_600_000;
 const READ_CHUNK_BYTES = 262_144;
+const DIGEST = /^[0-9a-f]{64}$/;
+/** Folders of files, by the first two digits. */
+const PREFIXES = 256;
 
 /**
- * Files on the local disk (or a shared mount), at `<root>/ab/<sha256>`.
+ * Files on the local disk (or a shared mount), at `<root>/ab/<sha256>`; what is set aside is below `<root>/aside`.
  *
  * Large files appear under their name by rename, and are synced with their directory before `finish` resolves: that is where vendors'
  * paid outputs are, and it costs a millisecond or two in a call of seconds. Files of up to 64 KB (icons, probes) are left to the kernel
@@ -30,11 +33,14 @@ const READ_CHUNK_BYTES = 262_144;
 export class LocalBlobStore extends BlobStore {
   private readonly root: string;
   private readonly temporary: string;
+  private readonly aside: string;
+  private readonly clock = new Clock();
 
   constructor(path: string) {
     super();
     this.root = resolve(path);
     this.temporary = temporaryDirectory(path);
+    this.aside = join(this.root, 'aside');
   }
 
   /** Makes the directories and clears what dead processes left. @throws ApiError `storage_unavailable` */
@@ -42,24 +48,19 @@ export class LocalBlobStore extends BlobStore {
     await prepareTemporaryDirectory(this.temporary, nowMs);
   }
 
-  async createWriter(maxBytes: number): Promise<BlobWriter> {
-    return new BlobSpool(this.temporary, maxBytes, (file) => this.keep(file));
+  async createWriter(maxBytes: number, patience?: AbortSignal): Promise<BlobWriter> {
+    const { temporary: directory, health } = this;
+    return new BlobSpool({ directory, health, patience, maxBytes, keep: (file) => this.keep(file) });
   }
 
   async read(sha256: string, range?: ByteRange): Promise<Readable> {
-    try {
-      const file = await open(this.pathOf(sha256), 'r');
-      // The stream closes the file when it ends, fails or is destroyed.
-      return file.createReadStream({ highWaterMark: READ_CHUNK_BYTES, ...(range && { start: range.start, end: range.end }) });
-    } catch (error) {
-      throw readError(sha256, error);
-    }
+    const file = await this.wherever(sha256, (path) => open(path, 'r'));
+    // The stream closes the file when it ends, fails or is destroyed.
+    return file.createReadStream({ highWaterMark: READ_CHUNK_BYTES, ...(range && { start: range.start, end: range.end }) });
   }
 
   protected override async *stored(sha256: string): AsyncGenerator<Uint8Array, void> {
-    const file = await open(this.pathOf(sha256), 'r').catch((error: unknown) => {
-      throw readError(sha256, error);
-    });
+    const file = await this.wherever(sha256, (path) => open(path, 'r'));
     const buffer = takeBuffer();
     try {
       for (;;) {
@@ -74,42 +75,113 @@ export class LocalBlobStore extends BlobStore {
   }
 
   async readAll(sha256: string): Promise<Buffer> {
-    try {
-      return await readFile(this.pathOf(sha256));
-    } catch (error) {
-      throw readError(sha256, error);
-    }
+    return this.wherever(sha256, (path) => readFile(path));
   }
 
   async has(sha256: string): Promise<boolean> {
-    return (await this.lengthOf(this.pathOf(sha256))) !== undefined;
+    return (await this.lengthOf(this.pathOf(sha256))) !== undefined || (await this.lengthOf(this.asidePathOf(sha256))) !== undefined;
   }
 
   async delete(sha256: string): Promise<void> {
     this.recent.delete(sha256);
-    try {
-      await unlink(this.pathOf(sha256));
-    } catch (error) {
-      if (!isMissing(error)) throw storageUnavailable('The stored file cannot be deleted.', error);
+    await this.change(() => unlink(this.pathOf(sha256)));
+    await this.deleteAside(sha256);
+  }
+
+  async *list(place: BlobPlace): AsyncGenerator<ListedBlob, void> {
+    const root = place === 'store' ? this.root : this.aside;
+    for (let prefix = 0; prefix < PREFIXES; prefix += 1) {
+      const folder = join(root, prefix.toString(16).padStart(2, '0'));
+      const names = (await this.change(() => readdir(folder))) ?? [];
+      for (const name of names) {
+        if (!DIGEST.test(name)) continue;
+        const found = await this.change(() => stat(join(folder, name)));
+        if (found !== undefined) yield { sha256: name, sinceMs: found.mtimeMs };
+      }
     }
   }
 
+  async setAside(sha256: string): Promise<void> {
+    const target = this.asidePathOf(sha256);
+    await this.change(async () => {
+      // The time tells from now on since when it has been there.
+      const now = new Date(this.clock.nowMs());
+      await utimes(this.pathOf(sha256), now, now);
+      await mkdir(dirname(target), { recursive: true });
+      await rename(this.pathOf(sha256), target);
+    });
+    this.recent.delete(sha256);
+  }
+
+  async restore(sha256: string): Promise<void> {
+    // One of the same bytes that is there already is simply replaced.
+    await this.change(() => inDirectoryOf(this.pathOf(sha256), () => rename(this.asidePathOf(sha256), this.pathOf(sha256))));
+  }
+
+  async deleteAside(sha256: string): Promise<void> {
+    await this.change(() => unlink(this.asidePathOf(sha256)));
+  }
+
+  async readNote(name: string): Promise<string | undefined> {
+    return this.change(() => readFile(join(this.root, name), 'utf8'));
+  }
+
+  async writeNote(name: string, text: string): Promise<void> {
+    const path = join(this.temporary, `note-${randomUUID()}`);
+    await this.change(async () => {
+      await writeFile(path, text, { flag: 'wx' });
+      await rename(path, join(this.root, name));
+    });
+  }
+
+  async tidy(nowMs: number): Promise<void> {
+    await prepareTemporaryDirectory(this.temporary, nowMs);
+  }
+
+  protected glance(): Promise<void> {
+    return seeRoom(this.temporary);
+  }
+
   async check(): Promise<void> {
-    const path = join(this.temporary, `check-${randomUUID()}`);
     try {
-      await writeFile(path, 'ok', { flag: 'wx' });
-      if ((await readFile(path, 'utf8')) !== 'ok') throw new Error('What was written is not what is read.');
+      await proveRoom(this.temporary);
     } catch (error) {
       throw storageUnavailable('The storage directory cannot be written to.', error);
-    } finally {
-      await rm(path, { force: true }).catch(() => undefined);
     }
   }
 
   private pathOf(sha256: string): string {
     // The address becomes a path: nothing but a digest may pass.
-    if (!/^[0-9a-f]{64}$/.test(sha256)) throw blobNotFound(sha256);
+    if (!DIGEST.test(sha256)) throw blobNotFound(sha256);
     return join(this.root, sha256.slice(0, 2), sha256);
+  }
+
+  private asidePathOf(sha256: string): string {
+    return join(this.aside, relative(this.root, this.pathOf(sha256)));
+  }
+
+  /** It may be moved there or back at any moment, so a second look in the one place follows that in the other. */
+  private async wherever<T>(sha256: string, read: (path: string) => Promise<T>): Promise<T> {
+    const path = this.pathOf(sha256);
+    for (const [tries, place] of [path, this.asidePathOf(sha256), path].entries()) {
+      try {
+        return await read(place);
+      } catch (error) {
+        if (!isMissing(error) || tries === 2) throw readError(sha256, error);
+      }
+    }
+    throw blobNotFound(sha256);
+  }
+
+  /** Undefined when a file is not there, which another process may have moved. */
+  private async change<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      if (isOutOfRoom(error)) this.health.failed(error);
+      throw storageUnavailable('The storage directory cannot be changed.', error);
+    }
   }
 
   private async keep(file: SpooledFile): Promise<void> {

@@ -1,4 +1,5 @@
-import type { RandomAccess } from './media-probe.js';
+import { FileWindow, type RandomAccess } from './file-window.js';
+import { addFragment, fragmentTracks } from './mp4-fragments.js';
 
 /** What an MP4's `moov` box says. */
 export interface Mp4Facts {
@@ -14,9 +15,10 @@ interface Box {
   readonly end: number;
 }
 
-const WINDOW_BYTES = 65_536;
 /** A file that nests or repeats boxes without end is given up, not followed. */
-const MAX_BOXES = 512;
+const MAX_BOXES = 8192;
+/** Of the headers of a fragmented file and of each of its fragments. */
+const MAX_FRAGMENT_HEADER_BYTES = 1_048_576;
 
 /** Duration and picture size of an MP4 or QuickTime file, wherever its `moov` is. Empty when the file is broken. */
 export async function readMp4Facts(file: RandomAccess): Promise<Mp4Facts> {
@@ -24,9 +26,13 @@ export async function readMp4Facts(file: RandomAccess): Promise<Mp4Facts> {
   const facts: Mp4Facts = {};
   let fragmentDuration: bigint | undefined;
   let timescale = 0;
+  let moov: Box | undefined;
+  let isFragmented = false;
   try {
     for await (const box of walker.children({ type: 'file', start: 0, end: file.bytes }, ['moov'])) {
-      if (box.type === 'mvhd') {
+      if (box.type === 'moov') moov = box;
+      else if (box.type === 'mvex') isFragmented = true;
+      else if (box.type === 'mvhd') {
         const header = await walker.content(box, 32);
         const long = header[0] === 1;
         timescale = header.readUInt32BE(long ? 20 : 12);
@@ -40,14 +46,30 @@ export async function readMp4Facts(file: RandomAccess): Promise<Mp4Facts> {
         Object.assign(facts, trackSize(await walker.content(box, 96)));
       }
     }
-    if (facts.durationMs === undefined && fragmentDuration !== undefined && timescale > 0) {
+    if (facts.durationMs === undefined && fragmentDuration !== undefined && fragmentDuration > 0n && timescale > 0) {
       facts.durationMs = milliseconds(fragmentDuration, timescale);
+    }
+    if (facts.durationMs === undefined && isFragmented && moov !== undefined) {
+      const durationMs = await fragmentsDuration(walker, moov, file.bytes);
+      if (durationMs > 0) facts.durationMs = durationMs;
     }
   } catch (error) {
     // A header that ends in its middle is a broken file; anything else (the store failing) is not for us to hide.
     if (!(error instanceof RangeError)) throw error;
   }
   return facts;
+}
+
+/** Of a file whose header was written before its pictures: the longest track's fragments together. */
+async function fragmentsDuration(walker: BoxWalker, moov: Box, fileEnd: number): Promise<number> {
+  const tracks = fragmentTracks(await walker.content(moov, MAX_FRAGMENT_HEADER_BYTES));
+  for await (const box of walker.children({ type: 'file', start: moov.end, end: fileEnd })) {
+    if (box.type === 'moof') addFragment(await walker.content(box, MAX_FRAGMENT_HEADER_BYTES), tracks);
+  }
+  return [...tracks.values()].reduce(
+    (longest, { duration, timescale }) => Math.max(longest, timescale > 0 ? milliseconds(duration, timescale) : 0),
+    0,
+  );
 }
 
 function milliseconds(duration: bigint, timescale: number): number {
@@ -67,11 +89,12 @@ export function trackSize(header: Buffer): { width: number; height: number } | u
 
 /** Walks boxes with few reads: most headers of interest stand close together. */
 class BoxWalker {
-  private window: Buffer = Buffer.alloc(0);
-  private windowStart = 0;
+  private readonly window: FileWindow;
   private seen = 0;
 
-  constructor(private readonly file: RandomAccess) {}
+  constructor(file: RandomAccess) {
+    this.window = new FileWindow(file);
+  }
 
   /** Boxes inside `parent`, descending into `moov`, `trak` and `mvex`; stops behind the first of `last`. */
   async *children(parent: Box, last: readonly string[] = []): AsyncGenerator<Box> {
@@ -89,25 +112,34 @@ class BoxWalker {
 
   /** The first bytes of a box's content, at most `length`. */
   content(box: Box, length: number): Promise<Buffer> {
-    return this.at(box.start, Math.min(length, box.end - box.start));
+    return this.window.at(box.start, Math.min(length, box.end - box.start));
   }
 
   private async box(position: number, parentEnd: number): Promise<Box> {
-    const header = await this.at(position, Math.min(16, parentEnd - position));
+    const header = await this.window.at(position, Math.min(16, parentEnd - position));
     const size = header.readUInt32BE(0);
     const type = header.toString('latin1', 4, 8);
     if (size === 0) return { type, start: position + 8, end: parentEnd };
     if (size === 1) return { type, start: position + 16, end: Math.min(parentEnd, position + Number(header.readBigUInt64BE(8))) };
     return { type, start: position + 8, end: Math.min(parentEnd, position + size) };
   }
+}
 
-  private async at(position: number, length: number): Promise<Buffer> {
-    const offset = position - this.windowStart;
-    if (offset < 0 || offset + length > this.window.length) {
-      this.window = await this.file.read(position, Math.max(length, Math.min(WINDOW_BYTES, this.file.bytes - position)));
-      this.windowStart = position;
-      return this.window.subarray(0, length);
-    }
-    return this.window.subarray(offset, offset + length);
+/** Boxes that hold what is shown; a file that ends within one is cut short. What else stands behind them may be anything. */
+const NEEDED = new Set(['ftyp', 'moov', 'moof', 'mdat', 'meta', 'free', 'skip', 'wide', 'sidx', 'styp', 'uuid']);
+
+/** Whether a file of boxes (MP4, QuickTime, AVIF, HEIC) ends before its last box does. */
+export async function endsWithinBox(file: RandomAccess): Promise<boolean> {
+  const window = new FileWindow(file);
+  for (let position = 0, seen = 0; position + 8 <= file.bytes && seen < MAX_BOXES; seen += 1) {
+    const header = await window.at(position, Math.min(16, file.bytes - position));
+    const size = header.readUInt32BE(0);
+    if (!NEEDED.has(header.toString('latin1', 4, 8)) || size === 0) return false;
+    if (size === 1 && header.length < 16) return true;
+    const length = size === 1 ? Number(header.readBigUInt64BE(8)) : size;
+    if (position + length > file.bytes) return true;
+    if (length < 8) return false;
+    position += length;
   }
+  return false;
 }

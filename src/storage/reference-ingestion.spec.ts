@@ -3,7 +3,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { exifTiff, makeJpeg, makeLyingPng, makeMovie, makePngWith, pngChunk, SECRET } from '../../test/support/media-files.js';
+import {
+  exifTiff,
+  makeAvif,
+  makeBmp,
+  makeGif,
+  makeJpeg,
+  makeLyingPng,
+  makeMovie,
+  makePngWith,
+  pngChunk,
+  riff,
+  SECRET,
+  webpCanvas,
+  webpLossless,
+} from '../../test/support/media-files.js';
 import { type HttpVendor, startHttpVendor, type VendorReply } from '../../test/vendors/http-vendor.js';
 import { makePng } from '../../test/vendors/media.js';
 import { Clock } from '../common/index.js';
@@ -98,6 +112,12 @@ describe('references', () => {
     ['PDF', Buffer.from('%PDF-1.7\n')],
     ['nothing', Buffer.alloc(0)],
     ['a PNG cut short', png.subarray(0, png.length - 5)],
+    ['a JPEG cut short', makeJpeg().subarray(0, -30)],
+    ['a JPEG without its last byte', makeJpeg().subarray(0, -1)],
+    ['a GIF cut short', makeGif(2).subarray(0, -10)],
+    ['a WebP cut short', riff([webpCanvas(30, 20), webpLossless(30, 20)]).subarray(0, -6)],
+    ['an AVIF cut short', makeAvif(64, 32).subarray(0, -20)],
+    ['a bitmap cut short', makeBmp(16, 8).subarray(0, -9)],
   ])('must be pictures: %s', async (_name, data) => {
     const { references } = await ingestion();
     const source = { kind: 'stream', body: Readable.from([data]) } as const;
@@ -111,15 +131,47 @@ describe('references', () => {
     'data:image/png;base64,',
     'data:image/png,abcd',
     'data:image/png;base64',
-    'abc',
+    'a',
     'ab=c',
-    'abcd\nabcd',
-    '_-_-',
+    'abcde',
+    'ab=',
     'a===',
+    'abc==',
+    'abcd====',
+    `ab${'='.repeat(600_000)}`,
     'äöüß',
+    'ab/c.png',
+    'data:image/png;base64,ab%ZZ',
   ])('must be sound base64: %j', async (value) => {
     const { references } = await ingestion();
     await expect(references.ingest({ kind: 'base64', value })).rejects.toMatchObject({ code: 'reference_invalid' });
+  });
+
+  it('are base64 in every spelling that clients have, of every length', async () => {
+    const { references } = await ingestion();
+    for (let extra = 0; extra < 3; extra += 1) {
+      const picture = makePngWith([pngChunk('fdAT', Buffer.alloc(300_000 + extra, 0xfb))]);
+      const plain = picture.toString('base64');
+      const bare = plain.replace(/=+$/, '');
+      const spellings = {
+        bare,
+        urlsafe: picture.toString('base64url'),
+        'urlsafe with padding': plain.replaceAll('+', '-').replaceAll('/', '_'),
+        'lines of 76': plain.replace(/.{76}/g, '$&\r\n'),
+        'lines of 76 without padding, folded': bare.replace(/.{76}/g, '$& '),
+        'lines of 61, indented': plain.replace(/.{61}/g, '$&\n    '),
+        surrounded: ` \n${plain}\n `,
+        'surrounded, without padding': `\t${bare} `,
+        'a data: URL with a blank before it': ` data:image/png; base64,${plain}`,
+        'an escaped data: URL': `data:image/png;base64,${encodeURIComponent(plain)}`,
+      };
+      for (const [name, value] of Object.entries(spellings)) {
+        const { blob } = await references.ingest({ kind: 'base64', value });
+        expect((await store.readAll(blob.sha256)).equals(picture), name).toBe(true);
+      }
+      const lost = references.ingest({ kind: 'base64', value: plain.replaceAll('+', ' ') });
+      await expect(lost).rejects.toMatchObject({ code: 'reference_invalid', message: expect.stringContaining('Was it a "+"?') });
+    }
   });
 
   it('are decoded in pieces, and a wrong character deep inside is noticed', async () => {

@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ApiError } from '../common/index.js';
-import { CONFIG, type Config } from '../config/index.js';
+import { CONFIG, type Config, recognizeOwn } from '../config/index.js';
 import { AssetsRepository } from './assets.repository.js';
 import { decodeBase64, isDataUrl } from './base64-source.js';
-import { BlobStore, type StoredBlob } from './blob-store.port.js';
+import { BlobStore, type HeldBlob, type StoredBlob } from './blob-store.port.js';
 import { FILES_PATH, LinkSigner } from './links.js';
 import { SNIFF_BYTES, sniffContentType } from './media-type.js';
 import { ReferenceFetcher } from './reference-fetcher.port.js';
@@ -13,7 +13,7 @@ import { ByteReader, invalidReference, PictureGuard, SANITIZERS } from './saniti
 export type ReferenceSource =
   /** Also a `data:` URL. */
   | { readonly kind: 'url'; readonly url: string }
-  /** Standard base64, also as a `data:` URL. */
+  /** In either alphabet, padded or not, in lines or not; also as a `data:` URL. */
   | { readonly kind: 'base64'; readonly value: string }
   /** A file of a multipart form. It is read to its end, unless ingestion fails. */
   | { readonly kind: 'stream'; readonly body: AsyncIterable<Uint8Array> };
@@ -34,6 +34,9 @@ export interface IngestedReference {
   readonly sourceUrl?: string;
 }
 
+/** Media that is whole and checked, and not in the store: whoever asked for it may yet be refused. */
+export type HeldReference = HeldBlob;
+
 /**
  * Takes in callers' reference media: fetched or decoded while streaming, told by its magic bytes alone, held against the caps by
  * its headers before anybody decodes it, and stored without Exif, places and the like.
@@ -53,10 +56,17 @@ export class ReferenceIngestion {
    * link to the gateway's own file that has expired, `storage_unavailable`; the signal's reason once it is aborted.
    */
   async ingest(source: ReferenceSource, limits: IngestLimits = {}): Promise<IngestedReference> {
+    const held = await this.receive(source, limits);
+    await held.keep();
+    const { blob } = held;
+    return source.kind === 'url' && !isDataUrl(source.url) ? { blob, sourceUrl: source.url } : { blob };
+  }
+
+  /** As {@link ingest}, but not into the store yet. Its taker keeps or discards it. */
+  async receive(source: ReferenceSource, limits: IngestLimits = {}): Promise<HeldReference> {
     const maxBytes = Math.min(limits.maxBytes ?? Number.POSITIVE_INFINITY, this.config.media.max_reference_bytes);
     try {
-      const blob = await this.take(await this.open(source, maxBytes, limits.signal), maxBytes, limits);
-      return source.kind === 'url' && !isDataUrl(source.url) ? { blob, sourceUrl: source.url } : { blob };
+      return await this.take(await this.open(source, maxBytes, limits.signal), maxBytes, limits);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const code = error.code === 'body_too_large' ? 'reference_too_large' : error.code;
@@ -66,21 +76,22 @@ export class ReferenceIngestion {
 
   private async open(source: ReferenceSource, maxBytes: number, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
     if (source.kind === 'stream') return source.body;
-    if (source.kind === 'base64') return decodeBase64(source.value, maxBytes);
-    if (isDataUrl(source.url)) return decodeBase64(source.url, maxBytes);
+    if (source.kind === 'base64') return decodeBase64(source.value);
+    if (isDataUrl(source.url)) return decodeBase64(source.url);
     return (await this.openOwn(source.url)) ?? (await this.fetcher.fetch(source.url, { maxBytes, signal })).body;
   }
 
   /** A link to a file of this gateway needs no network, and works where the gateway's own address is a private one. */
   private async openOwn(url: string): Promise<AsyncIterable<Uint8Array> | undefined> {
     const target = URL.canParse(url) ? new URL(url) : undefined;
-    if (target === undefined || !target.pathname.startsWith(`${FILES_PATH}/`)) return undefined;
-    const id = target.pathname.slice(FILES_PATH.length + 1);
+    if (target === undefined) return undefined;
+    const { path, isPublic } = recognizeOwn(this.config.server, target);
+    if (!path.startsWith(`${FILES_PATH}/`)) return undefined;
+    const id = path.slice(FILES_PATH.length + 1);
     try {
       this.links.verify(id, Object.fromEntries(target.searchParams));
     } catch (error) {
-      const ours = this.config.server.public_url;
-      if (ours !== undefined && new URL(ours).origin === target.origin) throw error;
+      if (isPublic) throw error;
       return undefined;
     }
     const asset = await this.assets.find(id);
@@ -88,7 +99,7 @@ export class ReferenceIngestion {
     return this.store.read(asset.sha256);
   }
 
-  private async take(source: AsyncIterable<Uint8Array>, maxBytes: number, limits: IngestLimits): Promise<StoredBlob> {
+  private async take(source: AsyncIterable<Uint8Array>, maxBytes: number, limits: IngestLimits): Promise<HeldBlob> {
     const reader = new ByteReader(counted(source, maxBytes, limits.signal));
     try {
       await reader.fill(SNIFF_BYTES);
@@ -99,13 +110,17 @@ export class ReferenceIngestion {
         throw invalidReference(`The file is not ${wanted} of a kind that is taken (found ${contentType}).`);
       }
       const writer = await this.store.createWriter(maxBytes);
+      let held: HeldBlob | undefined;
       try {
         for await (const chunk of sanitizer(reader, new PictureGuard(this.config.media.max_pixels))) await writer.write(chunk);
         // A form's next field comes only after this one was read to its end.
         for await (const _trailer of reader.rest());
-        return await writer.finish();
+        held = await writer.hold();
+        if (held.blob.cutShort !== true) return held;
+        await held.discard();
+        throw invalidReference('The file ends too early: the rest of its picture is missing.');
       } finally {
-        await writer.abort();
+        if (held === undefined) await writer.abort();
       }
     } finally {
       await reader.close();

@@ -1,14 +1,18 @@
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { S3Client } from '@aws-sdk/client-s3';
-import { ApiError } from '../common/index.js';
+import type { S3Client, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-s3';
+import { ApiError, seeRoom } from '../common/index.js';
 import type { Config } from '../config/index.js';
 import { BlobSpool, type SpooledFile } from './blob-spool.js';
-import { BlobStore, type BlobWriter, type ByteRange } from './blob-store.port.js';
+import { type BlobPlace, BlobStore, type BlobWriter, type ByteRange, type ListedBlob } from './blob-store.port.js';
+import { prepareTemporaryDirectory } from './local-blob-store.js';
 import { blobNotFound, storageUnavailable } from './storage.errors.js';
 
 type Library = typeof import('@aws-sdk/client-s3');
+type BucketCommand<Input extends ServiceInputTypes, Output extends ServiceOutputTypes> = Parameters<
+  typeof S3Client.prototype.send<Input, Output>
+>[0];
 
 export type S3Settings = NonNullable<Config['storage']['s3']>;
 
@@ -17,8 +21,24 @@ const MAX_OBJECT_BYTES = 5 * 1024 ** 3;
 const PUT_TRIES = 3;
 const FIRST_PAUSE_MS = 200;
 const CONNECT_TIMEOUT_MS = 5_000;
+/** Before the names of what is set aside. */
+const ASIDE = 'aside/';
 /** Of silence on the socket. */
 const IDLE_TIMEOUT_MS = 60_000;
+/** What has no answer by then may be big, or the bucket may be away: something small tells. */
+const DOUBT_AFTER_MS = 3_000;
+const CHECK_TIMEOUT_MS = 5_000;
+
+/** Why the bucket did not do what it was asked, in its own word. */
+class BucketFailure extends Error {
+  constructor(
+    readonly code: string,
+    cause: unknown,
+  ) {
+    super(code, { cause });
+    this.name = 'BucketFailure';
+  }
+}
 
 /**
  * Files in an S3-compatible bucket, at `<path_prefix>/ab/<sha256>`. Large files pass through a temporary file on the local
@@ -28,6 +48,10 @@ const IDLE_TIMEOUT_MS = 60_000;
  * may well be a private address.
  */
 export class S3BlobStore extends BlobStore {
+  /** Requests that wait longer than most for their answer. */
+  private readonly doubtful = new Set<AbortController>();
+  private isInDoubt = false;
+
   private constructor(
     private readonly library: Library,
     private readonly client: S3Client,
@@ -58,23 +82,36 @@ export class S3BlobStore extends BlobStore {
     return new S3BlobStore(library, client, settings.bucket_name, pathPrefix.replace(/^\/+|\/+$/g, ''), temporary);
   }
 
-  async createWriter(maxBytes: number): Promise<BlobWriter> {
-    return new BlobSpool(this.temporary, Math.min(maxBytes, MAX_OBJECT_BYTES), (file) => this.keep(file));
+  async createWriter(maxBytes: number, patience?: AbortSignal): Promise<BlobWriter> {
+    const { temporary: directory, health } = this;
+    return new BlobSpool({ directory, health, patience, maxBytes: Math.min(maxBytes, MAX_OBJECT_BYTES), keep: (file) => this.keep(file) });
   }
 
   async read(sha256: string, range?: ByteRange): Promise<Readable> {
+    const key = this.keyOf(sha256);
+    // It may be moved there or back at any moment, so a second look in the one place follows that in the other.
+    for (const Key of [key, this.asideKeyOf(sha256), key]) {
+      const body = await this.get(Key, range);
+      if (body !== undefined) return body;
+    }
+    throw blobNotFound(sha256);
+  }
+
+  /** Undefined: there is no such object. */
+  private async get(Key: string, range?: ByteRange): Promise<Readable | undefined> {
     try {
-      const { Body } = await this.client.send(
+      const { Body } = await this.send(
         new this.library.GetObjectCommand({
           Bucket: this.bucket,
-          Key: this.keyOf(sha256),
+          Key,
           ...(range === undefined ? {} : { Range: `bytes=${range.start}-${range.end}` }),
         }),
       );
       if (!(Body instanceof Readable)) throw new Error('The bucket answered without a body.');
       return Body;
     } catch (error) {
-      throw isMissing(error) ? blobNotFound(sha256, error) : this.unavailable('read from', error);
+      if (isMissing(error)) return undefined;
+      throw this.away('read from', error);
     }
   }
 
@@ -84,21 +121,119 @@ export class S3BlobStore extends BlobStore {
     try {
       for await (const part of body) parts.push(part as Buffer);
     } catch (error) {
-      throw this.unavailable('read from', error);
+      throw this.away('read from', error);
     }
     return Buffer.concat(parts);
   }
 
   async has(sha256: string): Promise<boolean> {
-    return (await this.lengthOf(this.keyOf(sha256))) !== undefined;
+    return (await this.lengthOf(this.keyOf(sha256))) !== undefined || (await this.lengthOf(this.asideKeyOf(sha256))) !== undefined;
   }
 
   async delete(sha256: string): Promise<void> {
     this.recent.delete(sha256);
+    await this.deleteObject(this.keyOf(sha256));
+    await this.deleteAside(sha256);
+  }
+
+  async *list(place: BlobPlace): AsyncGenerator<ListedBlob, void> {
+    const Prefix = this.withPrefix(place === 'store' ? '' : ASIDE);
+    for (let ContinuationToken: string | undefined; ; ) {
+      const command = new this.library.ListObjectsV2Command({ Bucket: this.bucket, Prefix, ContinuationToken });
+      const page = await this.send(command).catch((error: unknown) => {
+        throw this.unavailable('listed', error);
+      });
+      for (const { Key = '', LastModified } of page.Contents ?? []) {
+        const sha256 = /^([0-9a-f]{2})\/(\1[0-9a-f]{62})$/.exec(Key.slice(Prefix.length))?.[2];
+        if (sha256 !== undefined && LastModified !== undefined) yield { sha256, sinceMs: LastModified.getTime() };
+      }
+      ContinuationToken = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+      if (ContinuationToken === undefined) return;
+    }
+  }
+
+  async setAside(sha256: string): Promise<void> {
+    await this.move(this.keyOf(sha256), this.asideKeyOf(sha256));
+    this.recent.delete(sha256);
+  }
+
+  async restore(sha256: string): Promise<void> {
+    await this.move(this.asideKeyOf(sha256), this.keyOf(sha256));
+  }
+
+  async deleteAside(sha256: string): Promise<void> {
+    await this.deleteObject(this.asideKeyOf(sha256));
+  }
+
+  async readNote(name: string): Promise<string | undefined> {
+    const body = await this.get(this.withPrefix(name));
+    return body === undefined ? undefined : Buffer.concat(await body.toArray()).toString();
+  }
+
+  async writeNote(name: string, text: string): Promise<void> {
     try {
-      await this.client.send(new this.library.DeleteObjectCommand({ Bucket: this.bucket, Key: this.keyOf(sha256) }));
+      await this.send(new this.library.PutObjectCommand({ Bucket: this.bucket, Key: this.withPrefix(name), Body: text }));
+    } catch (error) {
+      throw this.unavailable('written to', error);
+    }
+  }
+
+  async tidy(nowMs: number): Promise<void> {
+    await prepareTemporaryDirectory(this.temporary, nowMs);
+  }
+
+  /** The copy is there before the original is gone. */
+  private async move(from: string, Key: string): Promise<void> {
+    try {
+      const CopySource = encodeURIComponent(`${this.bucket}/${from}`);
+      await this.send(new this.library.CopyObjectCommand({ Bucket: this.bucket, Key, CopySource }));
+    } catch (error) {
+      if (isMissing(error)) return;
+      throw this.unavailable('written to', error);
+    }
+    await this.deleteObject(from);
+  }
+
+  private async deleteObject(Key: string): Promise<void> {
+    try {
+      await this.send(new this.library.DeleteObjectCommand({ Bucket: this.bucket, Key }));
     } catch (error) {
       throw this.unavailable('deleted from', error);
+    }
+  }
+
+  /** Of the local disk, which large files pass through. */
+  protected glance(): Promise<void> {
+    return seeRoom(this.temporary);
+  }
+
+  /** Gives up what gets no answer, if nothing else does either; whoever has the patience asks again when the bucket is back. */
+  private async send<Input extends ServiceInputTypes, Output extends ServiceOutputTypes>(
+    command: BucketCommand<Input, Output>,
+  ): Promise<Output> {
+    const controller = new AbortController();
+    const timer = setTimeout(() => {
+      this.doubtful.add(controller);
+      void this.doubt();
+    }, DOUBT_AFTER_MS);
+    try {
+      return await this.client.send(command, { abortSignal: controller.signal });
+    } finally {
+      clearTimeout(timer);
+      this.doubtful.delete(controller);
+    }
+  }
+
+  private async doubt(): Promise<void> {
+    if (this.isInDoubt) return;
+    this.isInDoubt = true;
+    try {
+      await this.check();
+    } catch (error) {
+      this.health.failed(error);
+      for (const controller of this.doubtful) controller.abort();
+    } finally {
+      this.isInDoubt = false;
     }
   }
 
@@ -106,11 +241,12 @@ export class S3BlobStore extends BlobStore {
   async check(): Promise<void> {
     const Key = this.withPrefix('check');
     try {
-      await this.client.send(new this.library.PutObjectCommand({ Bucket: this.bucket, Key, Body: 'ok' }));
-      const { Body } = await this.client.send(new this.library.GetObjectCommand({ Bucket: this.bucket, Key }));
+      const bounded = { abortSignal: AbortSignal.timeout(CHECK_TIMEOUT_MS) };
+      await this.client.send(new this.library.PutObjectCommand({ Bucket: this.bucket, Key, Body: 'ok' }), bounded);
+      const { Body } = await this.client.send(new this.library.GetObjectCommand({ Bucket: this.bucket, Key }), bounded);
       if ((await Body?.transformToString()) !== 'ok') throw new Error('What was written is not what is read.');
     } catch (error) {
-      throw this.unavailable('used:', error);
+      throw this.unavailable('used', error);
     }
   }
 
@@ -121,6 +257,10 @@ export class S3BlobStore extends BlobStore {
   private keyOf(sha256: string): string {
     if (!/^[0-9a-f]{64}$/.test(sha256)) throw blobNotFound(sha256);
     return this.withPrefix(`${sha256.slice(0, 2)}/${sha256}`);
+  }
+
+  private asideKeyOf(sha256: string): string {
+    return this.withPrefix(`${ASIDE}${sha256.slice(0, 2)}/${sha256}`);
   }
 
   private async keep(file: SpooledFile): Promise<void> {
@@ -154,7 +294,7 @@ export class S3BlobStore extends BlobStore {
       { step: 'build', name: 'knownContentDigest' },
     );
     try {
-      await this.client.send(command);
+      await this.send(command);
     } finally {
       if (!Buffer.isBuffer(Body)) Body.destroy();
     }
@@ -162,22 +302,35 @@ export class S3BlobStore extends BlobStore {
 
   private async lengthOf(Key: string): Promise<number | undefined> {
     try {
-      const head = await this.client.send(new this.library.HeadObjectCommand({ Bucket: this.bucket, Key }));
+      const head = await this.send(new this.library.HeadObjectCommand({ Bucket: this.bucket, Key }));
       return head.ContentLength ?? 0;
     } catch (error) {
       if (isMissing(error)) return undefined;
-      throw this.unavailable('asked', error);
+      throw this.away('asked', error);
     }
+  }
+
+  /** What readers and writers depend on, and not the rights to list and to delete. */
+  private away(verb: string, error: unknown): ApiError {
+    const failure = this.unavailable(verb, error);
+    this.health.failed(failure);
+    return failure;
   }
 
   private unavailable(verb: string, error: unknown): ApiError {
     if (error instanceof ApiError) return error;
-    const name = error instanceof Error ? error.name : 'unknown error';
-    return storageUnavailable(`The bucket ${this.bucket} could not be ${verb} (${name}).`, error);
+    return storageUnavailable(`The bucket ${this.bucket} could not be ${verb}`, new BucketFailure(wordOf(error), error));
   }
 }
 
 function silent(): void {}
+
+function wordOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  const { code } = error as { readonly code?: unknown };
+  if (typeof code === 'string') return code;
+  return error.name === 'AbortError' || error.name === 'TimeoutError' ? 'ETIMEDOUT' : error.name;
+}
 
 function statusOf(error: unknown): number | undefined {
   return (error as { $metadata?: { httpStatusCode?: number } } | undefined)?.$metadata?.httpStatusCode;

@@ -11,6 +11,7 @@ import { MediaProbe } from './media-probe.service.js';
 import { ReferenceFetcher } from './reference-fetcher.port.js';
 import { ReferenceIngestion } from './reference-ingestion.js';
 import { S3BlobStore } from './s3-blob-store.js';
+import { StorageHealth } from './storage-health.js';
 
 /** Makes the store that the settings name, and its directories. */
 export async function openBlobStore({ storage }: Pick<Config, 'storage'>, nowMs: number): Promise<BlobStore> {
@@ -31,12 +32,13 @@ export async function openBlobStore({ storage }: Pick<Config, 'storage'>, nowMs:
   controllers: [FilesController],
   providers: [
     { provide: BlobStore, inject: [CONFIG, Clock], useFactory: (config: Config, clock: Clock) => openBlobStore(config, clock.nowMs()) },
+    StorageHealth,
     AssetsRepository,
     LinkSigner,
     { provide: ReferenceFetcher, useClass: EgressReferenceFetcher },
     ReferenceIngestion,
     MediaProbe,
   ],
-  exports: [BlobStore, AssetsRepository, LinkSigner, MediaProbe, ReferenceIngestion],
+  exports: [BlobStore, StorageHealth, AssetsRepository, LinkSigner, MediaProbe, ReferenceIngestion],
 })
 export class StorageModule {}

@@ -5,22 +5,25 @@ import {
   IsArray,
   IsBoolean,
   IsInt,
-  IsISO8601,
   IsNumber,
   IsObject,
-  IsOptional,
   IsString,
   IsUrl,
   Length,
   Max,
+  MaxLength,
   Min,
   ValidateNested,
 } from 'class-validator';
+import { CursorInfo, IsName, IsNullable, IsTime, IsUndefinable, LONGEST_NAME, TIME_OR_DAY } from '../../common/index.js';
 import { MAX_CACHE_TTL_SECONDS } from '../../config/index.js';
 import { SCOPES } from '../principal.js';
 
+const SCOPE_LIST = `^ *(${SCOPES.join('|')})( *, *(${SCOPES.join('|')}))* *$`;
 const MAX_QUOTA_USD = 1_000_000_000;
 const MAX_RPM = 1_000_000;
+const LONGEST_URL = 2000;
+const MOST_MODELS = 500;
 const MAX_GENERATIONS = 1_000_000;
 const WEBHOOK = { protocols: ['http', 'https'], require_protocol: true, require_tld: false };
 
@@ -44,17 +47,25 @@ class ApiKeyLimits {
     type: Number,
     nullable: true,
     minimum: 0,
+    maximum: MAX_QUOTA_USD,
     description: 'What the key may spend in all, US dollars. Null: no bound.',
     example: 25,
   })
-  @IsOptional()
+  @IsNullable()
   @IsNumber()
   @Min(0)
   @Max(MAX_QUOTA_USD)
   token_quota?: number | null;
 
-  @ApiPropertyOptional({ type: 'integer', nullable: true, minimum: 1, description: 'Requests per minute. Null: no bound.', example: 60 })
-  @IsOptional()
+  @ApiPropertyOptional({
+    type: 'integer',
+    nullable: true,
+    minimum: 1,
+    maximum: MAX_RPM,
+    description: 'Requests per minute. Null: no bound.',
+    example: 60,
+  })
+  @IsNullable()
   @IsInt()
   @Min(1)
   @Max(MAX_RPM)
@@ -64,10 +75,11 @@ class ApiKeyLimits {
     type: 'integer',
     nullable: true,
     minimum: 1,
+    maximum: MAX_GENERATIONS,
     description: 'Generations that vendors work on at once. Null: `limits.keys.max_in_flight` of the configuration.',
     example: 20,
   })
-  @IsOptional()
+  @IsNullable()
   @IsInt()
   @Min(1)
   @Max(MAX_GENERATIONS)
@@ -77,35 +89,51 @@ class ApiKeyLimits {
     type: 'integer',
     nullable: true,
     minimum: 0,
+    maximum: MAX_GENERATIONS,
     description: 'Generations that wait for their turn. Null: `limits.keys.max_queued` of the configuration.',
     example: 500,
   })
-  @IsOptional()
+  @IsNullable()
   @IsInt()
   @Min(0)
   @Max(MAX_GENERATIONS)
   max_queued?: number | null;
 
-  @ApiPropertyOptional({ type: String, nullable: true, format: 'date-time', description: 'When the key stops working. Null: never.' })
-  @IsOptional()
-  @IsISO8601({ strict: true })
+  @ApiPropertyOptional({
+    ...TIME_OR_DAY,
+    nullable: true,
+    example: '2099-12-31',
+    description: 'When the key stops working; a day stands for its beginning, and what names no zone is UTC. Null: never.',
+  })
+  @IsNullable()
+  @IsTime()
   expires_at?: string | null;
 
   @ApiPropertyOptional({
-    type: [String],
+    type: 'array',
+    items: { type: 'string', maxLength: LONGEST_NAME },
     nullable: true,
+    maxItems: MOST_MODELS,
     description: 'Models that the key may use: catalogue ids, or patterns with `*`. Null: all; an empty list: none.',
     example: ['openai/*', 'fal/flux-dev'],
   })
-  @IsOptional()
+  @IsNullable()
   @IsArray()
-  @ArrayMaxSize(500)
+  @ArrayMaxSize(MOST_MODELS)
   @IsString({ each: true })
+  @MaxLength(LONGEST_NAME, { each: true })
   allowed_models?: string[] | null;
 
-  @ApiPropertyOptional({ type: String, nullable: true, format: 'uri', description: 'Kept with the key for completion events.' })
-  @IsOptional()
+  @ApiPropertyOptional({
+    type: String,
+    nullable: true,
+    format: 'uri',
+    maxLength: LONGEST_URL,
+    description: 'Kept with the key for completion events.',
+  })
+  @IsNullable()
   @IsUrl(WEBHOOK)
+  @MaxLength(LONGEST_URL)
   webhook_url?: string | null;
 
   @ApiPropertyOptional({
@@ -113,11 +141,22 @@ class ApiKeyLimits {
     nullable: true,
     description: 'Whether the key’s requests use the cache, where the gateway has one. Null: as the model has it.',
   })
-  @IsOptional()
+  @IsNullable()
   @IsObject()
   @ValidateNested()
   @Type(() => ApiKeyCache)
   cache?: ApiKeyCache | null;
+
+  @ApiPropertyOptional({
+    type: Boolean,
+    nullable: true,
+    description:
+      'Whether requests are strict that do not say it themselves, for clients that cannot. Null: as the configuration has it for the ' +
+      'application, or for all.',
+  })
+  @IsNullable()
+  @IsBoolean()
+  strict?: boolean | null;
 }
 
 export class CreateApiKeyRequest extends ApiKeyLimits {
@@ -128,30 +167,34 @@ export class CreateApiKeyRequest extends ApiKeyLimits {
 
   @ApiPropertyOptional({
     type: String,
+    maxLength: LONGEST_NAME,
+    pattern: SCOPE_LIST,
     default: 'generate,read',
     description: `Comma-separated: ${SCOPES.join(', ')}. None implies another.`,
     example: 'generate,read',
   })
-  @IsOptional()
+  @IsUndefinable()
   @IsString()
+  @IsName()
   scopes?: string;
 }
 
 /** An absent field stays as it is; an explicit null clears it. */
 export class PatchApiKeyRequest extends ApiKeyLimits {
   @ApiPropertyOptional({ minLength: 1, maxLength: 200 })
-  @IsOptional()
+  @IsUndefinable()
   @IsString()
   @Length(1, 200)
   name?: string;
 
-  @ApiPropertyOptional({ type: String, example: 'generate' })
-  @IsOptional()
+  @ApiPropertyOptional({ type: String, maxLength: LONGEST_NAME, pattern: SCOPE_LIST, example: 'generate' })
+  @IsUndefinable()
   @IsString()
+  @IsName()
   scopes?: string;
 
   @ApiPropertyOptional({ type: Boolean })
-  @IsOptional()
+  @IsUndefinable()
   @IsBoolean()
   is_active?: boolean;
 }
@@ -164,7 +207,7 @@ export class RotateApiKeyRequest {
     maximum: 604_800,
     description: 'How long the old secret goes on working beside the new one.',
   })
-  @IsOptional()
+  @IsUndefinable()
   @IsInt()
   @Min(0)
   @Max(604_800)
@@ -204,6 +247,9 @@ class ApiKeyFields {
 
   @ApiProperty({ type: ApiKeyCache, nullable: true })
   cache!: ApiKeyCache | null;
+
+  @ApiProperty({ type: Boolean, nullable: true })
+  strict!: boolean | null;
 
   @ApiProperty({ description: '`pk_live_…`: names the key in public.' })
   public_id!: string;
@@ -251,7 +297,7 @@ export class ApiKeyDetail extends ApiKeyState {
   key_prefix!: string;
 }
 
-export class ApiKeyListResponse {
+export class ApiKeyListResponse extends CursorInfo {
   @ApiProperty({ type: [ApiKeyInfo] })
   data!: ApiKeyInfo[];
 }

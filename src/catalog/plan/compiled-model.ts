@@ -58,22 +58,23 @@ function shapeCheck(name: 'size' | 'aspect_ratio', shapes: ShapeSpecs, shapeOf: 
 }
 
 function fileShape(draft: Draft, name: string, value: unknown, outcome: ShapeOutcome): void {
+  const field = draft.fieldOf(name);
   switch (outcome.action) {
     case 'apply':
       draft.apply(name, outcome.value);
       break;
     case 'leave':
-      draft.receipt.applied.push(name);
+      draft.receipt.applied.push(field);
       break;
     case 'map':
       Object.assign(draft.params, outcome.params);
-      draft.map(name, value, outcome.to, outcome.reason);
+      draft.map(field, value, outcome.to, outcome.reason);
       break;
     case 'drop':
-      draft.drop(name, value, outcome.reason);
+      draft.drop(field, value, outcome.reason);
       break;
     case 'reject':
-      draft.reject(outcome.code, name, outcome.message, outcome.accepted);
+      draft.reject(outcome.code, field, outcome.message, outcome.accepted);
       break;
   }
 }

@@ -54,6 +54,14 @@ export class Draft {
     this.receipt.dropped.push({ param, ...(isShort(value) ? { value: value as Json } : {}), reason });
   }
 
+  /** Drops what was applied before something else was looked at. */
+  retract(name: string, reason: string): void {
+    const field = this.fieldOf(name);
+    this.receipt.applied.splice(this.receipt.applied.indexOf(field), 1);
+    this.drop(field, this.params[name], reason);
+    delete this.params[name];
+  }
+
   /** A parameter as the caller wrote it. */
   fieldOf(name: string): string {
     return this.input.fieldNames?.[name] ?? name;

@@ -90,7 +90,7 @@ describe('what only strict mode refuses', () => {
     ['param_unsupported', 'qualty', { unknown: { qualty: 'low' } }, ['qualty']],
     ['param_unsupported', 'colour', { params: { colour: 'red' } }, ['colour']],
     ['ref_role_unknown', 'reference_images[1].role', { references: [{}, { role: 'pose' }] }, ['reference_images[pose]']],
-    ['extra_key_unsupported', 'extra.lop', { extra: { lop: true } }, []],
+    ['extra_key_unsupported', 'extra.lop', { extra: { lop: true } }, ['extra.lop']],
   ])('%s for %s in %j', (code, param, input, dropped) => {
     const error = failure(input);
     expect(error.code).toBe(code);
@@ -294,6 +294,32 @@ describe('what is accepted', () => {
   });
 });
 
+describe('a transparent background', () => {
+  const model = (format: object) => testModel({ params: { background: { kind: 'string' }, output_format: { kind: 'string', ...format } } });
+  const choice = model({ enum_values: ['png', 'jpeg', 'webp'] });
+
+  it.each([
+    [{ background: 'transparent', output_format: 'jpeg' }, choice],
+    [{ background: 'transparent', output_format: 'jpg' }, model({})],
+    [{ background: 'transparent' }, model({ default: 'jpeg' })],
+  ])('%j is refused as a JPEG, and dropped in lax mode', (params, with_) => {
+    expect(failure({ params }, true, with_)).toMatchObject({ code: 'param_enum_mismatch', details: { param: 'output_format' } });
+    const plan = lax({ params }, with_);
+    expect(plan.params.background).toBeUndefined();
+    expect(plan.receipt.dropped).toEqual([expect.objectContaining({ param: 'background', value: 'transparent' })]);
+    expect(plan.receipt.applied).not.toContain('background');
+  });
+
+  it('is taken otherwise, and says what would be', () => {
+    for (const output_format of ['png', 'webp', undefined]) {
+      expect(strictly({ params: { background: 'transparent', output_format } }, choice).params.background).toBe('transparent');
+    }
+    expect(strictly({ params: { background: 'opaque', output_format: 'jpeg' } }, choice).params.background).toBe('opaque');
+    const refused = failure({ params: { background: 'transparent', output_format: 'jpeg' } }, true, choice);
+    expect(refused).toMatchObject({ details: { accepted: ['png', 'webp'] }, message: expect.stringContaining('must be png or webp') });
+  });
+});
+
 describe('lax mode', () => {
   it('says what it dropped, without repeating files', () => {
     const plan = lax({ params: { strength: 0.5 }, unknown: { image: 'A'.repeat(10_000), note: 'x' } });
@@ -315,20 +341,13 @@ describe('lax mode', () => {
     expect(failure({ params: { quality: 'constructor' } }, false).code).toBe('param_enum_mismatch');
   });
 
-  it('passes unlisted vendor options and says that nobody knows what they do', () => {
-    const plan = lax({ extra: { loop: 1, other: { deep: true } } });
-    expect(plan.extra).toEqual({ loop: 1, other: { deep: true } });
-    expect(plan.receipt.applied).toContain('extra.loop');
-    expect(plan.receipt.unverified.map(({ param }) => param)).toEqual(['extra.other']);
-  });
-
   it('keeps names of callers out of the header’s syntax', () => {
     const plan = lax({ unknown: { 'a,b\r\nX-Y: z': 1 }, references: [{ role: 'x,y' }] });
     expect(plan.droppedParams).toEqual(['reference_images[x?y]', 'a?b??X-Y??z']);
   });
 
   it('takes no prototype from a vendor option', () => {
-    const plan = lax({ extra: JSON.parse('{"__proto__": {"polluted": true}}') });
+    const plan = lax({ extra: JSON.parse('{"__proto__": {"polluted": true}}') }, testModel({ extra_passthrough: true }, 'operator'));
     expect(Object.getPrototypeOf(plan.extra)).toBe(Object.prototype);
     expect(Object.keys(plan.extra)).toEqual(['__proto__']);
   });
@@ -337,5 +356,9 @@ describe('lax mode', () => {
     const unknown = Object.fromEntries(Array.from({ length: 101 }, (_, index) => [`field${index}`, 1]));
     expect(failure({ unknown }, false).code).toBe('malformed_request');
     expect(failure({ unknown: { ['x'.repeat(201)]: 1 } }, false).code).toBe('malformed_request');
+    const extra = Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`option${index}`, 1]));
+    for (const flood of [extra, { ['x'.repeat(201)]: 1 }]) {
+      expect(failure({ extra: flood }, false)).toMatchObject({ code: 'malformed_request', details: { param: 'extra' } });
+    }
   });
 });

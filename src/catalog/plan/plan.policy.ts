@@ -1,9 +1,10 @@
-import type { Json, Operation } from '@litegen/plugin-sdk';
+import type { Operation } from '@litegen/plugin-sdk';
+import { didYouMean } from '../../common/index.js';
 import type { Model } from '../model.js';
 import { OPERATION_ENDPOINTS, PARAM_KINDS } from '../schema/index.js';
-import { didYouMean } from '../suggest.js';
 import { compileModel } from './compiled-model.js';
 import { Draft } from './draft.js';
+import { liftParams, planExtra } from './extra.policy.js';
 import type { Examination, Plan, PlanInput, PlanOptions } from './plan.types.js';
 import { planReferences } from './references.policy.js';
 import { checkScalar, codePoints, exceeds, show } from './scalar.policy.js';
@@ -16,13 +17,13 @@ const OTHER_FIELDS = ['prompt', 'model', 'extra', 'strict', 'metadata', 'user', 
  * @throws ApiError of the first problem, in LiteGen's order: prompt, parameters, references, extra, unknown fields.
  */
 export function planRequest(model: Model, input: PlanInput, { strict }: PlanOptions): Plan {
-  const draft = new Draft(model, input, strict, false);
+  const draft = new Draft(model, strict ? input : liftParams(model, input), strict, false);
   return fill(draft);
 }
 
 /** Like {@link planRequest}, but collects every problem instead of throwing the first. */
 export function validateAll(model: Model, input: PlanInput, { strict }: PlanOptions): Examination {
-  const draft = new Draft(model, input, strict, true);
+  const draft = new Draft(model, strict ? input : liftParams(model, input), strict, true);
   const plan = fill(draft);
   const { problems, receipt } = draft;
   return problems.length === 0 ? { plan, problems, receipt } : { problems, receipt };
@@ -36,6 +37,7 @@ function fill(draft: Draft): Plan {
     const value = input.params[name];
     if (value !== undefined && value !== null) check(draft, value);
   }
+  planTransparency(draft);
   const n = planCount(draft);
   planReferences(draft);
   if (operation === 'image.edit' && input.references.length === 0) {
@@ -89,36 +91,36 @@ function planPrompt(draft: Draft): string {
   return value;
 }
 
+/** A JPEG has no transparent pixels, and vendors say so only after they were called, or paint them black. */
+function planTransparency(draft: Draft): void {
+  const { model, params } = draft;
+  const spec = model.params.output_format;
+  const format = params.output_format ?? (spec?.kind === 'string' ? spec.default : undefined);
+  if (params.background !== 'transparent' || !isJpeg(format)) return;
+  if (!draft.strict) {
+    draft.retract('background', 'a JPEG has no transparent background');
+    return;
+  }
+  const others = spec?.kind === 'string' ? (spec.enum_values ?? []).filter((name) => !isJpeg(name)) : [];
+  const wanted = others.length === 0 ? 'another format' : others.join(' or ');
+  const field = draft.fieldOf('output_format');
+  draft.reject('param_enum_mismatch', field, `With background: transparent, ${field} must be ${wanted}; it is ${String(format)}.`, others);
+}
+
+function isJpeg(format: unknown): boolean {
+  return format === 'jpeg' || format === 'jpg';
+}
+
 function planCount(draft: Draft): number {
   const { model, input } = draft;
   if (input.n === undefined || input.n === null) return 1;
   const spec = model.params.n;
   const bounds = spec?.kind === 'int' ? { ...spec, min: spec.min ?? 1 } : { kind: 'int' as const, min: 1, max: 1 };
-  const checked = checkScalar('n', bounds, input.n, undefined, input.textValues === true);
-  if (!checked.ok) draft.reject(checked.code, 'n', `${model.id}: ${checked.message}`, checked.accepted);
-  else draft.receipt.applied.push('n');
+  const field = draft.fieldOf('n');
+  const checked = checkScalar(field, bounds, input.n, undefined, input.textValues === true);
+  if (!checked.ok) draft.reject(checked.code, field, `${model.id}: ${checked.message}`, checked.accepted);
+  else draft.receipt.applied.push(field);
   return checked.ok && typeof checked.value === 'number' ? checked.value : 1;
-}
-
-function planExtra(draft: Draft): void {
-  const { model, input, strict } = draft;
-  const { extra } = input;
-  if (extra === undefined || extra === null) return;
-  if (typeof extra !== 'object' || Array.isArray(extra)) {
-    draft.reject('extra_key_unsupported', 'extra', `extra must be an object; it is ${show(extra)}.`);
-    return;
-  }
-  const allowed = model.extra_allowlist;
-  for (const [key, value] of Object.entries(extra)) {
-    const param = `extra.${key}`;
-    if (allowed.includes(key)) draft.receipt.applied.push(param);
-    else if (strict) {
-      const list = allowed.length === 0 ? 'It takes none.' : `It takes: ${allowed.join(', ')}.`;
-      draft.reject('extra_key_unsupported', param, `${model.id} does not take ${param}${didYouMean(key, allowed)}. ${list}`, allowed);
-      continue;
-    } else draft.receipt.unverified.push({ param, reason: `sent as it is: the catalogue does not list it for ${model.id}` });
-    Object.defineProperty(draft.extra, key, { value: value as Json, enumerable: true, configurable: true, writable: true });
-  }
 }
 
 /** More unknown fields than this, or longer names, are not a typing error. */

@@ -1,4 +1,4 @@
-import { didYouMean } from '../suggest.js';
+import { didYouMean } from '../../common/index.js';
 import type { Draft } from './draft.js';
 
 /** Gives every reference its role and counts them. */

@@ -23,7 +23,7 @@ export function checkScalar(name: string, spec: ScalarSpec, value: unknown, patt
 /** A form's text as the JSON value it spells. */
 function fromText(value: unknown): unknown {
   if (typeof value !== 'string') return value;
-  if (value === 'true' || value === 'false') return value === 'true';
+  if (/^(true|false)$/i.test(value)) return value.toLowerCase() === 'true';
   return /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value;
 }
 

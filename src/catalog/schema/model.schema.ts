@@ -9,9 +9,9 @@ const seconds = z.number().positive();
 const count = z.int().nonnegative();
 
 const lifecycle = section({
-  released: day.optional(),
+  released: day.optional().describe('The day on which the model came out: OpenAI’s `created`.'),
   deprecated: day.optional().describe('From this day on answers carry a Deprecation header.'),
-  sunset: day.optional().describe('From the beginning of this day (UTC) on the model is refused.'),
+  sunset: day.optional().describe('From the beginning of this day (UTC) on its name stands for the successor, or is refused.'),
   successor: text.optional().describe('The id to use instead.'),
   source: z.string().optional(),
   checked: day.optional(),
@@ -63,6 +63,9 @@ const note = section({ about: text.describe('The key it is about, such as params
 export const modelSchema = section({
   id: z.string().regex(/^[a-z0-9][a-z0-9-]*\/[^\s/][^\s]*$/, 'expected "<provider>/<name>"'),
   provider: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'expected lower-case letters, digits and hyphens'),
+  owned_by: text
+    .optional()
+    .describe('The provider that made the model, when it is another one: it is preferred for a name that several offer.'),
   media_type: z.enum(['image', 'video']),
   display_name: text,
   description: z.string().default(''),
@@ -77,6 +80,10 @@ export const modelSchema = section({
   params: paramsSchema.prefault({}),
   ref_inputs: referenceInputs.optional(),
   extra_allowlist: z.array(text).default([]).describe('Vendor options that callers may put under `extra`.'),
+  extra_passthrough: z
+    .boolean()
+    .default(false)
+    .describe('The operator’s: requests with `strict: false` may send options that the list lacks, unchecked and unpriced.'),
   tags: z.array(z.string()).default([]),
   streaming: section({ partial_images_max: z.int().positive() }).optional().describe('Absent: the model cannot stream partial images.'),
   polling: section({

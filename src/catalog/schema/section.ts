@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { didYouMean } from '../suggest.js';
+import { didYouMean } from '../../common/index.js';
 
 /** A mapping with exactly these keys; an unknown key is answered with the nearest known one. */
 export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {

@@ -12,12 +12,12 @@ const DEFAULTS = {
 };
 
 /** A model as the loader makes it, from the keys that a test cares about. */
-export function testModel(keys: Readonly<Record<string, unknown>> = {}): Model {
+export function testModel(keys: Readonly<Record<string, unknown>> = {}, layer: Model['layer'] = 'plugin'): Model {
   // JSON is YAML, so the test's model goes the same way as a file's.
   const { entries, problems } = readCatalogFile('test.yaml', JSON.stringify({ models: [{ ...DEFAULTS, ...keys }] }));
   const [entry] = entries;
   if (entry === undefined) throw new Error(JSON.stringify(problems));
-  const checked = checkEntry(entry, 'plugin');
+  const checked = checkEntry(entry, layer);
   if (checked.model === undefined) throw new Error(JSON.stringify(checked.problems));
   return checked.model;
 }

@@ -5,6 +5,7 @@ const DATA_SCHEME = 'data:';
 const MAX_PREFIX_LENGTH = 256;
 const EMPTY = Buffer.alloc(0);
 const EQUALS = 0x3d;
+const SPACE = 0x20;
 
 /**
  * Decodes base64 text that comes as bytes in pieces of any length, strictly: a character that does not belong is an error, not skipped.
@@ -35,7 +36,7 @@ export class Base64Decoder {
   /** The last bytes. @throws UnreadableBody when the text ends within a group, or was empty. */
   finish(): Buffer {
     const head = this.head;
-    if (head?.startsWith(DATA_SCHEME)) throw notBase64();
+    if (head !== undefined && isDataUrl(head)) throw notBase64();
     this.head = undefined;
     const first = head === undefined || head === '' ? EMPTY : Buffer.from(this.push(Buffer.from(head, 'latin1')));
     const left = this.carry;
@@ -89,14 +90,15 @@ export class Base64Decoder {
     if (!/^=*$/.test(count) || this.padding > 2) throw notBase64();
   }
 
-  private withoutPrefix(piece: Buffer): Buffer {
+  private withoutPrefix(text: Buffer): Buffer {
+    const piece = this.head === '' ? trimmedStart(text) : text;
     const head = this.head + piece.toString('latin1', 0, MAX_PREFIX_LENGTH + 1);
     const before = head.length - Math.min(piece.length, MAX_PREFIX_LENGTH + 1);
-    if (head.length < DATA_SCHEME.length && DATA_SCHEME.startsWith(head)) {
+    if (head.length < DATA_SCHEME.length && DATA_SCHEME.startsWith(head.toLowerCase())) {
       this.head = head;
       return EMPTY;
     }
-    if (!head.startsWith(DATA_SCHEME)) {
+    if (!isDataUrl(head)) {
       this.head = undefined;
       return before === 0 ? piece : Buffer.concat([Buffer.from(head.slice(0, before), 'latin1'), piece]);
     }
@@ -106,10 +108,21 @@ export class Base64Decoder {
       this.head = head;
       return EMPTY;
     }
-    if (!head.slice(0, comma).endsWith(';base64')) throw notBase64();
+    if (!/;\s*base64\s*$/i.test(head.slice(0, comma))) throw notBase64();
     this.head = undefined;
     return piece.subarray(comma + 1 - before);
   }
+}
+
+function trimmedStart(text: Buffer): Buffer {
+  let at = 0;
+  while (at < text.length && (text[at] as number) <= SPACE) at += 1;
+  return text.subarray(at);
+}
+
+/** Schemes are written in any case. */
+function isDataUrl(text: string): boolean {
+  return text.slice(0, DATA_SCHEME.length).toLowerCase() === DATA_SCHEME;
 }
 
 function notBase64(): UnreadableBody {

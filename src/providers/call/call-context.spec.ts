@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { InputMedia, PluginLogger, StoredMedia, VendorRequestInit } from '@litegen/plugin-sdk';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type HttpVendor, jsonReply, startHttpVendor, type VendorFault } from '../../../test/vendors/http-vendor.js';
+import { makeMp4, makePng } from '../../../test/vendors/media.js';
 import { Clock } from '../../common/index.js';
 import { configSchema } from '../../config/index.js';
 import { EgressService, OriginList, SystemResolver } from '../../security/index.js';
@@ -18,7 +19,7 @@ let store: BlobStore;
 let egress: EgressService;
 let vendor: HttpVendor;
 const maxOutputBytes = 2_000_000;
-const picture = randomBytes(300_001);
+const picture = makePng({ width: 40, height: 30, bytes: 300_001 });
 const logger: PluginLogger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 beforeEach(async () => {
@@ -31,6 +32,11 @@ beforeEach(async () => {
     if (request.path === '/image') return jsonReply(200, { data: [{ b64_json: picture.toString('base64') }], usage: { images: 1 } });
     if (request.path === '/file.png') return { status: 200, body: picture };
     if (request.path === '/empty') return { status: 200, body: '' };
+    if (request.path === '/half.png') return { status: 200, body: picture.subarray(0, 150_000) };
+    if (request.path === '/words') return { status: 200, headers: { 'content-type': 'image/png' }, body: '<html>soon</html>' };
+    if (request.path === '/error') return jsonReply(200, { error: { code: 'insufficient_quota', message: 'no credit left' } });
+    if (request.path === '/refused') return jsonReply(200, { error: { code: 'content_policy_violation', message: 'no' } });
+    if (request.path === '/huge') return { status: 200, body: Buffer.alloc(maxOutputBytes + 10) };
     if (request.path === '/moved') return { status: 302, headers: { location: '/file.png' }, body: '' };
     if (request.path === '/away') return { status: 302, headers: { location: 'http://169.254.169.254/' }, body: '' };
     return jsonReply(Number(request.query['status'] ?? 200), { ok: true });
@@ -93,7 +99,7 @@ describe('fetch', () => {
     const file = form?.get('image[]') as File;
     expect(file).toMatchObject({ type: 'image/png', size: picture.length });
     expect(Buffer.from(await file.arrayBuffer()).equals(picture)).toBe(true);
-    expect(form?.get('mask')).toMatchObject({ name: 'mask.octet', type: 'application/octet-stream' });
+    expect(form?.get('mask')).toMatchObject({ name: 'mask.png', type: 'image/png' });
     expect(form?.get('raw')).toMatchObject({ name: 'raw.x', type: 'application/x-raw', size: 2 });
   });
 
@@ -185,53 +191,89 @@ describe('fetch', () => {
 });
 
 describe('downloadMedia', () => {
-  const download = (url: string, headers?: Record<string, string>) =>
-    downloadMedia(
-      { kind: 'url', url, headers },
-      { egress, store, policy: policy(), maxBytes: maxOutputBytes, signal: new AbortController().signal },
-    );
+  const options = () => ({
+    ...{ egress, store, clock: new Clock(), policy: policy(), medium: 'image' as const, maxBytes: maxOutputBytes },
+    signal: new AbortController().signal,
+  });
+  const download = (url: string, headers?: Record<string, string>) => downloadMedia({ kind: 'url', url, headers }, options());
+  const failure = (code: string, retry: string, facts: object = {}) => ({ retry, failure: { code, ...facts } });
 
   it('stores links with their headers, redirects, data URLs, bytes and what is stored already', async () => {
     const blob = await download(`${vendor.origin}/moved`, { authorization: 'Key k' });
+    expect(blob).toMatchObject({ width: 40, height: 30, contentType: 'image/png' });
     expect((await store.readAll(blob.sha256)).equals(picture)).toBe(true);
     expect(vendor.requests.map(({ headers }) => headers['authorization'])).toEqual(['Key k', 'Key k']);
     expect(await download(`data:image/png;base64,${picture.toString('base64')}`)).toEqual(blob);
-    const options = { egress, store, policy: policy(), maxBytes: maxOutputBytes, signal: new AbortController().signal };
-    expect(await downloadMedia({ kind: 'bytes', data: new Uint8Array(picture) }, options)).toEqual(blob);
+    expect(await downloadMedia({ kind: 'bytes', data: new Uint8Array(picture) }, options())).toEqual(blob);
     const { sha256, bytes, contentType } = blob;
     const stored = { kind: 'litegen.stored-media', sha256, bytes, contentType } as const;
-    expect(await downloadMedia(stored, options)).toEqual({ sha256, bytes, contentType });
-    expect(await downloadMedia(stored, { ...options, call: { storedBlob: () => ({ ...blob, width: 7 }) } })).toMatchObject({ width: 7 });
-    await expect(downloadMedia({ ...stored, sha256: '0'.repeat(64) }, options)).rejects.toMatchObject({ code: 'internal' });
+    expect(await downloadMedia(stored, options())).toEqual(blob);
+    expect(await downloadMedia(stored, { ...options(), call: { storedBlob: () => ({ ...blob, width: 7 }) } })).toMatchObject({ width: 7 });
+    await expect(downloadMedia({ ...stored, sha256: '0'.repeat(64) }, options())).rejects.toMatchObject(failure('internal', 'never'));
   });
 
-  it('tries again when the vendor stumbles', async () => {
-    inject({ kind: 'status', status: 503 });
+  it.each([503, 404, 403, 410, 425, 400])('tries again when the vendor stumbles (%i)', async (status) => {
+    inject({ kind: 'status', status });
     expect(await download(`${vendor.origin}/file.png`)).toMatchObject({ bytes: picture.length });
     expect(vendor.requests).toHaveLength(2);
   });
 
-  it('gives up after three tries', async () => {
-    vendor.inject({ kind: 'status', status: 500 }, { times: 9 });
-    await expect(download(`${vendor.origin}/file.png`)).rejects.toMatchObject({ code: 'unavailable', charged: 'yes', vendorStatus: 500 });
+  it('takes no part of a file for the whole', async () => {
+    inject({ kind: 'truncate', afterBytes: 100_000 });
+    expect(await download(`${vendor.origin}/file.png`)).toMatchObject({ bytes: picture.length });
+    expect(vendor.requests).toHaveLength(2);
+  });
+
+  it.each([
+    ['/?status=500', 'unavailable', 'until_deadline', 'yes'],
+    ['/?status=403', 'output_expired', 'briefly', 'yes'],
+    ['/?status=404', 'output_expired', 'briefly', 'yes'],
+    ['/?status=410', 'output_expired', 'briefly', 'yes'],
+    ['/?status=425', 'unavailable', 'briefly', 'yes'],
+    ['/?status=401', 'unavailable', 'briefly', 'yes'],
+    ['/words', 'invalid_response', 'briefly', 'unknown'],
+    ['/half.png', 'invalid_response', 'briefly', 'unknown'],
+    ['/error', 'quota_exhausted', 'briefly', 'unknown'],
+    ['/empty', 'invalid_response', 'never', 'unknown'],
+  ])('gives %s three tries', async (path, code, retry, charged) => {
+    await expect(download(vendor.origin + path)).rejects.toMatchObject(failure(code, retry, { charged }));
     expect(vendor.requests).toHaveLength(3);
   });
 
   it.each([
-    ['/?status=403', 'output_expired'],
-    ['/?status=404', 'output_expired'],
-    ['/?status=410', 'output_expired'],
-    ['/?status=400', 'unavailable'],
-    ['/empty', 'invalid_response'],
-    ['/away', 'invalid_response'],
-  ])('does not try %s again: %s', async (path, code) => {
-    await expect(download(vendor.origin + path)).rejects.toMatchObject({ code, charged: 'yes' });
+    ['/away', 'invalid_response', 'yes'],
+    ['/refused', 'content_rejected', 'unknown'],
+    ['/huge', 'invalid_response', 'yes'],
+  ])('does not try %s again', async (path, code, charged) => {
+    await expect(download(vendor.origin + path)).rejects.toMatchObject(failure(code, 'never', { charged }));
     expect(vendor.requests).toHaveLength(1);
   });
 
-  it('refuses links outside the declared egress, and files over the cap', async () => {
-    await expect(download('http://127.0.0.1:9/x.png')).rejects.toMatchObject({ code: 'invalid_response' });
-    inject({ kind: 'huge', bytes: maxOutputBytes + 10 });
-    await expect(download(`${vendor.origin}/file.png`)).rejects.toMatchObject({ code: 'invalid_response' });
+  it.each(['http://127.0.0.1:9/x.png', 'ftp://api.acme.test/x.png', 'https://user:word@api.acme.test/x.png'])(
+    'refuses %s at once',
+    async (url) => {
+      await expect(download(url)).rejects.toMatchObject(failure('invalid_response', 'never'));
+    },
+  );
+
+  it('keeps the words of an error that stands in place of the file', async () => {
+    await expect(download(`${vendor.origin}/error`)).rejects.toMatchObject({
+      failure: { message: 'no credit left', vendorCode: 'insufficient_quota' },
+    });
+  });
+
+  it.each<readonly [string, Buffer]>([
+    ['words', Buffer.from('<html>soon</html>')],
+    ['an error', Buffer.from('{"error":{"message":"no"}}')],
+    ['half a picture', picture.subarray(0, 5000)],
+    ['a video', makeMp4()],
+  ])('takes %s for no picture, wherever it stands', async (_what, data) => {
+    const refused = { retry: 'never', failure: { charged: 'unknown' } };
+    await expect(downloadMedia({ kind: 'bytes', data: new Uint8Array(data) }, options())).rejects.toMatchObject(refused);
+    await expect(download(`data:image/png;base64,${data.toString('base64')}`)).rejects.toMatchObject(refused);
+    const writer = await store.createWriter(1e6);
+    await writer.write(data);
+    const { sha256, bytes, contentType } = await writer.finish();
+    await expect(downloadMedia({ kind: 'litegen.stored-media', sha256, bytes, contentType }, options())).rejects.toMatchObject(refused);
   });
 });

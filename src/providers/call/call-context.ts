@@ -11,6 +11,8 @@ import {
 import type { Clock } from '../../common/index.js';
 import { EgressError, type EgressPolicy, type EgressService } from '../../security/index.js';
 import type { BlobStore, StoredBlob } from '../../storage/index.js';
+import { outsidePlugins } from '../containment/plugin-scope.js';
+import { EventGate } from './event-gate.js';
 import { requestFailure } from './failures.js';
 import { type EncodedBody, encodeBody } from './request-body.js';
 import { HostVendorResponse } from './vendor-response.js';
@@ -35,8 +37,8 @@ export interface CallInit {
   readonly signal: AbortSignal;
   readonly idempotencyKey: string;
   readonly webhookUrl?: string;
-  /** Used where the plugin names none. Default 120,000. */
-  readonly headersTimeoutMs?: number;
+  /** Used where the plugin names none. */
+  readonly headersTimeoutMs: number;
   readonly onWarning?: (warning: CallWarning) => void;
   readonly onEvent?: (event: CallEvent) => Promise<void> | void;
 }
@@ -45,9 +47,10 @@ export interface CallInit {
 export interface HostCall extends CallContext {
   /** What is known of a file that a response of this call stored. */
   storedBlob(sha256: string): StoredBlob | undefined;
+  /** Whether anything may have reached the vendor. */
+  hasSent(): boolean;
 }
 
-const DEFAULT_HEADERS_TIMEOUT_MS = 120_000;
 const USER_AGENT = 'litegen';
 
 function lowerCase(headers: Readonly<Record<string, string>> | undefined): Record<string, string> {
@@ -66,6 +69,8 @@ async function* watched(data: AsyncIterable<Uint8Array>, onError: (error: unknow
 
 class Fetcher {
   readonly stored = new Map<string, StoredBlob>();
+  /** Requests that may have left. */
+  sent = 0;
 
   constructor(
     private readonly services: CallServices,
@@ -77,9 +82,10 @@ class Fetcher {
     const { egress, store, maxOutputBytes } = this.services;
     const submits = init.submits ?? false;
     const body = encodeBody(init, store);
-    const headersTimeoutMs = init.headersTimeoutMs ?? this.init.headersTimeoutMs ?? DEFAULT_HEADERS_TIMEOUT_MS;
+    const headersTimeoutMs = init.headersTimeoutMs ?? this.init.headersTimeoutMs;
     let unreadInput: { readonly error: unknown } | undefined;
     const data = Buffer.isBuffer(body?.data) || body === undefined ? body?.data : watched(body.data, (error) => (unreadInput = { error }));
+    this.sent += 1;
     try {
       const response = await egress.request(url, {
         policy: this.account.policy,
@@ -91,8 +97,15 @@ class Fetcher {
         // A vendor may be silent between events for as long as it may think before the first byte.
         bodyTimeoutMs: headersTimeoutMs,
       });
-      return new HostVendorResponse(response, { store, maxOutputBytes, submits, onStored: (blob) => this.stored.set(blob.sha256, blob) });
+      return new HostVendorResponse(response, {
+        store,
+        maxOutputBytes,
+        submits,
+        signal: this.init.signal,
+        onStored: (blob) => this.stored.set(blob.sha256, blob),
+      });
     } catch (error) {
+      if (error instanceof EgressError && !error.sent) this.sent -= 1;
       if (unreadInput !== undefined) {
         throw new ProviderError('internal', 'an input could not be read from the store', { charged: 'no', cause: unreadInput.error });
       }
@@ -114,9 +127,11 @@ class Fetcher {
 /** Builds all that a plugin may touch during one call. */
 export function createCallContext(services: CallServices, account: CallAccount, init: CallInit, logger: PluginLogger): HostCall {
   const fetcher = new Fetcher(services, account, init);
+  const gate = new EventGate(init.signal, init.onEvent);
   return {
     signal: init.signal,
-    fetch: (url, requestInit) => fetcher.fetch(url, requestInit),
+    // The promise is the plugin's, what it stands for is not.
+    fetch: async (url, requestInit) => outsidePlugins(() => fetcher.fetch(url, requestInit)),
     secret: (name) => {
       const value = account.secrets.get(name);
       if (value === undefined) throw new ProviderError('authentication_failed', `the secret "${name}" is not configured`);
@@ -128,9 +143,10 @@ export function createCallContext(services: CallServices, account: CallAccount, 
     idempotencyKey: init.idempotencyKey,
     logger,
     warn: (warning) => init.onWarning?.(warning),
-    emit: async (event) => init.onEvent?.(event),
+    emit: async (event) => outsidePlugins(() => gate.take(event)),
     ...(init.webhookUrl === undefined ? {} : { webhookUrl: init.webhookUrl }),
     now: () => services.clock.now(),
     storedBlob: (sha256) => fetcher.stored.get(sha256),
+    hasSent: () => fetcher.sent > 0,
   };
 }

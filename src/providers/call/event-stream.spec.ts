@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ServerSentEvent, StoredMedia } from '@litegen/plugin-sdk';
+import { mediaPlaces, type ServerSentEvent, type StoredMedia } from '@litegen/plugin-sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configSchema } from '../../config/index.js';
 import { type BlobStore, openBlobStore } from '../../storage/index.js';
@@ -23,7 +23,7 @@ async function* cut(text: string, chunk: number): AsyncGenerator<Uint8Array, voi
 }
 
 async function eventsOf(text: string, chunk = 1 << 30): Promise<ServerSentEvent[]> {
-  const stream = new EventStream({ base64Keys: new Set(['b64_json']), openWriter: () => store.createWriter(1e6) });
+  const stream = new EventStream({ places: mediaPlaces({ base64Keys: ['b64_json'] }), openWriter: () => store.createWriter(1e6) });
   const events: ServerSentEvent[] = [];
   for await (const event of stream.read(cut(text, chunk))) events.push(event);
   return events;
@@ -63,9 +63,21 @@ describe('EventStream', () => {
     }
   });
 
-  it('refuses what is no event stream, and media that is no base64', async () => {
+  it('passes a byte-order mark over, before the stream and before an event', async () => {
+    for (const chunk of [1, 2, 3, 100]) {
+      expect(await eventsOf('\uFEFFdata: {"a":1}\n\ndata: \uFEFF{"a":2}\n\n\uFEFFdata: {"a":3}\n\n', chunk)).toEqual([
+        { event: 'message', data: { a: 1 } },
+        { event: 'message', data: { a: 2 } },
+      ]);
+    }
+  });
+
+  it('refuses what is no event stream, and marks media that is no base64', async () => {
     await expect(eventsOf('<html>'.repeat(2000))).rejects.toThrow('not an event stream');
-    await expect(eventsOf('data: {"b64_json":"***"}\n\n')).rejects.toThrow('base64');
+    expect(await eventsOf('data: {"b64_json":"AAAAA"}\n\ndata: {"a":1}\n\n')).toMatchObject([
+      { data: { b64_json: { kind: 'litegen.unreadable-media' } } },
+      { data: { a: 1 } },
+    ]);
     await expect(eventsOf('data: {"b64_json":"QUJD"\n\n')).rejects.toThrow('not JSON');
   });
 });

@@ -1,4 +1,4 @@
-import type { Json, ServerSentEvent } from '@litegen/plugin-sdk';
+import { type Json, parseJson, type ServerSentEvent } from '@litegen/plugin-sdk';
 import { JsonTap, type JsonTapOptions } from './json-tap.js';
 import { UnreadableBody } from './unreadable.js';
 
@@ -8,6 +8,8 @@ const COLON = 0x3a;
 const SPACE = 0x20;
 /** Field names and event names are short; a longer line that is not data means that this is no event stream. */
 const MAX_NAME_BYTES = 4096;
+/** Its bytes, as Latin-1. */
+const BYTE_ORDER_MARK = /^\xef\xbb\xbf/;
 
 /**
  * Reads the `text/event-stream` format (HTML Standard, section 9.2.6). The bytes of `data` lines go straight through a
@@ -15,6 +17,8 @@ const MAX_NAME_BYTES = 4096;
  */
 export class EventStream {
   private tap: JsonTap | undefined;
+  /** A byte-order mark may stand before the first line. */
+  private atStart = true;
   private eventName = '';
   private lineField: string | undefined;
   private line = '';
@@ -22,7 +26,7 @@ export class EventStream {
   private atValueStart = false;
   private afterCarriageReturn = false;
 
-  constructor(private readonly options: JsonTapOptions) {}
+  constructor(private readonly options: JsonTapOptions & { readonly textKeys?: readonly string[] }) {}
 
   /** @throws UnreadableBody, and what the body and the writers throw. */
   async *read(body: AsyncIterable<Uint8Array>): AsyncGenerator<ServerSentEvent, void> {
@@ -59,7 +63,8 @@ export class EventStream {
       this.line += piece.toString('latin1', 0, colon === -1 ? piece.length : colon);
       if (this.line.length > MAX_NAME_BYTES) throw new UnreadableBody('its body is not an event stream');
       if (colon === -1) return;
-      this.lineField = this.line;
+      this.lineField = this.atStart ? this.line.replace(BYTE_ORDER_MARK, '') : this.line;
+      this.atStart = false;
       this.line = '';
       this.atValueStart = true;
       if (this.lineField === 'data') await this.beginData();
@@ -85,6 +90,7 @@ export class EventStream {
     const line = this.line;
     this.lineField = undefined;
     this.line = '';
+    this.atStart = false;
     if (field === undefined && line === '') return this.dispatch();
     if (field === 'event') this.eventName = Buffer.from(line, 'latin1').toString('utf8');
     else if (field === undefined && line === 'data') await this.beginData();
@@ -97,13 +103,13 @@ export class EventStream {
     this.tap = undefined;
     this.eventName = '';
     if (tap === undefined) return undefined;
-    return { event: eventName === '' ? 'message' : eventName, data: parse(await tap.finish(), tap.storedCount > 0) };
+    return { event: eventName === '' ? 'message' : eventName, data: parse(await tap.finish(), tap.storedCount > 0, this.options.textKeys) };
   }
 }
 
-function parse(text: string, hasMedia: boolean): Json {
+function parse(text: string, hasMedia: boolean, textKeys: readonly string[] | undefined): Json {
   try {
-    return JSON.parse(text) as Json;
+    return parseJson(text, textKeys) as Json;
   } catch (error) {
     if (hasMedia) throw new UnreadableBody('an event with media is not JSON', error);
     return text;

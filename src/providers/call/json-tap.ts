@@ -1,12 +1,12 @@
-import type { StoredMedia } from '@litegen/plugin-sdk';
+import { type MediaPlace, type MediaPlaces, type StoredMedia, unreadableMedia } from '@litegen/plugin-sdk';
 import type { BlobWriter, StoredBlob } from '../../storage/index.js';
-import { Base64Decoder } from './base64-decoder.js';
 import { JsonText } from './json-text.js';
+import { MediaString } from './media-string.js';
 import { UnreadableBody } from './unreadable.js';
 
 export interface JsonTapOptions {
-  /** Names of the keys whose string values are base64 media. */
-  readonly base64Keys: ReadonlySet<string>;
+  /** Which strings may be media. Default: none. */
+  readonly places?: MediaPlaces;
   openWriter(): Promise<BlobWriter>;
   /** Told of every file that was stored. */
   readonly onStored?: (blob: StoredBlob) => void;
@@ -16,9 +16,6 @@ export interface JsonTapOptions {
 
 export const MAX_JSON_TEXT_BYTES = 8 * 1024 * 1024;
 const MAX_DEPTH = 256;
-/** Characters decoded at once: about a tenth of a millisecond. */
-const SLICE_LENGTH = 64 * 1024;
-
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
@@ -28,38 +25,28 @@ const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
-interface Media {
-  readonly writer: BlobWriter;
-  readonly decoder: Base64Decoder;
-  /** The beginning of an escape whose end is in the next chunk. */
-  escape: string;
-}
-
 /**
- * Reads a JSON text while it comes in. Strings under the media keys are decoded into the store slice by slice, and an
- * object that describes the stored file takes their place in the text, which therefore stays small. The text itself is
+ * Reads a JSON text while it comes in. Strings where media may stand, and which are base64, are decoded into the store slice by slice, and
+ * an object that describes the stored file takes their place in the text, which therefore stays small. The text itself is
  * judged by `JSON.parse` in the end; here only strings, keys and nesting are followed.
  */
 export class JsonTap {
   private readonly rest: JsonText;
-  private readonly mediaKeys: ReadonlySet<string>;
   /** How many files were stored so far. */
   storedCount = 0;
-  /** True for an object, false for an array; the innermost last. */
-  private readonly nesting: boolean[] = [];
+  /** The latest key of each object, `*` for an array; the innermost last. */
+  private readonly path: string[] = [];
+  private readonly isObject: boolean[] = [];
   private inString = false;
   private escaped = false;
   /** The next string of this object is a key. */
   private expectsKey = false;
   /** The part of a key that earlier chunks brought, its bytes as Latin-1; undefined outside a key. */
   private key: string | undefined;
-  /** The last key was a media key and its value has not begun. */
-  private mediaFollows = false;
-  private media: Media | undefined;
+  private media: MediaString | undefined;
 
   constructor(private readonly options: JsonTapOptions) {
     this.rest = new JsonText(options.maxTextBytes ?? MAX_JSON_TEXT_BYTES);
-    this.mediaKeys = new Set([...options.base64Keys].map((key) => Buffer.from(key).toString('latin1')));
   }
 
   /** Takes the next bytes; resolves when more may come. @throws UnreadableBody, and what the writer throws. Both end the tap. */
@@ -86,25 +73,26 @@ export class JsonTap {
   async abort(): Promise<void> {
     const media = this.media;
     this.media = undefined;
-    await media?.writer.abort();
+    await media?.abort();
   }
 
   private async readText(chunk: Buffer, start: number): Promise<number> {
+    const { places } = this.options;
     // Nothing to look for: the bytes are only gathered.
-    if (this.options.base64Keys.size === 0) {
+    if (places === undefined) {
       this.rest.append(chunk.subarray(start));
       return chunk.length;
     }
-    const mediaAt = this.scan(chunk, start);
-    if (mediaAt === -1) return chunk.length;
-    this.media = { writer: await this.options.openWriter(), decoder: new Base64Decoder(), escape: '' };
-    return mediaAt;
+    const { at, place } = this.scan(chunk, start, places);
+    if (place !== undefined) this.media = new MediaString(place, this.options.openWriter);
+    return at;
   }
 
-  /** Gathers text up to the end of the chunk (-1) or to the first character of a media string (its position). */
-  private scan(chunk: Buffer, start: number): number {
+  /** Gathers text up to the end of the chunk, or to the first character of a string that may be media. */
+  private scan(chunk: Buffer, start: number, places: MediaPlaces): { readonly at: number; readonly place: MediaPlace | undefined } {
     let keyStart = start;
     let at = start;
+    let place: MediaPlace | undefined;
     for (; at < chunk.length; at += 1) {
       const byte = chunk[at] as number;
       if (this.inString) {
@@ -115,62 +103,54 @@ export class JsonTap {
           if (this.key !== undefined) this.endKey(this.key + chunk.toString('latin1', keyStart, at));
         }
       } else if (byte === QUOTE) {
-        if (this.mediaFollows) break;
+        place = this.expectsKey ? undefined : places(this.path);
+        if (place !== undefined) break;
         this.inString = true;
         keyStart = at + 1;
         if (this.expectsKey) this.key = '';
       } else if (byte > 0x20 && byte !== COLON) this.step(byte);
     }
     this.rest.append(chunk.subarray(start, at));
-    if (at < chunk.length) {
-      this.mediaFollows = false;
-      return at + 1;
-    }
-    if (this.key !== undefined) this.key += chunk.toString('latin1', keyStart, at);
-    return -1;
+    if (place === undefined && this.key !== undefined) this.key += chunk.toString('latin1', keyStart, at);
+    return { at: place === undefined ? at : at + 1, place };
   }
 
   private endKey(raw: string): void {
     this.key = undefined;
     this.expectsKey = false;
-    this.mediaFollows = this.mediaKeys.has(raw.includes('\\') ? unescaped(raw) : raw);
+    const text = Buffer.from(raw, 'latin1').toString('utf8');
+    this.path[this.path.length - 1] = text.includes('\\') ? unescaped(text) : text;
   }
 
   /** A character between strings. What JSON does not allow is left for `JSON.parse` to refuse. */
   private step(byte: number): void {
-    this.mediaFollows = false;
     if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
-      if (this.nesting.length === MAX_DEPTH) throw new UnreadableBody(`its body nests deeper than ${MAX_DEPTH} levels`);
-      this.nesting.push(byte === OPEN_OBJECT);
+      if (this.path.length === MAX_DEPTH) throw new UnreadableBody(`its body nests deeper than ${MAX_DEPTH} levels`);
+      this.path.push(byte === OPEN_OBJECT ? '' : '*');
+      this.isObject.push(byte === OPEN_OBJECT);
       this.expectsKey = byte === OPEN_OBJECT;
     } else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) {
-      this.nesting.pop();
+      this.path.pop();
+      this.isObject.pop();
       this.expectsKey = false;
-    } else if (byte === COMMA) this.expectsKey = this.nesting.at(-1) === true;
+    } else if (byte === COMMA) this.expectsKey = this.isObject.at(-1) === true;
   }
 
-  private async readMedia(chunk: Buffer, start: number, media: Media): Promise<number> {
-    // A quote that is part of the string would have to be escaped, and base64 has neither, so the first one ends it.
-    const quote = chunk.indexOf(QUOTE, start);
-    const end = quote === -1 ? chunk.length : quote;
-    for (let at = start; at < end; at += SLICE_LENGTH) {
-      const data = media.decoder.push(unescapedMedia(media, chunk.subarray(at, Math.min(at + SLICE_LENGTH, end))));
-      if (data.length > 0) await media.writer.write(data);
-    }
-    if (quote === -1) return chunk.length;
-    await this.endMedia(media);
-    return quote + 1;
-  }
-
-  private async endMedia({ writer, decoder, escape: unfinished }: Media): Promise<void> {
-    if (unfinished !== '') throw new UnreadableBody('a media value is not base64');
-    const last = decoder.finish();
-    if (last.length > 0) await writer.write(last);
-    const blob = await writer.finish();
+  private async readMedia(chunk: Buffer, start: number, media: MediaString): Promise<number> {
+    const end = await media.take(chunk, start);
+    if (end === undefined) return chunk.length;
     this.media = undefined;
-    this.storedCount += 1;
-    this.options.onStored?.(blob);
-    this.rest.append(Buffer.from(JSON.stringify(toStoredMedia(blob))));
+    if (end.kind === 'text') {
+      this.rest.append(Buffer.from('"'));
+      this.inString = true;
+      await this.write(end.raw);
+    } else if (end.kind === 'unreadable') this.rest.append(Buffer.from(JSON.stringify(unreadableMedia(end.reason))));
+    else {
+      this.storedCount += 1;
+      this.options.onStored?.(end.blob);
+      this.rest.append(Buffer.from(JSON.stringify(toStoredMedia(end.blob))));
+    }
+    return end.at;
   }
 }
 
@@ -184,16 +164,4 @@ function unescaped(text: string): string {
   } catch (error) {
     throw new UnreadableBody('its body is not JSON', error);
   }
-}
-
-/** Some encoders write `\/` for every slash and `\u003d` for padding. An escape that is cut by a chunk's end waits for the rest. */
-function unescapedMedia(media: Media, piece: Buffer): Buffer {
-  if (media.escape === '' && !piece.includes(BACKSLASH)) return piece;
-  const text = media.escape + piece.toString('latin1');
-  const cut = /\\(?:u[0-9a-fA-F]{0,3})?$/.exec(text);
-  media.escape = cut?.[0] ?? '';
-  const characters = unescaped(cut === null ? text : text.slice(0, cut.index));
-  // As bytes, some characters of other scripts would look like those of base64.
-  if (/[^\0-\x7f]/.test(characters)) throw new UnreadableBody('a media value is not base64');
-  return Buffer.from(characters, 'latin1');
 }

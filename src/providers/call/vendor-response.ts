@@ -1,5 +1,13 @@
 import type { Readable } from 'node:stream';
-import type { Charged, JsonOptions, ServerSentEvent, StoredMedia, VendorResponse } from '@litegen/plugin-sdk';
+import {
+  type Charged,
+  type JsonOptions,
+  mediaPlaces,
+  parseJson,
+  type ServerSentEvent,
+  type StoredMedia,
+  type VendorResponse,
+} from '@litegen/plugin-sdk';
 import { capped, type EgressResponse } from '../../security/index.js';
 import type { BlobStore, StoredBlob } from '../../storage/index.js';
 import { EventStream } from './event-stream.js';
@@ -13,6 +21,8 @@ export interface VendorResponseOptions {
   readonly store: BlobStore;
   readonly maxOutputBytes: number;
   readonly submits: boolean;
+  /** Of the call; so long what the vendor delivers waits for a store that is away. */
+  readonly signal: AbortSignal;
   /** Told of every file that this response stored. */
   readonly onStored: (blob: StoredBlob) => void;
 }
@@ -41,8 +51,7 @@ export class HostVendorResponse implements VendorResponse {
     const tap = new JsonTap(this.tapOptions(options));
     try {
       for await (const chunk of body) await tap.write(asBuffer(chunk));
-      const text = await tap.finish();
-      return parseJson(text);
+      return parsed(await tap.finish(), options.textKeys);
     } catch (error) {
       await tap.abort();
       throw this.failure(error);
@@ -62,13 +71,14 @@ export class HostVendorResponse implements VendorResponse {
     } catch (error) {
       throw this.failure(error);
     }
-    return Buffer.concat(parts).toString('utf8');
+    // As `fetch` decodes it: without a byte-order mark.
+    return new TextDecoder().decode(Buffer.concat(parts));
   }
 
   async store(): Promise<StoredMedia> {
-    const { store, maxOutputBytes, onStored } = this.options;
+    const { store, maxOutputBytes, onStored, signal } = this.options;
     const body = this.body(maxOutputBytes);
-    const writer = await store.createWriter(maxOutputBytes);
+    const writer = await store.createWriter(maxOutputBytes, signal);
     try {
       for await (const chunk of body) {
         await writer.write(chunk);
@@ -85,15 +95,15 @@ export class HostVendorResponse implements VendorResponse {
   async *events(options: JsonOptions = {}): AsyncIterable<ServerSentEvent> {
     const body = this.body(this.encodedCap());
     try {
-      yield* new EventStream(this.tapOptions(options)).read(body);
+      yield* new EventStream({ ...this.tapOptions(options), textKeys: options.textKeys }).read(body);
     } catch (error) {
       throw this.failure(error);
     }
   }
 
   private tapOptions(options: JsonOptions): JsonTapOptions {
-    const { store, maxOutputBytes, onStored } = this.options;
-    return { base64Keys: new Set(options.base64Keys), openWriter: () => store.createWriter(maxOutputBytes), onStored };
+    const { store, maxOutputBytes, onStored, signal } = this.options;
+    return { places: mediaPlaces(options), openWriter: () => store.createWriter(maxOutputBytes, signal), onStored };
   }
 
   /** Base64 takes four characters for three bytes. */
@@ -129,9 +139,9 @@ function asBuffer(chunk: Uint8Array): Buffer {
   return Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
-function parseJson(text: string): unknown {
+function parsed(text: string, textKeys: readonly string[] | undefined): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text, textKeys);
   } catch (error) {
     throw new UnreadableBody('its body is not JSON', error);
   }

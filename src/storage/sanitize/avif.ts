@@ -1,7 +1,8 @@
-import { imageSizeOf } from '../media-probe.js';
+import { ORIENTATION_TIFF_BYTES, orientationTiff } from '../exif.js';
+import { largestHeifSize } from '../heif-size.js';
+import { type BufferBox, boxesIn, boxIn } from '../iso-boxes.js';
 import type { ByteReader } from './byte-reader.js';
 import { invalidReference } from './errors.js';
-import { ORIENTATION_TIFF_BYTES, orientationTiff } from './exif.js';
 import type { PictureGuard } from './picture-guard.js';
 
 /** The boxes that describe the picture stand before it, and are small. */
@@ -10,6 +11,8 @@ const MAX_DESCRIPTION_BYTES = 1_048_576;
 const EXIF_OFFSET_BYTES = 4;
 /** Of all items. A table may announce billions in a few bytes. */
 const MAX_EXTENTS = 4096;
+/** Of Exif and XMP, which every piece of the file is held against. */
+const MAX_METADATA_EXTENTS = 64;
 const IN_FILE = 0;
 const IN_META = 1;
 
@@ -19,19 +22,14 @@ interface Extent {
   readonly isExif: boolean;
 }
 
-interface Box {
-  readonly start: number;
-  readonly end: number;
-}
-
 /**
  * Passes on a still AVIF with its Exif and XMP items emptied. They are found by position, so their length stays. How the
  * picture is to be turned is a property of its own in this format.
  */
 export async function* sanitizeAvif(reader: ByteReader, guard: PictureGuard): AsyncGenerator<Buffer, void> {
-  const description = await describe(reader);
+  const description = await describe(reader, guard);
   if (description.toString('latin1', 8, 12) === 'avis') throw invalidReference('Moving AVIF pictures are not taken.');
-  const size = imageSizeOf(description);
+  const size = largestHeifSize(description);
   guard.size(size?.width ?? 0, size?.height ?? 0);
   let extents: Extent[];
   try {
@@ -48,9 +46,10 @@ export async function* sanitizeAvif(reader: ByteReader, guard: PictureGuard): As
 }
 
 /** Everything up to the end of the `meta` box, left in the reader. */
-async function describe(reader: ByteReader): Promise<Buffer> {
+async function describe(reader: ByteReader, guard: PictureGuard): Promise<Buffer> {
   let at = 0;
   while (at <= MAX_DESCRIPTION_BYTES && (await reader.fill(at + 8))) {
+    await guard.segment();
     const size = reader.window.readUInt32BE(at);
     const isMeta = reader.window.toString('latin1', at + 4, at + 8) === 'meta';
     if (size < 8 || (isMeta && at + size > MAX_DESCRIPTION_BYTES)) break;
@@ -63,37 +62,23 @@ async function describe(reader: ByteReader): Promise<Buffer> {
 }
 
 function metadataExtents(data: Buffer): Extent[] {
-  const meta = child(data, { start: 0, end: data.length }, 'meta');
+  const meta = boxIn(data, { start: 0, end: data.length }, 'meta');
   // `meta` starts with a version and flags.
   const inside = meta && { start: meta.start + 4, end: meta.end };
-  const information = inside && child(data, inside, 'iinf');
-  const locations = inside && child(data, inside, 'iloc');
+  const information = inside && boxIn(data, inside, 'iinf');
+  const locations = inside && boxIn(data, inside, 'iloc');
   if (inside === undefined || information === undefined) return [];
   const items = metadataItems(data, information);
   if (items.size === 0) return [];
   if (locations === undefined) throw invalidReference('The AVIF does not say where its metadata is.');
-  return extentsOf(data.subarray(0, locations.end), locations.start, items, child(data, inside, 'idat'));
-}
-
-function* boxes(data: Buffer, parent: Box): Generator<Box & { type: string }> {
-  for (let at = parent.start; at + 8 <= parent.end; ) {
-    const size = data.readUInt32BE(at);
-    if (size < 8) return;
-    yield { type: data.toString('latin1', at + 4, at + 8), start: at + 8, end: Math.min(at + size, parent.end) };
-    at += size;
-  }
-}
-
-function child(data: Buffer, parent: Box, type: string): Box | undefined {
-  for (const box of boxes(data, parent)) if (box.type === type) return box;
-  return undefined;
+  return extentsOf(data.subarray(0, locations.end), locations.start, items, boxIn(data, inside, 'idat'));
 }
 
 /** The ids of Exif and XMP items, and whether each is Exif. */
-function metadataItems(data: Buffer, information: Box): Map<number, boolean> {
+function metadataItems(data: Buffer, information: BufferBox): Map<number, boolean> {
   const items = new Map<number, boolean>();
   const countBytes = data[information.start] === 0 ? 2 : 4;
-  for (const box of boxes(data, { start: information.start + 4 + countBytes, end: information.end })) {
+  for (const box of boxesIn(data, { start: information.start + 4 + countBytes, end: information.end })) {
     const version = data[box.start];
     if (box.type !== 'infe' || (version !== 2 && version !== 3)) continue;
     const idBytes = version === 2 ? 2 : 4;
@@ -106,7 +91,7 @@ function metadataItems(data: Buffer, information: Box): Map<number, boolean> {
 }
 
 /** Where the items are (ISO/IEC 14496-12, 8.11.3). @throws RangeError when the table ends too early. */
-function extentsOf(data: Buffer, start: number, items: ReadonlyMap<number, boolean>, idat: Box | undefined): Extent[] {
+function extentsOf(data: Buffer, start: number, items: ReadonlyMap<number, boolean>, idat: BufferBox | undefined): Extent[] {
   let at = start + 4;
   const number = (length: number): number => {
     if (length === 0) return 0;
@@ -140,6 +125,7 @@ function extentsOf(data: Buffer, start: number, items: ReadonlyMap<number, boole
       if (isExif === undefined) continue;
       if (method !== IN_FILE && method !== IN_META) throw invalidReference('The AVIF hides its metadata within another item.');
       // No length means everything from there on.
+      if (found.length === MAX_METADATA_EXTENTS) throw invalidReference('The AVIF has too many pieces of metadata.');
       found.push({ start: offset, end: length === 0 ? Number.POSITIVE_INFINITY : offset + length, isExif });
     }
   }

@@ -5,6 +5,8 @@ const EMPTY: Buffer = Buffer.alloc(0);
 /** Pulls a byte stream apart. What is taken shares the stream's memory: it is to be used before more is asked for. */
 export class ByteReader {
   private buffer = EMPTY;
+  /** Memory that begins where the buffer does; empty when the buffer is a chunk of the stream's own. */
+  private room = EMPTY;
   private readonly source: AsyncIterator<Uint8Array>;
 
   constructor(source: AsyncIterable<Uint8Array>) {
@@ -18,20 +20,31 @@ export class ByteReader {
 
   /** Waits until so many bytes are at hand. False when the stream ends before. */
   async fill(count: number): Promise<boolean> {
-    if (this.buffer.length >= count) return true;
-    const parts = [this.buffer];
-    let length = this.buffer.length;
-    while (length < count) {
+    while (this.buffer.length < count) {
       const next = await this.source.next();
-      if (next.done === true) break;
+      if (next.done === true) return false;
       const { buffer, byteOffset, byteLength } = next.value;
-      if (byteLength === 0) continue;
-      parts.push(Buffer.from(buffer, byteOffset, byteLength));
-      length += byteLength;
+      this.append(Buffer.from(buffer, byteOffset, byteLength), count);
     }
-    const [only, ...more] = parts.filter((part) => part.length > 0);
-    this.buffer = more.length === 0 ? (only ?? EMPTY) : Buffer.concat(parts, length);
-    return length >= count;
+    return true;
+  }
+
+  /** Copies as little as it can: what is at hand grows in place where there is room, for chunks may be of single bytes. */
+  private append(chunk: Buffer, wanted: number): void {
+    const held = this.buffer.length;
+    if (held === 0) {
+      this.buffer = chunk;
+      this.room = EMPTY;
+      return;
+    }
+    const length = held + chunk.length;
+    // Taken parts lie before what is at hand, and so stay as they are.
+    if (this.room.length < length) {
+      this.room = Buffer.allocUnsafe(Math.max(2 * length, wanted));
+      this.buffer.copy(this.room);
+    }
+    chunk.copy(this.room, held);
+    this.buffer = this.room.subarray(0, length);
   }
 
   /** @throws ApiError `reference_invalid` when the stream ends before. */
@@ -44,6 +57,7 @@ export class ByteReader {
   shift(count: number): Buffer {
     const taken = this.buffer.subarray(0, count);
     this.buffer = this.buffer.subarray(count);
+    this.room = this.room.subarray(Math.min(count, this.room.length));
     return taken;
   }
 

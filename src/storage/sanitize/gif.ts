@@ -18,6 +18,7 @@ export async function* sanitizeGif(reader: ByteReader, guard: PictureGuard): Asy
   yield header;
   yield* reader.pass(colourTableBytes(flags));
   for (;;) {
+    await guard.segment();
     const kind = (await reader.take(1))[0];
     if (kind === TRAILER) {
       yield Buffer.of(TRAILER);

@@ -1,6 +1,7 @@
+import { isTurned, orientationTiff, readOrientation } from '../exif.js';
+import { isFrame, isRestart } from '../jpeg-size.js';
 import type { ByteReader } from './byte-reader.js';
 import { invalidReference } from './errors.js';
-import { isTurned, orientationTiff, readOrientation } from './exif.js';
 import type { PictureGuard } from './picture-guard.js';
 
 const START_OF_IMAGE = 0xd8;
@@ -23,6 +24,7 @@ export async function* sanitizeJpeg(reader: ByteReader, guard: PictureGuard): As
   yield await reader.take(2);
   let exifSeen = false;
   for (;;) {
+    await guard.segment();
     const marker = await nextMarker(reader);
     if (marker === END_OF_IMAGE) {
       guard.requireSize();
@@ -50,18 +52,10 @@ export async function* sanitizeJpeg(reader: ByteReader, guard: PictureGuard): As
     if (marker === START_OF_SCAN) {
       guard.requireSize();
       yield* scan(reader);
-      // Some cameras leave the end marker out, and decoders do not mind.
+      // Whoever keeps the file asks whether it is whole.
       if (!(await reader.fill(1))) return;
     }
   }
-}
-
-function isFrame(marker: number): boolean {
-  return marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
-}
-
-function isRestart(marker: number): boolean {
-  return marker >= 0xd0 && marker <= 0xd7;
 }
 
 function isStandalone(marker: number): boolean {
@@ -82,11 +76,14 @@ function segment(marker: number, payload: Buffer): Buffer {
 }
 
 async function nextMarker(reader: ByteReader): Promise<number> {
-  let byte = (await reader.take(1))[0];
-  if (byte !== 0xff) throw invalidReference('The JPEG is broken between two segments.');
+  if ((await reader.take(1))[0] !== 0xff) throw invalidReference('The JPEG is broken between two segments.');
   // Any number of 0xff may stand before a marker.
-  while (byte === 0xff) byte = (await reader.take(1))[0];
-  return byte as number;
+  for (;;) {
+    if (!(await reader.fill(1))) throw invalidReference('The file ends too early.');
+    const marker = reader.window.find((byte) => byte !== 0xff);
+    if (marker === undefined) reader.shift(reader.window.length);
+    else return reader.shift(reader.window.indexOf(marker) + 1).at(-1) as number;
+  }
 }
 
 /** The compressed samples, up to the next marker or the file's end. */
@@ -104,11 +101,12 @@ async function* scan(reader: ByteReader): AsyncGenerator<Buffer, void> {
 
 /** Where the samples at hand end: at a marker, before a lone last 0xff, or at the window's end. */
 function markerIn(window: Buffer): number {
-  let at = window.indexOf(0xff);
-  while (at >= 0 && at < window.length - 1) {
+  for (let at = 0; at < window.length; at += 1) {
+    if (window[at] !== 0xff) continue;
+    if (at === window.length - 1) return at;
     const next = window[at + 1] as number;
     if (next !== 0 && next !== 0xff && !isRestart(next)) return at;
-    at = window.indexOf(0xff, next === 0xff ? at + 1 : at + 2);
+    if (next !== 0xff) at += 1;
   }
-  return at < 0 ? window.length : at;
+  return window.length;
 }

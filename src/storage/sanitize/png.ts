@@ -1,8 +1,8 @@
 import { promisify } from 'node:util';
 import { crc32, inflate } from 'node:zlib';
+import { isTurned, orientationTiff, readOrientation } from '../exif.js';
 import type { ByteReader } from './byte-reader.js';
 import { invalidReference } from './errors.js';
-import { isTurned, orientationTiff, readOrientation } from './exif.js';
 import type { PictureGuard } from './picture-guard.js';
 
 const SIGNATURE_BYTES = 8;
@@ -20,7 +20,9 @@ const inflated = promisify<Buffer, { maxOutputLength: number }, Buffer>(inflate)
 /** Passes on a PNG (animated too) without its metadata, but for the orientation if the picture must be turned. */
 export async function* sanitizePng(reader: ByteReader, guard: PictureGuard): AsyncGenerator<Buffer, void> {
   yield await reader.take(SIGNATURE_BYTES);
+  let hasProfile = false;
   for (let index = 0; ; index += 1) {
+    await guard.segment();
     const head = Buffer.from(await reader.take(8));
     const length = head.readUInt32BE(0);
     const type = head.toString('latin1', 4, 8);
@@ -38,6 +40,9 @@ export async function* sanitizePng(reader: ByteReader, guard: PictureGuard): Asy
       await reader.skip(4);
       if (isTurned(orientation)) yield chunk('eXIf', orientationTiff(orientation));
     } else if (type === 'iCCP') {
+      // Each is a bomb that may inflate to the cap.
+      if (hasProfile) throw invalidReference('The PNG has several colour profiles.');
+      hasProfile = true;
       if (length > MAX_PROFILE_BYTES) throw invalidReference('The PNG has a huge colour profile.');
       const body = Buffer.from(await reader.take(length + 4));
       if (await isSoundProfile(body.subarray(0, length))) yield Buffer.concat([head, body]);

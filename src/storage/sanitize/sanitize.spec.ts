@@ -24,7 +24,7 @@ import {
   webpLossless,
 } from '../../../test/support/media-files.js';
 import { makePng } from '../../../test/vendors/media.js';
-import { orientationTiff, readOrientation } from './exif.js';
+import { orientationTiff, readOrientation } from '../exif.js';
 import { ByteReader, PictureGuard, SANITIZERS } from './index.js';
 
 const MAX_PIXELS = 50_000_000;

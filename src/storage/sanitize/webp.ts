@@ -1,7 +1,7 @@
+import { ORIENTATION_TIFF_BYTES, orientationTiff, readOrientation } from '../exif.js';
 import { blank } from './blank.js';
 import type { ByteReader } from './byte-reader.js';
 import { invalidReference } from './errors.js';
-import { ORIENTATION_TIFF_BYTES, orientationTiff, readOrientation } from './exif.js';
 import type { PictureGuard } from './picture-guard.js';
 
 const RIFF_HEADER_BYTES = 12;
@@ -20,6 +20,7 @@ export async function* sanitizeWebp(reader: ByteReader, guard: PictureGuard): As
   let left = header.readUInt32LE(4) + 8 - RIFF_HEADER_BYTES;
   yield header;
   while (left >= 8) {
+    await guard.segment();
     const head = Buffer.from(await reader.take(8));
     const type = head.toString('latin1', 0, 4);
     const length = head.readUInt32LE(4);

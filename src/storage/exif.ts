@@ -3,6 +3,8 @@ const ORIENTATION_TAG = 0x0112;
 const TYPE_SHORT = 3;
 const ENTRY_BYTES = 12;
 const UPRIGHT = 1;
+/** From here on the orientations lie on their side. */
+const FIRST_LYING = 5;
 
 /** Length of what {@link orientationTiff} makes. */
 export const ORIENTATION_TIFF_BYTES = 26;
@@ -39,6 +41,11 @@ export function orientationTiff(orientation: number): Buffer {
   tiff.writeUInt32LE(1, 14);
   tiff.writeUInt16LE(orientation, 18);
   return tiff;
+}
+
+/** Whether following the orientation swaps width and height. */
+export function isLying(orientation: number): boolean {
+  return orientation >= FIRST_LYING;
 }
 
 /** Whether a picture must be turned; only then is the tag worth keeping. */
