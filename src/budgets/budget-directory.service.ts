@@ -87,7 +87,7 @@ export class BudgetDirectory {
 
   private cached<T>(name: string, load: () => Promise<T>): Promise<T> {
     const known = this.cache.get(name);
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.clock.monotonicMs();
     if (known !== undefined && known.freshUntilMs > nowMs) return known.value as Promise<T>;
     const value = load();
     if (this.cache.size >= CACHED_LOOKUPS) this.cache.clear();

@@ -87,6 +87,7 @@ describe.each(databases())('the budgets door on $name', ({ url }) => {
     expect(first.statusCode).toBe(200);
     expect(first.headers).toMatchObject({
       'x-litegen-cost': '5',
+      'x-litellm-response-cost': '5',
       'x-litegen-cost-source': 'dynamic',
       'x-litegen-budget-remaining': '4',
     });

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager, In, IsNull } from 'typeorm';
 import type { Tenant } from '../auth/index.js';
-import type { Micros } from '../common/index.js';
-import { Database, insertRows, rows } from '../database/index.js';
+import type { Micros, PageRequest } from '../common/index.js';
+import { Database, dialectOf, insertRows, rows } from '../database/index.js';
 import { BudgetEntity } from './budget.entity.js';
 import type { Account, Spender } from './budget.types.js';
 
@@ -80,15 +80,21 @@ export class BudgetsRepository {
   }
 
   /** Those that bound anything, of the tenant's application and of its organization. */
-  list({ orgId, appId }: Tenant): Promise<BudgetEntity[]> {
-    return this.database.manager
+  list({ orgId, appId }: Tenant, { perPage, after }: PageRequest): Promise<BudgetEntity[]> {
+    const query = this.database.manager
       .createQueryBuilder(BudgetEntity, 'budget')
       .where('budget.org_id = :orgId AND (budget.app_id IS NULL OR budget.app_id = :appId)', { orgId, appId })
       .andWhere('budget.deleted_at IS NULL AND budget.limit_micros IS NOT NULL')
       .orderBy('budget.created_at', 'DESC')
-      .addOrderBy('budget.id', 'ASC')
-      .take(1000)
-      .getMany();
+      .addOrderBy('budget.id', 'DESC')
+      .take(perPage + 1);
+    if (after !== undefined) {
+      query.andWhere('(budget.created_at, budget.id) < (:afterCreatedAt, :afterId)', {
+        afterCreatedAt: after.createdAt,
+        afterId: after.id,
+      });
+    }
+    return query.getMany();
   }
 
   async find({ orgId, appId }: Tenant, id: string): Promise<BudgetEntity | null> {
@@ -128,6 +134,17 @@ export class BudgetsRepository {
     return bound?.id ?? null;
   }
 
+  /** Whether any budget of the level `key` has a limit for this one. */
+  async boundsKey({ orgId, appId }: Tenant, keyId: string): Promise<boolean> {
+    const found = await rows(
+      this.database.manager,
+      `SELECT id FROM budgets WHERE org_id = :orgId AND app_id = :appId AND level = 'key' AND (subject = :keyId OR subject IS NULL)
+         AND limit_micros IS NOT NULL AND deleted_at IS NULL LIMIT 1`,
+      { orgId, appId, keyId },
+    );
+    return found.length === 1;
+  }
+
   async hasKey({ orgId, appId }: Tenant, id: string): Promise<boolean> {
     const found = await rows(this.database.manager, 'SELECT id FROM api_keys WHERE id = :id AND org_id = :orgId AND app_id = :appId', {
       id,
@@ -162,6 +179,27 @@ export class BudgetsRepository {
        WHERE level = 'key' AND period = 'none' AND subject = :keyId AND deleted_at IS NULL RETURNING id`,
       { keyId, limitMicros, nowMs },
     );
+  }
+
+  /** Makes a key's quota smaller. Answers null when it did or there is no limit, else what is left, which is less. */
+  async takeFromQuota(manager: EntityManager, keyId: string, amountMicros: Micros, nowMs: number): Promise<Micros | null> {
+    const lock = dialectOf(manager) === 'postgres' ? 'FOR UPDATE' : '';
+    const [quota] = await rows<{ id: string; limitMicros: Micros | null }>(
+      manager,
+      `SELECT id, limit_micros AS "limitMicros" FROM budgets
+       WHERE level = 'key' AND period = 'none' AND subject = :keyId AND deleted_at IS NULL ${lock}`,
+      { keyId },
+    );
+    if (quota === undefined || quota.limitMicros === null) return null;
+    const [counted] = await rows<{ usedMicros: Micros }>(
+      manager,
+      `SELECT held_micros + settled_micros AS "usedMicros" FROM budget_balances WHERE budget_id = :id AND subject = :keyId ${lock}`,
+      { id: quota.id, keyId },
+    );
+    const leftMicros = quota.limitMicros - (counted?.usedMicros ?? 0);
+    if (leftMicros < amountMicros) return Math.max(0, leftMicros);
+    await this.setLimit(manager, quota.id, quota.limitMicros - amountMicros, nowMs);
+    return null;
   }
 
   /** Of one period, those that changed last. */

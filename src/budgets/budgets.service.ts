@@ -1,8 +1,20 @@
 import { Injectable } from '@nestjs/common';
-import type { Tenant } from '../auth/index.js';
-import { ApiError, Clock, microsToUsd, newId, usdToMicros } from '../common/index.js';
+import type { Principal, Tenant } from '../auth/index.js';
+import {
+  ApiError,
+  Clock,
+  type Cursor,
+  firstOf,
+  MOST_PAGE_BYTES,
+  microsToUsd,
+  newId,
+  type Page,
+  type PageRequest,
+  usdToMicros,
+} from '../common/index.js';
 import { Database } from '../database/index.js';
 import { BudgetEntity } from './budget.entity.js';
+import type { BudgetLevel } from './budget.types.js';
 import { BudgetDirectory } from './budget-directory.service.js';
 import { BudgetsRepository, type Spending } from './budgets.repository.js';
 import type { Budget, CreateBudgetRequest, PatchBudgetRequest } from './dto/budget.dto.js';
@@ -19,9 +31,17 @@ export class BudgetsService {
     private readonly directory: BudgetDirectory,
   ) {}
 
-  async list(tenant: Tenant): Promise<Budget[]> {
-    const budgets = await this.repository.list(tenant);
-    return Promise.all(budgets.map((budget) => this.shown(budget)));
+  async list(tenant: Tenant, page: PageRequest): Promise<Pick<Page<{ budget: Budget }>, 'rows' | 'next'>> {
+    const shown: (Cursor & { budget: Budget; bytes: number })[] = [];
+    let bytes = 0;
+    // A budget shows up to a hundred balances: none is asked for that there will be no room for.
+    for (const { id, createdAt, ...budget } of await this.repository.list(tenant, page)) {
+      const one = await this.shown({ ...budget, id, createdAt });
+      shown.push({ id, createdAt, budget: one, bytes: JSON.stringify(one).length });
+      bytes += shown.at(-1)?.bytes ?? 0;
+      if (bytes > MOST_PAGE_BYTES && shown.length > 1) break;
+    }
+    return firstOf(shown, page.perPage, (row) => row.bytes);
   }
 
   /** @throws ApiError `not_found` */
@@ -29,9 +49,11 @@ export class BudgetsService {
     return this.shown(await this.find(tenant, id));
   }
 
-  /** @throws ApiError `conflict` for a second one of the same subject and period, `param_unsupported`, `not_found` for the key */
-  async create(tenant: Tenant, request: CreateBudgetRequest): Promise<Budget> {
+  /** @throws ApiError `conflict` for a second one of the same subject and period, `param_unsupported`, `not_found` for the key, `forbidden` */
+  async create(tenant: Principal, request: CreateBudgetRequest): Promise<Budget> {
     const { level, period = 'none' } = request;
+    // One that names a key takes the place of the one for every key, which may be lower.
+    if (level === 'key' && request.subject != null) await this.refuseBounded(tenant, level, 'subject');
     const subject = await this.subject(tenant, request);
     const nowMs = this.clock.nowMs();
     const limitMicros = usdToMicros(request.limit_usd);
@@ -58,20 +80,22 @@ export class BudgetsService {
     return this.shown(created);
   }
 
-  /** @throws ApiError `not_found` */
-  async patch(tenant: Tenant, id: string, request: PatchBudgetRequest): Promise<Budget> {
-    await this.find(tenant, id);
+  /** @throws ApiError `not_found`, `forbidden` */
+  async patch(tenant: Principal, id: string, request: PatchBudgetRequest): Promise<Budget> {
+    const before = await this.find(tenant, id);
     if (request.limit_usd != null) {
       const limitMicros = usdToMicros(request.limit_usd);
+      if (limitMicros > (before.limitMicros ?? 0)) await this.refuseBounded(tenant, before.level, 'limit_usd');
       await this.database.write((manager) => this.repository.setLimit(manager, id, limitMicros, this.clock.nowMs()));
       this.directory.forget();
     }
     return this.get(tenant, id);
   }
 
-  /** @throws ApiError `not_found` */
-  async remove(tenant: Tenant, id: string): Promise<void> {
+  /** @throws ApiError `not_found`, `forbidden` */
+  async remove(tenant: Principal, id: string): Promise<void> {
     const { level, period, subject } = await this.find(tenant, id);
+    await this.refuseBounded(tenant, level, 'id');
     const isQuota = level === 'key' && period === 'none' && subject !== null;
     const nowMs = this.clock.nowMs();
     // What a key spends goes on being counted.
@@ -79,6 +103,23 @@ export class BudgetsService {
       isQuota ? this.repository.setLimit(manager, id, null, nowMs) : this.repository.remove(manager, id, nowMs),
     );
     this.directory.forget();
+  }
+
+  /**
+   * A key that is itself bounded would lift its own bound, or spend through a key whose bound it lifts; and what bounds the organization
+   * bounds other applications than a key's.
+   */
+  private async refuseBounded({ orgId, appId, keyId }: Principal, level: BudgetLevel, param: string): Promise<void> {
+    if (keyId === undefined) return;
+    if (level === 'organization') throw new ApiError('forbidden', 'An API key only lowers the budgets of its organization.', { param });
+    if (level !== 'key' || !(await this.repository.boundsKey({ orgId, appId }, keyId))) return;
+    throw new ApiError(
+      'forbidden',
+      'An API key that has a budget itself only lowers those of keys. PATCH /v1/keys/{id} gives of its own quota.',
+      {
+        param,
+      },
+    );
   }
 
   private async subject(tenant: Tenant, { level, subject }: CreateBudgetRequest): Promise<string | null> {

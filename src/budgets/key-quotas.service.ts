@@ -28,6 +28,12 @@ export class BudgetKeyQuotas extends KeyQuotas {
     this.directory.forget();
   }
 
+  async take(manager: EntityManager, keyId: string, amountMicros: Micros, nowMs: number): Promise<Micros | null> {
+    const left = await this.repository.takeFromQuota(manager, keyId, amountMicros, nowMs);
+    this.directory.forget();
+    return left;
+  }
+
   async of(keyIds: readonly string[]): Promise<ReadonlyMap<string, KeySpending>> {
     const budgets = keyIds.length === 0 ? [] : await this.repository.quotasOf(keyIds);
     const accounts = budgets.map((budget) => ({ budget, account: account(budget, budget.subject ?? '', 0) }));

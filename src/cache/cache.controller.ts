@@ -2,7 +2,6 @@ import { Controller, Delete, Req } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { principalOf, Scoped } from '../auth/index.js';
-import { ApiErrors } from '../common/index.js';
 import { CacheService } from './cache.service.js';
 import { ClearCacheResponse } from './dto/clear-cache.dto.js';
 
@@ -18,7 +17,6 @@ export class CacheController {
     description: 'Of the caller’s application, on every replica. What is just being made is not kept either. Generations and files stay.',
   })
   @ApiOkResponse({ type: ClearCacheResponse })
-  @ApiErrors(401, 403)
   async clearCache(@Req() request: FastifyRequest): Promise<ClearCacheResponse> {
     await this.cache.clear(principalOf(request));
     return { cleared: true };

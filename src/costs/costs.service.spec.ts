@@ -177,7 +177,10 @@ describe('a settlement', () => {
     const of = plan('acme/by-token', 1, { quality: 'high' });
     const quote = { ...costs(10).quote(of), id: 'quote-1' };
     const settled = (outcome: Outcome) => costs(10).settlement({ ...of, model: of.model.id, inputRoles: [] }, outcome, quote);
-    expect(settled({ outputs: 1, usage: { output_image_tokens: 1000 } })).toMatchObject({ costMicros: 33_000, source: 'usage' });
+    const usage = { output_image_tokens: 1000 };
+    expect(settled({ outputs: 1, usage: { ...usage, input_text_tokens: 0 } })).toMatchObject({ costMicros: 33_000, source: 'usage' });
+    // Of what went in, the vendor says nothing: it is as much as was estimated.
+    expect(settled({ outputs: 1, usage })).toMatchObject({ costMicros: 33_550, source: 'usage' });
     expect(settled({ outputs: 1, costUsd: '3' })).toMatchObject({ costMicros: 550_000, markupMicros: 50_000, source: 'quote' });
     const flat = plan('acme/flat', 2);
     const exact = { ...costs(10).quote(flat), id: 'quote-2' };

@@ -45,6 +45,47 @@ describe('the models that the repository ships', async () => {
     expect([catalog.rejections(), catalog.warnings(), problems]).toEqual([[], [], []]);
   });
 
+  it('are followed, where they were switched off, by one that lasts and does what they did', () => {
+    const retired = catalog.models().filter((model) => isSunset(model, new Date()));
+    expect(retired.map(({ id }) => id)).toEqual(
+      expect.arrayContaining([
+        'openai/dall-e-2',
+        'openai/dall-e-3',
+        'openai/gpt-image-1',
+        'openai/sora-2',
+        'openai/sora-2-pro',
+        'fal/imagen-4',
+      ]),
+    );
+    for (const model of retired) {
+      const standIn = catalog.standIn(model);
+      expect(standIn?.operations, model.id).toEqual(expect.arrayContaining(model.operations));
+      expect(standIn?.lifecycle?.sunset, model.id).toBeUndefined();
+      for (const name of [model.id, ...model.aliases]) {
+        expect(catalog.resolve(name, { providers: new Set(['openai', 'fal']) }), name).toMatchObject({ model: standIn, retired: model });
+      }
+    }
+  });
+
+  it('are told in the table of names that are gone', () => {
+    const text = readFileSync(new URL('../../docs/clients.md', import.meta.url), 'utf8');
+    const [, section = ''] = text.split('### Names of models that are gone');
+    const lines = section
+      .slice(0, section.indexOf('\n#'))
+      .split('\n')
+      .filter((line) => line.startsWith('| `'));
+    const told = lines.flatMap((line) => {
+      const names = [...line.matchAll(/`([^`]+)`/g)].map(([, name]) => name ?? '');
+      return names
+        .slice(0, -1)
+        .map((name) => catalog.resolve(name, { providers: new Set(['openai', 'fal']) }))
+        .map((meant) => ({ ...meant, standsFor: names.at(-1) }));
+    });
+    for (const { requested, model, standsFor } of told) expect([requested, model.id]).toEqual([requested, standsFor]);
+    const retired = catalog.models().filter((model) => catalog.standIn(model) !== undefined && model.tags.includes('retired'));
+    expect(new Set(told.map((meant) => meant.retired?.id))).toEqual(new Set(retired.map(({ id }) => id)));
+  });
+
   it('have a published figure, or the lack of one, for every operation, capability and price', () => {
     expect(gaps).toEqual([]);
     const usable = catalog.models().filter((model) => !isSunset(model, new Date()));

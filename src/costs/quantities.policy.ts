@@ -61,10 +61,12 @@ function reportedQuantity(unit: PriceUnit, usage: VendorUsage | undefined): Frac
   const count = usage[field];
   if (count !== undefined && Number.isFinite(count) && count >= 0) return Fraction.of(count);
   if (unit === 'input_megapixel' && usage.megapixels !== undefined) return Fraction.ZERO;
-  // A vendor that counts tokens at all leaves out the kinds it did not use.
-  const countsTokens =
-    unit.endsWith('_token') && Object.entries(usage).some(([name, value]) => name.endsWith('_tokens') && value !== undefined);
-  return countsTokens ? Fraction.ZERO : undefined;
+  // A vendor that counts the tokens of a side at all leaves out the kinds it did not use; of the other side nothing is known by that.
+  const side = unit.includes('output_') ? 'output_' : 'input_';
+  const countsSide =
+    unit.endsWith('_token') &&
+    Object.entries(usage).some(([name, value]) => name.includes(side) && name.endsWith('_tokens') && value !== undefined);
+  return countsSide ? Fraction.ZERO : undefined;
 }
 
 function knownPerOutput({ unit, pixels = PIXELS }: Pick<PriceComponent, 'unit' | 'pixels'>, request: PricedRequest): Fraction | undefined {

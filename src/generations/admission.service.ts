@@ -2,12 +2,18 @@ import type { JsonObject, Operation } from '@litegen/plugin-sdk';
 import { Inject, Injectable } from '@nestjs/common';
 import { mayUseModel, type Principal } from '../auth/index.js';
 import type { CacheDirectives } from '../cache/index.js';
-import { CatalogService, type Model, type Plan, planRequest } from '../catalog/index.js';
+import { CatalogService, isSunset, type Model, type Plan, planRequest, type ResolvedModel, switchedOff } from '../catalog/index.js';
 import { ApiError, Clock, newId } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { CostsService, type Quote } from '../costs/index.js';
 import { ProviderRegistry } from '../providers/index.js';
-import { type AssetEntity, type IngestedReference, ReferenceIngestion, type ReferenceSource } from '../storage/index.js';
+import {
+  type AssetEntity,
+  type HeldReference,
+  type IngestedReference,
+  ReferenceIngestion,
+  type ReferenceSource,
+} from '../storage/index.js';
 import { currentTraceParent } from '../tracing/index.js';
 import { GenerationEntity } from './generation.entity.js';
 import type { Dialect, MediaType } from './generation.types.js';
@@ -35,7 +41,8 @@ export interface GenerationCommand {
   readonly unknown: Readonly<Record<string, unknown>>;
   /** Fields of this request that the gateway itself sees to, such as `response_format`. */
   readonly gateway: readonly string[];
-  readonly strict: boolean;
+  /** Absent: as the principal has it. */
+  readonly strict?: boolean;
   /** The request came as a form, where numbers and flags are text. */
   readonly textValues?: boolean;
   readonly user?: string;
@@ -44,6 +51,8 @@ export interface GenerationCommand {
   /** Whether the caller listens to a stream, which alone can show partial images. */
   readonly stream?: boolean;
   readonly dialect: Dialect;
+  /** The video that it makes anew. */
+  readonly remixOf?: string;
   /** How the answer is to be delivered, such as `response_format`; part of what makes two requests the same. */
   readonly delivery?: string;
   readonly idempotency?: Idempotency;
@@ -61,14 +70,19 @@ export type QuotableCommand = Omit<GenerationCommand, 'references'> & {
 
 export interface CommandReference {
   readonly role?: string;
-  /** `ingested`: a door stored it already, because it came as a stream. */
-  readonly source: ReferenceSource | { readonly kind: 'ingested'; readonly reference: IngestedReference };
+  /** `ingested`: a file of the store. `held`: it came with the request, and goes into the store when that is admitted. */
+  readonly source:
+    | ReferenceSource
+    | { readonly kind: 'ingested'; readonly reference: IngestedReference }
+    | { readonly kind: 'held'; readonly reference: HeldReference };
   /** The field's path, for errors. */
   readonly param: string;
 }
 
 export interface Planned {
   readonly model: Model;
+  /** The model that the caller named, which was switched off and for which `model` stands in. */
+  readonly retired?: Model;
   readonly plan: Plan;
   readonly quote: Quote;
   readonly partialImages: number;
@@ -88,7 +102,27 @@ export class AdmissionService {
 
   /** The same judgement serves a request and a quote. @throws ApiError for everything that is wrong with the request */
   plan(command: QuotableCommand): Planned {
-    const model = this.resolveModel(command);
+    const resolved = this.resolve(command);
+    const { model, retired } = resolved;
+    try {
+      const { plan, partialImages } = this.checked(command, model);
+      return {
+        model,
+        ...(retired === undefined ? {} : { retired }),
+        plan: retired === undefined ? plan : withStandIn(plan, resolved),
+        quote: this.costs.quote(plan),
+        partialImages,
+      };
+    } catch (error) {
+      // The caller does not know the model of whose parameters the message speaks.
+      if (retired === undefined || !(error instanceof ApiError)) throw error;
+      throw new ApiError(error.code, `${error.message} (${model.id} stands in, because ${switchedOff(retired)}.)`, error.details);
+    }
+  }
+
+  private checked(command: QuotableCommand, model: Model): Pick<Planned, 'plan' | 'partialImages'> {
+    const { stream = false, partialImages: wanted } = command;
+    const strict = isStrict(command);
     const checked = planRequest(
       model,
       {
@@ -103,35 +137,62 @@ export class AdmissionService {
         gateway: command.gateway,
         textValues: command.textValues,
       },
-      { strict: command.strict },
+      { strict },
     );
-    const { strict, stream = false, partialImages: wanted } = command;
-    const { plan, partialImages } = planPartialImages(model, checked, { wanted, stream, strict });
-    return { model, plan, quote: this.costs.quote(plan), partialImages };
+    return planPartialImages(model, checked, { wanted, stream, strict });
+  }
+
+  /**
+   * The same, of a model that can do something that not every one can.
+   * @param what completes "the model …", such as "makes no variations"
+   * @throws ApiError also `operation_unsupported`, with those that can
+   */
+  resolveModelThat(can: (model: Model) => boolean, what: string, command: Pick<GenerationCommand, 'model' | 'principal'>): Model {
+    const model = this.resolveModel(command);
+    if (can(model)) return model;
+    const now = this.clock.now();
+    const others = this.catalog
+      .models()
+      .filter((other) => can(other) && this.registry.isUsable(other.provider) && !isSunset(other, now))
+      .map(({ id }) => id)
+      .filter((id) => mayUseModel(command.principal, id));
+    const hint = others.length === 0 ? 'no model that you can call does' : `use ${others.join(' or ')}`;
+    throw new ApiError('operation_unsupported', `${model.id} ${what}: ${hint}.`, { param: 'model', model: model.id, accepted: others });
   }
 
   /** The model that a caller means, may use and can reach. @throws ApiError */
   resolveModel(command: Pick<GenerationCommand, 'model' | 'principal'>): Model {
-    const { model } = this.catalog.resolve(command.model, { providers: this.configured() });
-    if (!mayUseModel(command.principal, model.id)) {
-      throw new ApiError('model_not_allowed', `This API key may not use the model ${model.id}.`, { param: 'model', model: model.id });
+    return this.resolve(command).model;
+  }
+
+  private resolve(command: Pick<GenerationCommand, 'model' | 'principal'>): ResolvedModel {
+    const mayUse = (id: string): boolean => mayUseModel(command.principal, id);
+    const resolved = this.catalog.resolve(command.model, { providers: this.registry.callable(), mayUse });
+    const { model, retired } = resolved;
+    if (!mayUse(model.id)) {
+      // In the caller's own words: what an alias leads to is not told.
+      throw new ApiError('model_not_allowed', `This API key may not use the model ${command.model}.`, {
+        param: 'model',
+        model: command.model,
+      });
     }
     if (this.registry.get(model.provider) === undefined) {
-      const missing = this.registry
-        .provider(model.provider)
-        ?.missing.map((name) => `providers.${model.provider}.${name}`)
-        .join(', ');
+      const toSet = this.registry.provider(model.provider)?.toSet.join(' and ') ?? '';
       throw new ApiError(
         'provider_not_configured',
-        `The provider ${model.provider} of the model ${model.id} is not configured${missing === undefined || missing === '' ? '' : `: ${missing} is missing`}.`,
+        `The provider ${model.provider} of the model ${model.id}${standsIn(retired)} is not configured${toSet === '' ? '' : `: set ${toSet}`}.`,
         { param: 'model', model: model.id, provider: model.provider },
       );
     }
-    return model;
-  }
-
-  private configured(): ReadonlySet<string> {
-    return new Set(this.registry.list().flatMap(({ providerId, configured }) => (configured ? [providerId] : [])));
+    const reason = this.registry.takenOut(model.provider);
+    if (reason !== undefined) {
+      throw new ApiError(
+        'provider_unavailable',
+        `The plugin of the provider ${model.provider} is out of use until the gateway is started again: ${reason}.`,
+        { param: 'model', model: model.id, provider: model.provider },
+      );
+    }
+    return resolved;
   }
 
   /** Fetches and stores the references, each checked before the vendor could see it. @throws ApiError */
@@ -167,9 +228,10 @@ export class AdmissionService {
         extra: plan.extra,
         inputRoles: kept.map(({ role }) => role),
         partialImages,
-        strict: command.strict,
+        strict: isStrict(command),
         dialect: command.dialect,
         ...(command.fieldNames === undefined ? {} : { fieldNames: command.fieldNames }),
+        ...(command.remixOf === undefined ? {} : { remixOf: command.remixOf }),
       },
       receipt: plan.receipt,
       quote,
@@ -212,8 +274,26 @@ export class AdmissionService {
   private async ingest(reference: CommandReference | undefined, mediaType: MediaType): Promise<IngestedReference> {
     if (reference === undefined) throw new Error('The plan names a reference that the command does not have');
     const { source, param } = reference;
-    return source.kind === 'ingested' ? source.reference : this.references.ingest(source, { param, allowVideo: mediaType === 'video' });
+    if (source.kind === 'ingested') return source.reference;
+    if (source.kind !== 'held') return this.references.ingest(source, { param, allowVideo: mediaType === 'video' });
+    await source.reference.keep();
+    return { blob: source.reference.blob };
   }
+}
+
+function isStrict({ strict, principal }: Pick<GenerationCommand, 'strict' | 'principal'>): boolean {
+  return strict ?? principal.strict;
+}
+
+function standsIn(retired: Model | undefined): string {
+  return retired === undefined ? '' : `, which stands in for ${retired.id},`;
+}
+
+/** The receipt says which model was sent in place of the named one. */
+function withStandIn(plan: Plan, { model, requested, retired }: ResolvedModel & { readonly retired?: Model }): Plan {
+  if (retired === undefined) return plan;
+  const stoodIn = { param: 'model', from: requested, to: model.id, reason: switchedOff(retired) };
+  return { ...plan, receipt: { ...plan.receipt, mapped: [stoodIn, ...plan.receipt.mapped] } };
 }
 
 function inputAsset(

@@ -80,8 +80,8 @@ export class CacheFlights {
    */
   async end(manager: EntityManager, ended: readonly Ended[]): Promise<readonly GenerationRecord[]> {
     const ends = ended.flatMap(({ generation, settlement, outputs, nowMs }) => {
-      const { cacheKey, cachedFrom, id: generationId } = generation;
-      if (cacheKey === null || cachedFrom !== null) return [];
+      const { cacheKey, id: generationId } = generation;
+      if (cacheKey === null || !leads(generation)) return [];
       const { status } = settlement;
       const whole = status === 'completed' && outputs.length >= generation.request.n;
       return [{ cacheKey, generationId, nowMs, outcome: whole ? 'completed' : status === 'failed' ? 'failed' : 'abandoned' } as const];
@@ -102,6 +102,12 @@ export class CacheFlights {
       { nowMs: first.nowMs, leaders: ends.map(({ generationId }) => generationId) },
     );
     return shared;
+  }
+
+  /** Notes the result of one that led when that failed at its end. Those who follow it take their result themselves. */
+  async endLate(manager: EntityManager, generation: GenerationEntity, outputs: readonly unknown[], nowMs: number): Promise<void> {
+    if (generation.status !== 'completed' && generation.status !== 'failed' && generation.status !== 'cancelled') return;
+    await this.end(manager, [{ generation, settlement: { status: generation.status }, outputs, followers: [], nowMs }]);
   }
 
   /** One that was taken up, is to be cancelled or is past its deadline goes its own way. */
@@ -198,6 +204,11 @@ export class CacheFlights {
       },
     );
   }
+}
+
+/** Whether others may get its result: it uses the cache, and follows nobody. */
+export function leads({ cacheKey, cachedFrom }: Pick<GenerationEntity, 'cacheKey' | 'cachedFrom'>): boolean {
+  return cacheKey !== null && cachedFrom === null;
 }
 
 /** It waits, and nothing is held for it. */

@@ -1,8 +1,9 @@
-import { Injectable, Optional } from '@nestjs/common';
+import { Injectable, Logger, Optional } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { type CachedResult, CacheEntriesRepository, type CacheEntry, type CacheUse } from '../cache/index.js';
-import { Database, GroupCommit, insertRows } from '../database/index.js';
+import { Database, GroupCommit, insertRows, isUnavailable } from '../database/index.js';
 import { type AssetEntity, AssetsRepository } from '../storage/index.js';
+import { DeferredStepsRepository } from './deferred-steps.repository.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { GenerationEvents } from './generation-events.port.js';
 import { completedRow } from './generations.rows.js';
@@ -25,15 +26,15 @@ export type HitOutcome = 'written' | 'stale' | 'duplicate';
 /** Writes generations that are complete at once: their rows, files and announcements in one transaction. */
 @Injectable()
 export class CacheHitsRepository {
-  private readonly hits = new GroupCommit<CacheHit, HitOutcome>((items) =>
-    this.database.transaction((manager) => this.insert(manager, items)),
-  );
+  private readonly logger = new Logger(CacheHitsRepository.name);
+  private readonly hits = new GroupCommit<CacheHit, HitOutcome>((items) => this.commit(items));
 
   constructor(
     private readonly database: Database,
     private readonly entries: CacheEntriesRepository,
     private readonly assets: AssetsRepository,
     private readonly idempotency: IdempotencyRepository,
+    private readonly deferred: DeferredStepsRepository,
     @Optional() private readonly events?: GenerationEvents,
   ) {}
 
@@ -41,7 +42,17 @@ export class CacheHitsRepository {
     return this.hits.commit(hit);
   }
 
-  private async insert(manager: EntityManager, items: readonly CacheHit[]): Promise<HitOutcome[]> {
+  /** As with every end, what fails beside it is set aside: after the others of a batch were tried alone. */
+  private async commit(items: readonly CacheHit[]): Promise<HitOutcome[]> {
+    try {
+      return await this.database.transaction((manager) => this.insert(manager, items, false));
+    } catch (error) {
+      if (items.length > 1 || isUnavailable(error)) throw error;
+      return this.database.transaction((manager) => this.insert(manager, items, true));
+    }
+  }
+
+  private async insert(manager: EntityManager, items: readonly CacheHit[], isCareful: boolean): Promise<HitOutcome[]> {
     const entries = await this.entries.find(manager, [...new Set(items.flatMap(({ generation }) => generation.cacheKey ?? []))]);
     const counting = items.filter((hit) => counts(hit, entries.get(hit.generation.cacheKey ?? '')));
     const taken = await this.idempotency.claim(manager, counting.flatMap(claimOf));
@@ -55,8 +66,25 @@ export class CacheHitsRepository {
       manager,
       written.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]),
     );
-    await this.events?.ended(manager, written);
+    if (isCareful) {
+      const failure = await this.database.attempt(manager, () => this.announce(manager, written));
+      if (failure !== undefined) await this.defer(manager, written, failure);
+    } else await this.announce(manager, written);
     return items.map((hit) => (written.includes(hit) ? 'written' : counting.includes(hit) ? 'duplicate' : 'stale'));
+  }
+
+  private async announce(manager: EntityManager, written: readonly CacheHit[]): Promise<void> {
+    const untold = new Set(await this.events?.ended(manager, written));
+    const those = written.filter(({ generation }) => untold.has(generation.id));
+    if (those.length > 0) await this.defer(manager, those, 'somebody could not be told');
+  }
+
+  private async defer(manager: EntityManager, hits: readonly CacheHit[], reason: unknown): Promise<void> {
+    const steps = hits.map(({ generation }) => ({ generationId: generation.id, step: 'events' as const }));
+    this.logger.error(`events of ${steps.map(({ generationId }) => generationId).join(', ')} failed beside the end: ${String(reason)}`);
+    const atMs = Math.max(...hits.map(({ generation }) => generation.completedAt ?? generation.createdAt));
+    const lost = await this.database.attempt(manager, () => this.deferred.add(manager, steps, String(reason), atMs));
+    if (lost !== undefined) this.logger.error(`They cannot be done again: ${String(lost)}`);
   }
 }
 

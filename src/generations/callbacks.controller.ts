@@ -1,7 +1,7 @@
 import { All, Controller, HttpCode, Param, Req } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { PublicRaw } from '../auth/index.js';
+import { ByCallbackToken } from '../auth/index.js';
 import { CallbacksService } from './callbacks.service.js';
 
 /** Where vendors report back. The token is unguessable and the vendor's signature is verified by its plugin. */
@@ -11,7 +11,7 @@ export class CallbacksController {
   constructor(private readonly callbacks: CallbacksService) {}
 
   @All(':token')
-  @PublicRaw()
+  @ByCallbackToken()
   @HttpCode(200)
   async receive(@Param('token') token: string, @Req() request: FastifyRequest): Promise<{ received: true }> {
     await this.callbacks.receive(token, {

@@ -2,11 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RawDelivery } from '@litegen/plugin-sdk';
 import { Injectable, Logger } from '@nestjs/common';
 import { ApiError, Clock } from '../common/index.js';
+import type { AttemptEntity } from './attempt.entity.js';
+import type { GenerationEntity } from './generation.entity.js';
 import { acceptsSignal } from './generations.machine.js';
 import { GenerationsRepository } from './generations.repository.js';
 import { LeaseKeeper } from './lease-keeper.service.js';
 import { type Claimed, LeasesRepository } from './leases.repository.js';
 import { PollPace } from './poll-pace.service.js';
+import { TimeLimit } from './time-limit.js';
 import { VendorCalls } from './vendor-calls.service.js';
 import { Watcher } from './watcher.service.js';
 import { Worker } from './worker.service.js';
@@ -14,6 +17,10 @@ import { Worker } from './worker.service.js';
 /** How long, in all, a report waits for a poll that is under way. */
 const TRIES = 10;
 const PAUSE_MS = 200;
+/** For a plugin to verify a report and to read it, milliseconds. */
+const READ_TIMEOUT_MS = 15_000;
+/** As they are given out; nothing else is worth a look. */
+const TOKEN = /^[0-9a-f]{64}$/;
 
 /** Brings vendors' calls back to the same compare-and-set as polls (R15). */
 @Injectable()
@@ -31,6 +38,14 @@ export class CallbacksService {
     private readonly worker: Worker,
   ) {}
 
+  /**
+   * Whether a report under this token is still of use; to be asked before any of it is read.
+   * @throws ApiError `not_found` for an unknown token
+   */
+  async isExpected(token: string): Promise<boolean> {
+    return (await this.find(token)).isOpen;
+  }
+
   /** @throws ApiError `not_found` for an unknown token, `forbidden` for a forged delivery, `not_ready` when the vendor should try again */
   async receive(token: string, delivery: RawDelivery): Promise<void> {
     const claimed = await this.claim(token);
@@ -42,9 +57,11 @@ export class CallbacksService {
     let failure: ApiError | undefined;
     await this.worker.run(lease, generation, 'fetch', async (signal) => {
       const held = { lease, generation, attempt };
+      const limit = new TimeLimit(signal, READ_TIMEOUT_MS);
       try {
-        const prepared = await this.calls.prepare(held, signal);
+        const prepared = await this.calls.prepare(held, limit.signal);
         const result = await this.calls.readCallback(held, delivery, prepared);
+        limit.end();
         if (result !== null) {
           await this.pace.calledBack(generation.provider);
           return await this.watcher.apply(held, result.status, prepared, signal);
@@ -53,6 +70,8 @@ export class CallbacksService {
       } catch (error) {
         this.logger.warn(`A report on ${generation.id} could not be read: ${String(error)}`);
         failure = new ApiError('not_ready', 'The report could not be verified; report again.', { retryAfterSeconds: 5, cause: error });
+      } finally {
+        limit.end();
       }
       // As if nothing had been heard: neither a forger nor a mistake changes when the vendor is asked.
       await this.leases.release(lease, { status, nextRunAtMs: generation.dueAt ?? this.clock.nowMs() }, this.clock.nowMs());
@@ -66,13 +85,8 @@ export class CallbacksService {
    */
   private async claim(token: string): Promise<Claimed | null> {
     for (let tries = 1; ; tries += 1) {
-      const attempt = await this.repository.findAttemptByCallback(token);
-      const generation = attempt === null ? null : await this.repository.findAny(attempt.generationId);
-      if (attempt === null || generation === null) throw new ApiError('not_found', 'There is nothing to report on under this address.');
-      if (generation.attemptId !== attempt.id || !acceptsSignal(generation.status)) {
-        this.logger.log(`A late or repeated report on ${generation.id} changed nothing`);
-        return null;
-      }
+      const { attempt, generation, isOpen } = await this.find(token);
+      if (!isOpen) return null;
       const nowMs = this.clock.nowMs();
       const claimed =
         attempt.state === 'accepted'
@@ -83,6 +97,20 @@ export class CallbacksService {
       await delay(PAUSE_MS);
     }
   }
+
+  private async find(token: string): Promise<{ attempt: AttemptEntity; generation: GenerationEntity; isOpen: boolean }> {
+    if (!TOKEN.test(token)) throw unknownToken();
+    const attempt = await this.repository.findAttemptByCallback(token);
+    const generation = attempt === null ? null : await this.repository.findAny(attempt.generationId);
+    if (attempt === null || generation === null) throw unknownToken();
+    const isOpen = generation.attemptId === attempt.id && acceptsSignal(generation.status);
+    if (!isOpen) this.logger.log(`A late or repeated report on ${generation.id} changed nothing`);
+    return { attempt, generation, isOpen };
+  }
+}
+
+function unknownToken(): ApiError {
+  return new ApiError('not_found', 'There is nothing to report on under this address.');
 }
 
 function busy(): ApiError {

@@ -5,12 +5,12 @@ const RULES = { failed: 'no', content_rejected: 'yes', cancelled: 'yes' } as con
 
 describe('what the vendor bills', () => {
   it.each([
-    ['unknown', 'content_policy_violation', 'yes'],
+    ['unknown', 'moderation_blocked', 'yes'],
     ['unknown', 'provider_internal', 'no'],
     ['unknown', 'provider_timeout', 'no'],
     // The plugin knows better.
     ['yes', 'provider_internal', 'yes'],
-    ['no', 'content_policy_violation', 'no'],
+    ['no', 'moderation_blocked', 'no'],
     // Perhaps the vendor did the work after all.
     ['unknown', 'outcome_unknown', 'unknown'],
     ['unknown', 'deadline_exceeded', 'unknown'],

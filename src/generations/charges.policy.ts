@@ -1,6 +1,8 @@
 import type { Charged } from '@litegen/plugin-sdk';
 import type { Model } from '../catalog/index.js';
 import type { ErrorCode } from '../common/index.js';
+import type { GenerationEntity } from './generation.entity.js';
+import type { HoldState } from './generation.types.js';
 
 /** What the model's file says its vendor bills. */
 export type ChargeRules = NonNullable<Model['charges']>;
@@ -10,7 +12,7 @@ export type ChargeRules = NonNullable<Model['charges']>;
  * no rule can tell what it bills.
  */
 const RULED: Partial<Record<ErrorCode, keyof ChargeRules>> = {
-  content_policy_violation: 'content_rejected',
+  moderation_blocked: 'content_rejected',
   provider_invalid_request: 'failed',
   provider_authentication_failed: 'failed',
   provider_permission_denied: 'failed',
@@ -30,4 +32,14 @@ export function chargedForFailure(charged: Charged, code: ErrorCode, rules: Char
 /** @param otherwise what counts when neither the plugin nor the vendor's rules tell */
 export function chargedForCancellation(charged: Charged, rules: ChargeRules | undefined, otherwise: Charged = 'unknown'): Charged {
   return charged === 'unknown' ? (rules?.cancelled ?? otherwise) : charged;
+}
+
+/** `charged: unknown` keeps the hold: the money may be gone, and only the vendor's books can tell (R4). */
+export function costOf(
+  generation: GenerationEntity,
+  charged: Charged,
+): { costMicros: number | null; costSource: string | null; holdState: HoldState } {
+  if (charged === 'unknown') return { costMicros: null, costSource: null, holdState: generation.holdMicros === 0 ? 'released' : 'held' };
+  if (charged === 'no') return { costMicros: 0, costSource: 'not_charged', holdState: 'released' };
+  return { costMicros: generation.quote.amountMicros, costSource: 'catalog', holdState: 'settled' };
 }

@@ -1,16 +1,17 @@
 import { Body, Controller, Headers, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
 import { ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { principalOf, Scoped } from '../auth/index.js';
+import { principalOf, Scoped, wholeOf } from '../auth/index.js';
 import { ApiError, ApiErrors } from '../common/index.js';
 import { LinkSigner } from '../storage/index.js';
 import { CorrectionsService } from './corrections.service.js';
 import { RefundGenerationRequest, RefundResponse, ResolveGenerationRequest } from './dto/correction.dto.js';
 import { GenerationDetail } from './dto/generation.dto.js';
-import { generationHeaders } from './generation-headers.js';
+import { GENERATION_HEADERS, generationHeaders } from './generation-headers.js';
 import { linkerFor, toGenerationDetail } from './generation-response.js';
 import { GenerationsQueries } from './generations.queries.js';
 import { GenerationsService } from './generations.service.js';
+import { IDEMPOTENCY_KEY } from './idempotency.policy.js';
 
 @ApiTags('Generations')
 @Controller('v1/generations')
@@ -27,19 +28,20 @@ export class CorrectionsController {
   @Scoped('admin')
   @ApiOperation({
     summary: 'Tell whether a generation was billed',
-    description: 'Where nobody knew whether the vendor billed, the hold was kept (`hold.state` is `held`). This settles or releases it.',
+    description:
+      'Where nobody knew whether the vendor billed, the hold was kept (`hold.state` is `held`). This settles or releases it. Not by the key that asked for it.',
   })
-  @ApiOkResponse({ type: GenerationDetail })
-  @ApiErrors(400, 401, 403, 404, 409)
+  @ApiOkResponse({ type: GenerationDetail, headers: GENERATION_HEADERS })
+  @ApiErrors(404, 409)
   async resolveGeneration(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
     @Param('id') id: string,
     @Body() body: ResolveGenerationRequest,
   ): Promise<GenerationDetail> {
-    const tenant = principalOf(request);
-    await this.corrections.resolve(tenant, id, body);
-    const view = await this.queries.find(tenant, id);
+    const caller = principalOf(request);
+    await this.corrections.resolve(caller, id, body);
+    const view = await this.queries.find(wholeOf(caller), id);
     if (view === null) throw new ApiError('not_found', `There is no generation ${id} any more.`, { param: 'id' });
     const remainingMicros = await this.generations.remainingFor(view.generation);
     reply.headers(generationHeaders(view, remainingMicros));
@@ -51,16 +53,17 @@ export class CorrectionsController {
   @Scoped('admin')
   @ApiOperation({
     summary: 'Give back what a generation cost',
-    description: 'All budgets that it was counted on get the amount back, in the period in which it was counted.',
+    description:
+      'All budgets that it was counted on get the amount back, in the period in which it was counted. Not by the key that asked for it.',
   })
   @ApiHeader({
     name: 'idempotency-key',
     required: false,
     description: 'Names the refund: the same one gives money back once.',
-    schema: { type: 'string' },
+    schema: IDEMPOTENCY_KEY,
   })
   @ApiOkResponse({ type: RefundResponse })
-  @ApiErrors(400, 401, 403, 404, 409, 422)
+  @ApiErrors(404, 409, 422)
   async refundGeneration(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,

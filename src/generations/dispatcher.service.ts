@@ -1,11 +1,12 @@
 import { type CallWarning, ProviderError, type StartResult } from '@litegen/plugin-sdk';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { Clock, newId } from '../common/index.js';
+import { ApiError, Clock, newId } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { CapacityLimits } from '../limits/index.js';
 import { MetricsService } from '../metrics/index.js';
 import { engineSpan } from '../tracing/index.js';
 import { AttemptEntity } from './attempt.entity.js';
+import { EndNotWritten } from './end-writer.service.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { GenerationSignals } from './generation-signals.js';
 import { type AfterFailure, afterAbandonedSubmission, afterSubmissionFailure, type FailureSituation } from './generations.machine.js';
@@ -62,7 +63,7 @@ export class Dispatcher {
     });
   }
 
-  /** The attempt's row is committed before this is called (R1). Never throws: every outcome is written. */
+  /** The attempt's row is committed before this is called (R1). @throws EndNotWritten; every other outcome is written */
   async dispatch(held: Held, signal: AbortSignal): Promise<void> {
     await engineSpan('generation.dispatch', held.generation, async () => {
       let prepared: PreparedCall | undefined;
@@ -105,6 +106,12 @@ export class Dispatcher {
   private async onFailure(held: Held, thrown: unknown, warnings: readonly CallWarning[], signal: AbortSignal): Promise<void> {
     // The work goes on elsewhere; what this process thinks of it no longer counts.
     if (signal.reason instanceof LeaseLost) return;
+    if (thrown instanceof EndNotWritten) throw thrown;
+    if (thrown instanceof ApiError && thrown.code === 'storage_unavailable') {
+      const message = `The vendor was called, and what it answered could not be stored: ${thrown.message}`;
+      await this.settler.fail(held, { code: thrown.code, message, details: { charged: 'unknown' } }, 'unknown', 'unknown', warnings);
+      return;
+    }
     const error = asProviderError(thrown, signal);
     if (error.code === 'internal' && !ProviderError.is(thrown)) {
       this.logger.error(
@@ -115,10 +122,10 @@ export class Dispatcher {
     await this.follow(held, afterSubmissionFailure(error, this.situation(held)), error, warnings);
   }
 
-  /** Another process died while it called the vendor. */
+  /** Another process died while it called the vendor, or could not renew its lease for as long as that lasts. */
   async recover(held: Held, signal: AbortSignal): Promise<void> {
     const next = afterAbandonedSubmission(this.situation(held));
-    this.logger.warn(`${held.generation.id} was being sent when its process stopped: ${next.kind}`);
+    this.logger.warn(`${held.generation.id} was being sent by a process whose lease has ended: ${next.kind}`);
     if (next.kind === 'resubmit') {
       // Counted before it is sent, so that a request which takes its process down does not go round for ever.
       if (await this.repository.countResubmission(held.lease, this.clock.nowMs())) {

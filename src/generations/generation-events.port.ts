@@ -20,10 +20,17 @@ export interface RequestWebhook {
   readonly events: readonly GenerationEventType[];
 }
 
-/** Hears of ends inside the transaction that writes them, so that an announcement is lost exactly when the end is. */
+/**
+ * Hears of ends inside the transaction that writes them, so that an announcement is lost exactly when the end is. What it cannot tell then
+ * is noted in the same transaction, and told when it can be.
+ */
 export abstract class GenerationEvents {
   /** @throws ApiError `url_blocked`, `webhook_url_not_allowed` when the caller may not send events there */
   abstract check(caller: Principal, webhook: RequestWebhook): Promise<void>;
 
-  abstract ended(manager: EntityManager, ends: readonly GenerationEnd[]): Promise<void>;
+  /** @returns the ids of the generations whose end somebody could not be told of */
+  abstract ended(manager: EntityManager, ends: readonly GenerationEnd[]): Promise<readonly string[]>;
+
+  /** Tells those who were not told when it ended. @returns whether everybody knows now */
+  abstract endedLate(manager: EntityManager, end: GenerationEnd): Promise<boolean>;
 }

@@ -12,7 +12,9 @@ export type Linker = (asset: { readonly id: string }) => string;
 
 /** Links that lead back to where the caller came from, unless the gateway has a public address. */
 export function linkerFor(links: LinkSigner, request: { readonly protocol: string; readonly host: string }): Linker {
-  return (asset) => links.urlFor(asset, `${request.protocol}://${request.host}`);
+  // What a proxy says is a header like any other.
+  const scheme = request.protocol === 'https' ? 'https' : 'http';
+  return (asset) => links.urlFor(asset, `${scheme}://${request.host}`);
 }
 
 /** What the short form of a generation is made of. */

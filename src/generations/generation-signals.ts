@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import type { AssetEntity, StoredBlob } from '../storage/index.js';
 import type { GenerationEntity } from './generation.entity.js';
 
@@ -22,6 +22,7 @@ export type SignalListener = (signal: GenerationSignal) => void;
 /** Wakes callers of this process that wait for a generation. */
 @Injectable()
 export class GenerationSignals {
+  private readonly logger = new Logger(GenerationSignals.name);
   private readonly listeners = new Map<string, Set<SignalListener>>();
 
   /** @returns how to stop listening. */
@@ -36,6 +37,16 @@ export class GenerationSignals {
   }
 
   send(id: string, signal: GenerationSignal): void {
-    for (const listener of [...(this.listeners.get(id) ?? [])]) listener(signal);
+    for (const listener of [...(this.listeners.get(id) ?? [])]) {
+      try {
+        listener(signal);
+      } catch (error) {
+        // Neither the others nor the work itself have to do with what one of them makes of it.
+        this.logger.error(
+          `Somebody who waits for ${id} failed to hear "${signal.type}"`,
+          error instanceof Error ? error.stack : String(error),
+        );
+      }
+    }
   }
 }

@@ -1,4 +1,4 @@
-import type { JsonObject, Operation, VendorUsage } from '@litegen/plugin-sdk';
+import type { CallWarning, JsonObject, Operation, VendorUsage, Withheld } from '@litegen/plugin-sdk';
 import type { Plan } from '../catalog/index.js';
 import type { ErrorCode, Micros } from '../common/index.js';
 import type { Quote } from '../costs/index.js';
@@ -44,6 +44,8 @@ export interface StoredRequest {
   readonly dialect: Dialect;
   /** Parameters whose field the caller knows by another name. */
   readonly fieldNames?: Readonly<Record<string, string>>;
+  /** The video that it makes anew. */
+  readonly remixOf?: string;
 }
 
 export type StoredReceipt = Plan['receipt'];
@@ -53,8 +55,13 @@ export type StoredUsage = VendorUsage;
 /** A vendor's finished answer without its bytes and without headers, so that another replica can fetch the files. */
 export interface StoredResult {
   readonly outputs: readonly StoredResultOutput[];
+  readonly withheld?: readonly Withheld[];
+  /** Of the call that brought it. */
+  readonly warnings?: readonly CallWarning[];
   readonly usage?: VendorUsage;
   readonly costUsd?: string;
+  /** How often its files were asked for. */
+  readonly fetches?: number;
 }
 
 export interface StoredResultOutput {

@@ -81,18 +81,18 @@ describe.each(databases())('the generations door on $name', ({ url }) => {
       result_url: null,
       outputs: [],
       cost_usd: 0,
-      error_message: 'Not this.',
+      error_message: 'Your request was rejected as a result of the safety system: Not this.',
       error: {
-        code: 'content_policy_violation',
+        code: 'moderation_blocked',
         type: 'invalid_request_error',
-        message: 'Not this.',
+        message: 'Your request was rejected as a result of the safety system: Not this.',
         status: 400,
         provider: 'mock',
-        provider_error: { code: 'nsfw', status: 400 },
+        provider_error: { code: 'nsfw', status: 400, message: 'Not this.' },
         charged: 'no',
       },
       hold: { state: 'released' },
-      attempts: [{ state: 'rejected', charged: 'no', error_code: 'content_policy_violation' }],
+      attempts: [{ state: 'rejected', charged: 'no', error_code: 'moderation_blocked' }],
     });
   });
 

@@ -4,6 +4,7 @@ import {
   afterAbandonedSubmission,
   afterSubmissionFailure,
   backoffMs,
+  describeFailure,
   type FailureSituation,
   nextProgress,
   pollDelayMs,
@@ -54,7 +55,23 @@ describe('afterSubmissionFailure', () => {
     expect(failed('unavailable', { charged: 'unknown' }, { vendorIsIdempotent: true })).toMatchObject({ kind: 'resubmit' });
     expect(failed('content_rejected', { charged: 'unknown' }, { vendorIsIdempotent: true })).toMatchObject({
       kind: 'fail',
-      failure: { code: 'content_policy_violation' },
+      failure: { code: 'moderation_blocked' },
+    });
+  });
+
+  it.each([
+    ['Not this.', 'Your request was rejected as a result of the safety system: Not this.'],
+    ['', 'Your request was rejected as a result of the safety system.'],
+    [
+      'Your request was rejected as a result of our safety system. Try other words.',
+      'Your request was rejected as a result of the safety system. Try other words.',
+    ],
+  ])('begins a refusal as OpenAI does, with the words of the vendor behind it: %s', (message, told) => {
+    const refusal = { code: 'content_rejected', charged: 'no', message } as const;
+    expect(describeFailure(refusal)).toMatchObject({
+      code: 'moderation_blocked',
+      message: told,
+      details: { vendor_message: message },
     });
   });
 

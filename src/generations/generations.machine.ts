@@ -7,7 +7,7 @@ import { isTerminal } from './generation.types.js';
 const PUBLIC_CODES: Readonly<Record<ProviderErrorCode, ErrorCode>> = {
   invalid_request: 'provider_invalid_request',
   unsupported: 'provider_invalid_request',
-  content_rejected: 'content_policy_violation',
+  content_rejected: 'moderation_blocked',
   authentication_failed: 'provider_authentication_failed',
   permission_denied: 'provider_permission_denied',
   quota_exhausted: 'provider_quota_exhausted',
@@ -18,6 +18,10 @@ const PUBLIC_CODES: Readonly<Record<ProviderErrorCode, ErrorCode>> = {
   invalid_response: 'provider_invalid_response',
   internal: 'provider_internal',
 };
+
+/** How OpenAI's own refusals begin, by which clients know them. */
+const REJECTED = 'Your request was rejected as a result of the safety system';
+const VENDORS_OWN_REJECTED = /^your request was rejected as a result of (?:the|our) safety system/i;
 
 /** Worth another try when the first surely cost nothing. */
 const TRANSIENT: ReadonlySet<ProviderErrorCode> = new Set(['rate_limited', 'unavailable', 'timeout', 'internal']);
@@ -91,6 +95,7 @@ function submissionFailure(error: FailureFacts): GenerationFailure {
   return {
     ...failure,
     code: 'outcome_unknown',
+    details: { ...failure.details, vendor_message: error.message },
     message: `The vendor may have accepted the request, but its answer did not arrive (${error.message}). It was not sent again, because that could be charged twice.`,
   };
 }
@@ -103,11 +108,13 @@ type Describable = Pick<VendorFailure, 'code' | 'message' | 'charged' | 'param' 
 
 /** The caller's view of a vendor's failure. */
 export function describeFailure(error: Describable): GenerationFailure {
+  const message = error.code === 'content_rejected' ? rejection(error.message) : error.message;
   return {
     code: PUBLIC_CODES[error.code],
-    message: error.message,
+    message,
     details: {
       charged: error.charged,
+      ...(message === error.message ? {} : { vendor_message: error.message }),
       ...(error.param === undefined ? {} : { param: error.param }),
       ...(error.vendorCode === undefined ? {} : { vendor_code: error.vendorCode }),
       ...(error.vendorStatus === undefined ? {} : { vendor_status: error.vendorStatus }),
@@ -117,10 +124,21 @@ export function describeFailure(error: Describable): GenerationFailure {
   };
 }
 
+/** OpenAI's sentence, then the vendor's own words. */
+function rejection(words: string): string {
+  if (VENDORS_OWN_REJECTED.test(words)) return words.replace(VENDORS_OWN_REJECTED, REJECTED);
+  return words === '' ? `${REJECTED}.` : `${REJECTED}: ${words}`;
+}
+
 /** What a replica that finds an abandoned submission may do: nobody knows whether the vendor got it. */
 export function afterAbandonedSubmission(situation: FailureSituation): AfterFailure {
   return afterSubmissionFailure(
-    { code: 'unavailable', charged: 'unknown', message: 'the process that sent it stopped before the answer came' },
+    {
+      code: 'unavailable',
+      charged: 'unknown',
+      message:
+        'the process that sent it stopped, or was cut off from the database for longer than its lease, before the answer was written',
+    },
     situation,
   );
 }

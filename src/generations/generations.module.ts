@@ -12,10 +12,17 @@ import { CallbackTrustRepository } from './callback-trust.repository.js';
 import { CallbacksController } from './callbacks.controller.js';
 import { CallbacksService } from './callbacks.service.js';
 import { CapacityRepository } from './capacity.repository.js';
+import { ClockWatch } from './clock-watch.service.js';
 import { CorrectionsController } from './corrections.controller.js';
 import { CorrectionsRepository } from './corrections.repository.js';
 import { CorrectionsService } from './corrections.service.js';
+import { DeferredStepsRepository } from './deferred-steps.repository.js';
+import { DeferredSteps } from './deferred-steps.service.js';
 import { Dispatcher } from './dispatcher.service.js';
+import { EndWriter } from './end-writer.service.js';
+import { EndsRepository } from './ends.repository.js';
+import { FileSweepRepository } from './file-sweep.repository.js';
+import { FileSweep } from './file-sweep.service.js';
 import { Followers } from './followers.service.js';
 import { FollowersHere } from './followers-here.service.js';
 import { GenerationFeed } from './generation-feed.service.js';
@@ -54,9 +61,16 @@ import { Worker } from './worker.service.js';
     CallbackTrustRepository,
     CallbacksService,
     CapacityRepository,
+    ClockWatch,
     CorrectionsRepository,
     CorrectionsService,
+    DeferredSteps,
+    DeferredStepsRepository,
     Dispatcher,
+    EndWriter,
+    EndsRepository,
+    FileSweep,
+    FileSweepRepository,
     Followers,
     FollowersHere,
     GenerationFeed,

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { MIGRATIONS } from '../../migrations/index.js';
 import { databases } from '../../test/support/databases.js';
 import { assetRow, attemptRow, generationRow, SEED_TIME_MS, seed } from '../../test/support/generations.js';
-import { ApiKeyEntity, DEFAULT_TENANT } from '../auth/index.js';
+import { ApiKeyEntity, DEFAULT_TENANT, wholeOf } from '../auth/index.js';
 import { configSchema } from '../config/index.js';
 import { Database, openDataSources } from '../database/index.js';
 import { AssetEntity, AssetsRepository } from '../storage/index.js';
@@ -39,13 +39,13 @@ describe.each(databases())('reading generations on $name', ({ url }) => {
       generationRow({ ...own, id: `litegen-img-page-${index}`, createdAt: SEED_TIME_MS + Math.floor(index / 2) }),
     );
     await seed(database, { generations });
-    const first = await queries.page(own, {}, { page: 1, perPage: 5 });
-    const second = await queries.page(own, {}, { page: 2, perPage: 5 });
-    const third = await queries.page(own, {}, { page: 3, perPage: 5 });
-    const numbers = [...first.generations, ...second.generations].map(({ id }) => Number(id.split('-').at(-1)));
+    const first = await queries.page(wholeOf(own), {}, { page: 1, perPage: 5 });
+    const second = await queries.page(wholeOf(own), {}, { page: 2, perPage: 5 });
+    const third = await queries.page(wholeOf(own), {}, { page: 3, perPage: 5 });
+    const numbers = [...first.rows, ...second.rows].map(({ id }) => Number(id.split('-').at(-1)));
     expect(numbers).toEqual([6, 5, 4, 3, 2, 1, 0]);
     expect([first.total, second.total, third.total]).toEqual([7, 7, 7]);
-    expect(third.generations).toEqual([]);
+    expect(third.rows).toEqual([]);
   });
 
   it('filters by every column', async () => {
@@ -62,7 +62,7 @@ describe.each(databases())('reading generations on $name', ({ url }) => {
     });
     await seed(database, { generations: [image, running, queued] });
     const found = async (filter: Parameters<GenerationsQueries['page']>[1]) =>
-      (await queries.page(own, filter, { page: 1, perPage: 10 })).generations.map(({ id }) => id);
+      (await queries.page(wholeOf(own), filter, { page: 1, perPage: 10 })).rows.map(({ id }) => id);
     expect(await found({ status: 'processing' })).toEqual([running.id]);
     expect(await found({ status: 'pending' })).toEqual([queued.id]);
     expect(await found({ status: 'failed' })).toEqual([]);
@@ -81,11 +81,11 @@ describe.each(databases())('reading generations on $name', ({ url }) => {
     await seed(database, {
       generations: [mine, removed, generationRow({ ...own, appId: 'app-other' }), generationRow({ ...own, orgId: 'org-other' })],
     });
-    expect((await queries.page(own, {}, { page: 1, perPage: 10 })).generations.map(({ id }) => id)).toEqual([mine.id]);
-    expect(await queries.find(own, mine.id)).not.toBeNull();
-    expect(await queries.find(own, removed.id)).toBeNull();
+    expect((await queries.page(wholeOf(own), {}, { page: 1, perPage: 10 })).rows.map(({ id }) => id)).toEqual([mine.id]);
+    expect(await queries.find(wholeOf(own), mine.id)).not.toBeNull();
+    expect(await queries.find(wholeOf(own), removed.id)).toBeNull();
     for (const foreign of [{ ...own, appId: 'app-other' }, { ...own, orgId: 'org-other' }, DEFAULT_TENANT]) {
-      expect(await queries.find(foreign, mine.id)).toBeNull();
+      expect(await queries.find(wholeOf(foreign), mine.id)).toBeNull();
     }
   });
 
@@ -103,7 +103,7 @@ describe.each(databases())('reading generations on $name', ({ url }) => {
         assetRow(generation, { direction: 'partial' }),
       ],
     });
-    const view = await queries.find(own, generation.id);
+    const view = await queries.find(wholeOf(own), generation.id);
     expect(view?.attempts.map(({ ordinal }) => ordinal)).toEqual([1, 2]);
     expect(view?.outputs.map(({ position }) => position)).toEqual([0, 1]);
     expect(view?.inputs.map(({ role }) => role)).toEqual(['mask']);
@@ -117,7 +117,7 @@ describe.each(databases())('reading generations on $name', ({ url }) => {
     await seed(database, { generations });
     const collect = async (limit: number) => {
       const ids: string[] = [];
-      for await (const batch of queries.stream(own, {}, limit)) ids.push(...batch.map(({ id }) => id));
+      for await (const batch of queries.stream(wholeOf(own), {}, limit)) ids.push(...batch.map(({ id }) => id));
       return ids;
     };
     const all = await collect(10_000);

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { SelectQueryBuilder } from 'typeorm';
-import type { Tenant } from '../auth/index.js';
+import type { Reach, Tenant } from '../auth/index.js';
+import { type Cursor, firstOf, type Page, type PageRequest } from '../common/index.js';
 import { Database, rows, type SqlParameters } from '../database/index.js';
 import { type AssetEntity, AssetsRepository } from '../storage/index.js';
 import { AttemptEntity } from './attempt.entity.js';
@@ -21,12 +22,6 @@ export interface GenerationFilter {
   readonly toMs?: number;
 }
 
-export interface Page {
-  /** From 1. */
-  readonly page: number;
-  readonly perPage: number;
-}
-
 /** A generation with its files and the vendor's job, for one row of a list. */
 export interface GenerationView {
   readonly generation: GenerationEntity;
@@ -36,10 +31,47 @@ export interface GenerationView {
   readonly attempts: readonly AttemptEntity[];
 }
 
+/** A generation in a list. */
+export type GenerationSummary = Omit<GenerationView, 'attempts'> & {
+  readonly attempts: readonly Pick<AttemptEntity, 'id' | 'vendorJobId'>[];
+};
+
 /** How many rows a stream reads at a time. */
 const BATCH = 500;
+/** What a line of the log is made of. */
+const LOGGED = [
+  'id',
+  'model',
+  'provider',
+  'status',
+  'mediaType',
+  'costMicros',
+  'createdAt',
+  'completedAt',
+  'cachedFrom',
+  'errorMessage',
+] as const satisfies readonly (keyof GenerationEntity)[];
 
-/** What lists, logs and single look-ups read. Everything belongs to one tenant, and what its owner removed is not seen. */
+export type LoggedGeneration = Pick<GenerationEntity, (typeof LOGGED)[number]>;
+
+/** Bytes of the columns that may be long. */
+const LENGTH = ['request', 'receipt', 'quote', 'metadata', 'usage', 'errorMessage', 'errorDetails']
+  .map((column) => `COALESCE(OCTET_LENGTH(generation.${column}), 0)`)
+  .join(' + ');
+
+function inOrder(query: SelectQueryBuilder<GenerationEntity>, order: 'asc' | 'desc'): SelectQueryBuilder<GenerationEntity> {
+  const direction = order === 'asc' ? 'ASC' : 'DESC';
+  return query.orderBy('generation.createdAt', direction).addOrderBy('generation.id', direction);
+}
+
+function behind(query: SelectQueryBuilder<GenerationEntity>, { createdAt, id }: Cursor, order: 'asc' | 'desc'): void {
+  query.andWhere(`(generation.createdAt, generation.id) ${order === 'asc' ? '>' : '<'} (:afterCreatedAt, :afterId)`, {
+    afterCreatedAt: createdAt,
+    afterId: id,
+  });
+}
+
+/** What lists, logs and single look-ups read: nothing beyond the caller's reach, and nothing that its owner removed. */
 @Injectable()
 export class GenerationsQueries {
   constructor(
@@ -48,53 +80,36 @@ export class GenerationsQueries {
   ) {}
 
   /** Newest first. */
-  async page(
-    tenant: Tenant,
-    filter: GenerationFilter,
-    { page, perPage }: Page,
-  ): Promise<{ total: number; generations: GenerationEntity[] }> {
-    const [generations, total] = await this.filtered(tenant, filter)
-      .skip((page - 1) * perPage)
-      .take(perPage)
-      .getManyAndCount();
-    return { total, generations };
+  async page(reach: Reach, filter: GenerationFilter, request: PageRequest): Promise<Page<GenerationEntity>> {
+    const query = this.filtered(reach, filter);
+    return { total: await query.getCount(), ...(await this.part(query, { ...request, order: 'desc' })) };
   }
 
-  /** At most `limit` generations that come behind `after`, which is an id of the tenant's own; in the order of their creation, or against it. */
-  async from(
-    tenant: Tenant,
+  /** One page of those that come behind `after` in the order of their creation, or against it. */
+  from(
+    reach: Reach,
     filter: GenerationFilter,
-    { after, limit, order }: { readonly after?: string; readonly limit: number; readonly order: 'asc' | 'desc' },
-  ): Promise<GenerationEntity[]> {
-    const direction = order === 'asc' ? 'ASC' : 'DESC';
-    const query = this.filtered(tenant, filter)
-      .orderBy('generation.createdAt', direction)
-      .addOrderBy('generation.id', direction)
-      .take(limit);
-    if (after !== undefined) {
-      const { createdAt } = await this.database.manager.findOneOrFail(GenerationEntity, {
-        where: { id: after },
-        select: { createdAt: true },
-      });
-      query.andWhere(`(generation.createdAt, generation.id) ${order === 'asc' ? '>' : '<'} (:afterCreatedAt, :after)`, {
-        afterCreatedAt: createdAt,
-        after,
-      });
-    }
-    return query.getMany();
+    request: Pick<PageRequest, 'perPage' | 'after'> & { readonly order: 'asc' | 'desc' },
+  ): Promise<Pick<Page<GenerationEntity>, 'rows' | 'next'>> {
+    return this.part(this.filtered(reach, filter), { ...request, page: 1 });
   }
 
-  /** At most `limit` generations, newest first, a batch in memory at a time. What is made meanwhile is not among them. */
-  async *stream(tenant: Tenant, filter: GenerationFilter, limit: number): AsyncGenerator<readonly GenerationEntity[]> {
-    let last: GenerationEntity | undefined;
+  /** Where a generation stands in lists, also when its owner removed it since. Null when there never was one within the reach. */
+  placeOf({ orgId, appId, onlyKeyId }: Reach, id: string, mediaType: MediaType): Promise<Cursor | null> {
+    return this.database.manager.findOne(GenerationEntity, {
+      where: { id, orgId, appId, mediaType, ...(onlyKeyId === null ? {} : { keyId: onlyKeyId }) },
+      select: { id: true, createdAt: true },
+    });
+  }
+
+  /** At most `limit` generations, newest first, a batch in memory at a time, without what callers and vendors wrote of any length. */
+  async *stream(reach: Reach, filter: GenerationFilter, limit: number): AsyncGenerator<readonly LoggedGeneration[]> {
+    let last: LoggedGeneration | undefined;
     for (let left = limit; left > 0; ) {
-      const query = this.filtered(tenant, filter).take(Math.min(BATCH, left));
-      if (last !== undefined) {
-        query.andWhere('(generation.createdAt, generation.id) < (:lastCreatedAt, :lastId)', {
-          lastCreatedAt: last.createdAt,
-          lastId: last.id,
-        });
-      }
+      const query = this.filtered(reach, filter)
+        .select(LOGGED.map((column) => `generation.${column}`))
+        .take(Math.min(BATCH, left));
+      if (last !== undefined) behind(query, last, 'desc');
       const batch = await query.getMany();
       if (batch.length > 0) yield batch;
       if (batch.length < BATCH) return;
@@ -103,18 +118,38 @@ export class GenerationsQueries {
     }
   }
 
-  /** Null when the tenant has no such generation. */
-  async find(tenant: Tenant, id: string): Promise<GenerationView | null> {
-    const generation = await this.filtered(tenant, {}).andWhere('generation.id = :id', { id }).getOne();
+  /** Null when there is no such generation within the reach. */
+  async find(reach: Reach, id: string): Promise<GenerationView | null> {
+    const generation = await this.filtered(reach, {}).andWhere('generation.id = :id', { id }).getOne();
     if (generation === null) return null;
     const [view] = await this.withDetails([generation]);
     return view ?? null;
   }
 
+  /** Whether there is such a generation within the reach. */
+  async has(reach: Reach, id: string): Promise<boolean> {
+    return (await this.filtered(reach, {}).andWhere('generation.id = :id', { id }).getCount()) === 1;
+  }
+
   /** Adds files and attempts with two queries for all. */
   async withDetails(generations: readonly GenerationEntity[]): Promise<GenerationView[]> {
+    return this.withAttempts(generations, (ids) => this.attemptsOf(ids).getMany());
+  }
+
+  /** As {@link withDetails}, for lists: of the attempts no more than the names of the vendor's jobs. */
+  async withFiles(generations: readonly GenerationEntity[]): Promise<GenerationSummary[]> {
+    return this.withAttempts(generations, (ids) =>
+      this.attemptsOf(ids).select(['attempt.id', 'attempt.generationId', 'attempt.ordinal', 'attempt.vendorJobId']).getMany(),
+    );
+  }
+
+  private async withAttempts(
+    generations: readonly GenerationEntity[],
+    read: (ids: readonly string[]) => Promise<AttemptEntity[]>,
+  ): Promise<GenerationView[]> {
     const ids = generations.map(({ id }) => id);
-    const [assets, attempts] = await Promise.all([this.assets.byGeneration(ids), this.attemptsOf(ids)]);
+    if (ids.length === 0) return [];
+    const [assets, attempts] = await Promise.all([this.assets.byGeneration(ids), read(ids)]);
     const assetsOf = byGeneration(assets);
     const attemptsOf = byGeneration(attempts);
     return generations.map((generation) => {
@@ -144,24 +179,46 @@ export class GenerationsQueries {
     );
   }
 
-  private attemptsOf(ids: readonly string[]): Promise<AttemptEntity[]> {
-    if (ids.length === 0) return Promise.resolve([]);
+  private attemptsOf(ids: readonly string[]): SelectQueryBuilder<AttemptEntity> {
     return this.database.manager
       .createQueryBuilder(AttemptEntity, 'attempt')
       .where('attempt.generationId IN (:...ids)', { ids })
       .orderBy('attempt.generationId')
-      .addOrderBy('attempt.ordinal')
-      .getMany();
+      .addOrderBy('attempt.ordinal');
   }
 
-  private filtered({ orgId, appId }: Tenant, filter: GenerationFilter): SelectQueryBuilder<GenerationEntity> {
+  /** Looks at sizes first: a row may hold megabytes, and is not read where there is no room for it. */
+  private async part(
+    query: SelectQueryBuilder<GenerationEntity>,
+    { page, perPage, after, order }: PageRequest & { readonly order: 'asc' | 'desc' },
+  ): Promise<Pick<Page<GenerationEntity>, 'rows' | 'next'>> {
+    const index = query
+      .clone()
+      .select('generation.id', 'id')
+      .addSelect('generation.createdAt', 'createdAt')
+      .addSelect(LENGTH, 'bytes')
+      .limit(perPage + 1)
+      .offset((page - 1) * perPage);
+    inOrder(index, order);
+    if (after !== undefined) behind(index, after, order);
+    const found = await index.getRawMany<{ id: string; createdAt: number | string; bytes: number | string }>();
+    const places = found.map(({ id, createdAt, bytes }) => ({ id, createdAt: Number(createdAt), bytes: Number(bytes) }));
+    const { rows: taken, next } = firstOf(places, perPage, ({ bytes }) => bytes);
+    if (taken.length === 0) return { rows: [], next };
+    const whole = this.database.manager
+      .createQueryBuilder(GenerationEntity, 'generation')
+      .where('generation.id IN (:...ids)', { ids: taken.map(({ id }) => id) });
+    return { rows: await inOrder(whole, order).getMany(), next };
+  }
+
+  private filtered({ orgId, appId, onlyKeyId }: Reach, filter: GenerationFilter): SelectQueryBuilder<GenerationEntity> {
     const query = this.database.manager
       .createQueryBuilder(GenerationEntity, 'generation')
-      .where('generation.orgId = :orgId AND generation.appId = :appId AND generation.deletedAt IS NULL', { orgId, appId })
-      .orderBy('generation.createdAt', 'DESC')
-      .addOrderBy('generation.id', 'DESC');
+      .where('generation.orgId = :orgId AND generation.appId = :appId AND generation.deletedAt IS NULL', { orgId, appId });
+    inOrder(query, 'desc');
     const { status, model, provider, mediaType, operation, fromMs, toMs } = filter;
     const narrow = (condition: string, parameters: SqlParameters): void => void query.andWhere(condition, parameters);
+    if (onlyKeyId !== null) narrow('generation.keyId = :onlyKeyId', { onlyKeyId });
     if (status !== undefined) narrow('generation.status IN (:...statuses)', { statuses: STATUSES_BY_PUBLIC[status] });
     if (model !== undefined) narrow('generation.model = :model', { model });
     if (provider !== undefined) narrow('generation.provider = :provider', { provider });

@@ -1,6 +1,6 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { type EntityManager, IsNull, type Repository } from 'typeorm';
-import type { Tenant } from '../auth/index.js';
+import type { Reach, Tenant } from '../auth/index.js';
 import { CacheEntriesRepository } from '../cache/index.js';
 import { Database, insertRows, rows } from '../database/index.js';
 import type { CapacityLimit } from '../limits/index.js';
@@ -11,6 +11,7 @@ import { GenerationEntity } from './generation.entity.js';
 import { ACTIVE_STATUSES, type StoredResult } from './generation.types.js';
 import { attemptRow, json } from './generations.rows.js';
 import type { Lease } from './leases.repository.js';
+import { bareAttempt } from './plain-ends.policy.js';
 import type { GenerationLook } from './progress.policy.js';
 
 type AttemptRow = Omit<AttemptEntity, 'operation'> & { operation: never };
@@ -20,6 +21,8 @@ const ACTIVE = ACTIVE_STATUSES.map((status) => `'${status}'`).join(',');
 /** All SQL about generations and attempts. Every change is a compare-and-set that names the status or the lease it builds on (R11). */
 @Injectable()
 export class GenerationsRepository {
+  private readonly logger = new Logger(GenerationsRepository.name);
+
   constructor(
     private readonly database: Database,
     private readonly cacheEntries: CacheEntriesRepository,
@@ -77,30 +80,33 @@ export class GenerationsRepository {
     },
     nowMs: number,
   ): Promise<boolean> {
-    return this.insist(async (manager) => {
-      const updated = await rows(
-        manager,
-        `UPDATE generations SET status = 'running', lease_owner = NULL, next_run_at = :next, poll_count = 0, updated_at = :now
+    const { vendorJobId, vendorRequestId, warnings } = accepted;
+    return this.orPlainly('The job of', lease, [{ vendorJobId, vendorRequestId, warnings }, {}], (details) =>
+      this.insist(async (manager) => {
+        const updated = await rows(
+          manager,
+          `UPDATE generations SET status = 'running', lease_owner = NULL, next_run_at = :next, poll_count = 0, updated_at = :now
          WHERE id = :id AND lease_token = :token AND status = 'dispatching' RETURNING id`,
-        { id: lease.id, token: lease.token, next: accepted.nextRunAtMs, now: nowMs },
-      );
-      // The operation is kept even when the lease is gone: a job that was paid for must not become unknown.
-      await rows(
-        manager,
-        `UPDATE attempts SET state = 'accepted', operation = :operation, vendor_job_id = :jobId, vendor_request_id = :requestId,
+          { id: lease.id, token: lease.token, next: accepted.nextRunAtMs, now: nowMs },
+        );
+        // The operation is kept even when the lease is gone: a job that was paid for must not become unknown.
+        await rows(
+          manager,
+          `UPDATE attempts SET state = 'accepted', operation = :operation, vendor_job_id = :jobId, vendor_request_id = :requestId,
            warnings = :warnings, accepted_at = :now
          WHERE id = :attemptId AND state = 'sent' RETURNING id`,
-        {
-          attemptId: accepted.attemptId,
-          operation: json(accepted.operation),
-          jobId: accepted.vendorJobId ?? null,
-          requestId: accepted.vendorRequestId ?? null,
-          warnings: json(accepted.warnings),
-          now: nowMs,
-        },
-      );
-      return updated.length === 1;
-    });
+          {
+            attemptId: accepted.attemptId,
+            operation: json(accepted.operation),
+            jobId: details.vendorJobId ?? null,
+            requestId: details.vendorRequestId ?? null,
+            warnings: json(details.warnings),
+            now: nowMs,
+          },
+        );
+        return updated.length === 1;
+      }),
+    );
   }
 
   /** The vendor is done; its links are kept so that any replica can fetch the files. */
@@ -125,18 +131,22 @@ export class GenerationsRepository {
     next: { readonly nextRunAtMs: number; readonly limits: readonly CapacityLimit[] },
     nowMs: number,
   ): Promise<boolean> {
-    return this.insist(async (manager) => {
-      const updated = await rows(
-        manager,
-        `UPDATE generations SET status = 'queued', lease_owner = NULL, next_run_at = :next, updated_at = :now
+    return this.orPlainly('The next attempt of', lease, [attempt, bareAttempt(attempt)], (ended) =>
+      this.insist(async (manager) => {
+        const updated = await rows(
+          manager,
+          `UPDATE generations SET status = 'queued', lease_owner = NULL, next_run_at = :next, updated_at = :now
          WHERE id = :id AND lease_token = :token AND status = 'dispatching' RETURNING id`,
-        { id: lease.id, token: lease.token, next: next.nextRunAtMs, now: nowMs },
-      );
-      if (updated.length === 0) return false;
-      await endAttempts(manager, [[attempt, nowMs]]);
-      await this.capacity.wake(manager, next.limits, nowMs);
-      return true;
-    });
+          { id: lease.id, token: lease.token, next: next.nextRunAtMs, now: nowMs },
+        );
+        if (updated.length === 0) return false;
+        await endAttempts(manager, [[ended, nowMs]]);
+        // Who waits for room looks for it by themselves as well.
+        const failure = await this.database.attempt(manager, () => this.capacity.wake(manager, next.limits, nowMs));
+        if (failure !== undefined) this.logger.warn(`Nobody is woken by the pause of ${lease.id}: ${String(failure)}`);
+        return true;
+      }),
+    );
   }
 
   async requestCancel(tenant: Tenant, id: string, nowMs: number): Promise<boolean> {
@@ -175,8 +185,9 @@ export class GenerationsRepository {
     );
   }
 
-  find(tenant: Tenant, id: string): Promise<GenerationEntity | null> {
-    return this.database.manager.findOneBy(GenerationEntity, { id, orgId: tenant.orgId, appId: tenant.appId, deletedAt: IsNull() });
+  find({ orgId, appId, onlyKeyId }: Reach, id: string): Promise<GenerationEntity | null> {
+    const ofKey = onlyKeyId === null ? {} : { keyId: onlyKeyId };
+    return this.database.manager.findOneBy(GenerationEntity, { id, orgId, appId, ...ofKey, deletedAt: IsNull() });
   }
 
   /** Without a tenant: for the engine's own work only. */
@@ -197,6 +208,16 @@ export class GenerationsRepository {
     return this.attempts().find({ where: { generationId }, order: { ordinal: 'ASC' } });
   }
 
+  /** Whether an end was committed after all when its answer got lost: under one lease there is one end. */
+  async isEndedUnder({ id, token }: Lease): Promise<boolean> {
+    const found = await rows(
+      this.database.manager,
+      `SELECT id FROM generations WHERE id = :id AND lease_token = :token AND status NOT IN (${ACTIVE})`,
+      { id, token },
+    );
+    return found.length === 1;
+  }
+
   /** Which of these have moved on, for callers that wait here for work done elsewhere. */
   statusesOf(ids: readonly string[]): Promise<GenerationLook[]> {
     return rows(
@@ -204,6 +225,21 @@ export class GenerationsRepository {
       `SELECT id, status, attempt_count AS "attemptCount", progress, updated_at AS "updatedAt" FROM generations WHERE id IN (:ids)`,
       { ids },
     );
+  }
+
+  /** A detail that cannot be written must not keep what matters from being written: then it is left out. */
+  private async orPlainly<Details>(
+    what: string,
+    { id }: Lease,
+    [details, plain]: readonly [Details, Details],
+    write: (details: Details) => Promise<boolean>,
+  ): Promise<boolean> {
+    try {
+      return await write(details);
+    } catch (error) {
+      this.logger.error(`${what} ${id} could not be written with its details and is written without them: ${String(error)}`);
+      return write(plain);
+    }
   }
 
   /** What a vendor said must not be lost because the database is away at that moment; the lease's token decides when it is back. */

@@ -1,16 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger, Optional } from '@nestjs/common';
-import { Span } from 'nestjs-otel';
-import type { Tenant } from '../auth/index.js';
+import { type Reach, wholeOf } from '../auth/index.js';
 import { BudgetDirectory, quotaExceeded } from '../budgets/index.js';
 import type { CacheDecision } from '../cache/index.js';
 import type { Model } from '../catalog/index.js';
-import { ApiError, Clock, type ErrorCode, type Micros } from '../common/index.js';
+import { ApiError, awayText, Clock, type ErrorCode, type Micros, unavailableCode } from '../common/index.js';
 import { QuoteBook } from '../costs/index.js';
 import { isUnavailable } from '../database/index.js';
 import { capacityError, GenerationRates } from '../limits/index.js';
 import { MetricsService } from '../metrics/index.js';
-import { type AssetEntity, AssetsRepository } from '../storage/index.js';
+import { type AssetEntity, AssetsRepository, StorageHealth } from '../storage/index.js';
+import { Traced } from '../tracing/index.js';
 import { AdmissionService, type GenerationCommand, type Planned, type QuotableCommand } from './admission.service.js';
 import type { AttemptEntity } from './attempt.entity.js';
 import { CachedAdmission, type CachedAdmissionResult, type Hit } from './cached-admission.service.js';
@@ -90,12 +90,18 @@ export class GenerationsService {
     private readonly signals: GenerationSignals,
     private readonly here: FollowersHere,
     private readonly metrics: MetricsService,
+    private readonly storage: StorageHealth,
     @Optional() private readonly events?: GenerationEvents,
   ) {}
 
   /** The model that a caller means, may use and can reach. @throws ApiError */
   modelOf(named: Pick<GenerationCommand, 'model' | 'principal'>): Model {
     return this.admission.resolveModel(named);
+  }
+
+  /** @throws ApiError as {@link AdmissionService.resolveModelThat} */
+  modelThat(can: (model: Model) => boolean, what: string, named: Pick<GenerationCommand, 'model' | 'principal'>): Model {
+    return this.admission.resolveModelThat(can, what, named);
   }
 
   /** Validates and prices without doing anything. @throws ApiError */
@@ -107,7 +113,7 @@ export class GenerationsService {
    * Admits a generation and starts it. Answers what is known when `wait` is over: perhaps finished, perhaps not.
    * @throws ApiError when it was not admitted; then nothing was sent and nothing is held
    */
-  @Span('generation.create')
+  @Traced('generation.create')
   async create(command: GenerationCommand, options: CreateOptions = {}): Promise<Created> {
     if (this.worker.isDraining) {
       throw new ApiError('shutting_down', 'This process is shutting down; send the request again.', { retryAfterSeconds: 1 });
@@ -116,6 +122,7 @@ export class GenerationsService {
     const idempotency = this.idempotency.describe(command);
     const earlier = await this.idempotency.earlier(command, idempotency);
     if (earlier !== null) return this.attach(earlier, priced, options);
+    await this.storage.assertAvailable();
     const planned = await this.asPromised(command, priced);
     if (command.webhook !== undefined) await this.events?.check(command.principal, command.webhook);
     await this.rates.take(planned.model.id, planned.model.provider);
@@ -220,8 +227,7 @@ export class GenerationsService {
     stop();
     this.here.leave(leaderId, generation.id);
     const own = result.record?.generation.id === generation.id ? result.record : null;
-    const { orgId, appId, id } = generation;
-    const record = own ?? (await this.find({ orgId, appId }, id)) ?? created;
+    const record = own ?? (await this.find(wholeOf(generation), generation.id)) ?? created;
     // It followed to the end, and costs nothing; or it made the result itself, and paid.
     if (record.generation.cachedFrom !== null) return { ...created, ...record, cache: { status: 'hit', ageMs: 0 } };
     return { ...created, ...record, cache: { status: 'miss' }, remainingMicros: await this.remainingFor(generation) };
@@ -264,27 +270,26 @@ export class GenerationsService {
   private async recordAfter(generation: GenerationEntity, result: WaitResult | undefined): Promise<GenerationRecord> {
     if (result?.record !== undefined) return result.record;
     if (result === undefined) return { generation, outputs: [] };
-    const { orgId, appId, id } = generation;
-    return (await this.find({ orgId, appId }, id)) ?? { generation, outputs: [] };
+    return (await this.find(wholeOf(generation), generation.id)) ?? { generation, outputs: [] };
   }
 
-  /** Null when the tenant has no such generation. */
-  async find(tenant: Tenant, id: string): Promise<GenerationRecord | null> {
-    const generation = await this.repository.find(tenant, id);
+  /** Null when there is no such generation within the reach. */
+  async find(reach: Reach, id: string): Promise<GenerationRecord | null> {
+    const generation = await this.repository.find(reach, id);
     return generation === null ? null : this.withOutputs(generation);
   }
 
   /** @throws ApiError `not_found` */
-  async get(tenant: Tenant, id: string): Promise<GenerationRecord> {
-    const record = await this.find(tenant, id);
+  async get(reach: Reach, id: string): Promise<GenerationRecord> {
+    const record = await this.find(reach, id);
     if (record === null) throw new ApiError('not_found', `There is no generation ${id}.`, { param: 'id' });
     return record;
   }
 
   /** Waits until the end or until the time is over. @throws ApiError `not_found` */
-  async waitFor(tenant: Tenant, id: string, timeoutMs: number): Promise<GenerationRecord> {
+  async waitFor(reach: Reach, id: string, timeoutMs: number): Promise<GenerationRecord> {
     const waiting = this.waiters.wait(id, 'ended', timeoutMs);
-    const record = await this.get(tenant, id);
+    const record = await this.get(reach, id);
     if (isTerminal(record.generation.status)) return record;
     const result = await waiting;
     return this.recordAfter(record.generation, result);
@@ -300,23 +305,23 @@ export class GenerationsService {
    * generation goes on with `cancelRequestedAt` set, and is billed as the vendor bills (R19).
    * @throws ApiError `not_found`, or `conflict` when it has ended
    */
-  @Span('generation.cancel')
-  async cancel(tenant: Tenant, id: string): Promise<GenerationRecord> {
-    const before = await this.get(tenant, id);
-    if (!(await this.repository.requestCancel(tenant, id, this.clock.nowMs()))) {
+  @Traced('generation.cancel')
+  async cancel(reach: Reach, id: string): Promise<GenerationRecord> {
+    const before = await this.get(reach, id);
+    if (!(await this.repository.requestCancel(reach, id, this.clock.nowMs()))) {
       throw new ApiError('conflict', `The generation ${id} is already ${before.generation.status}.`, { generationId: id });
     }
-    const claimed = await this.claimForCancel(tenant, id);
+    const claimed = await this.claimForCancel(reach, id);
     if (claimed !== null) await this.cancelClaimed(claimed);
-    return this.get(tenant, id);
+    return this.get(reach, id);
   }
 
   /** A running job may just be polled, which is over in a moment; a submission under way is not interrupted. */
-  private async claimForCancel(tenant: Tenant, id: string): Promise<Claimed | null> {
+  private async claimForCancel(reach: Reach, id: string): Promise<Claimed | null> {
     for (let tries = 0; tries < CANCEL_TRIES; tries += 1) {
       const claimed = await this.claims.claimOne(id, this.leases.owner, this.clock.nowMs(), this.leases.leaseUntilMs());
       if (claimed !== null) return claimed;
-      if ((await this.repository.find(tenant, id))?.status !== 'running') return null;
+      if ((await this.repository.find(reach, id))?.status !== 'running') return null;
       await delay(CANCEL_PAUSE_MS);
     }
     return null;
@@ -329,16 +334,16 @@ export class GenerationsService {
   }
 
   /** Hides a generation that has ended, and cancels it first when it has not. @throws ApiError `not_found`, `conflict` */
-  async remove(tenant: Tenant, id: string): Promise<void> {
-    const { generation } = await this.get(tenant, id);
-    const after = isTerminal(generation.status) ? generation : (await this.cancel(tenant, id)).generation;
+  async remove(reach: Reach, id: string): Promise<void> {
+    const { generation } = await this.get(reach, id);
+    const after = isTerminal(generation.status) ? generation : (await this.cancel(reach, id)).generation;
     if (!isTerminal(after.status)) {
       throw new ApiError('conflict', `The vendor still works on ${id} and did not confirm the cancellation; delete it when it has ended.`, {
         generationId: id,
         retryAfterSeconds: 5,
       });
     }
-    await this.repository.hide(tenant, id, this.clock.nowMs());
+    await this.repository.hide(reach, id, this.clock.nowMs());
   }
 }
 
@@ -356,8 +361,8 @@ function outputsOf(assets: readonly AssetEntity[]): AssetEntity[] {
 function afterAdmission(error: unknown, generationId: string, isRecognised: boolean): unknown {
   if (!isUnavailable(error)) return error;
   return new ApiError(
-    'database_unavailable',
-    `The database does not answer at the moment. The request was admitted and goes on; look it up at /v1/generations/${generationId}.`,
+    unavailableCode(error),
+    `${awayText(error)} The request was admitted and goes on; look it up at /v1/generations/${generationId}.`,
     { generationId, shouldRetry: isRecognised, retryAfterSeconds: 2, cause: error },
   );
 }
@@ -365,7 +370,8 @@ function afterAdmission(error: unknown, generationId: string, isRecognised: bool
 /** The failure of a generation as the error that a waiting caller gets. */
 export function failureOf(generation: GenerationEntity): ApiError {
   const details = generation.errorDetails ?? {};
-  const { charged, param, retry_after_ms: retryAfterMs, vendor_code: vendorCode, vendor_status: vendorStatus } = details;
+  const { charged, param, retry_after_ms: retryAfterMs } = details;
+  const { vendor_code: vendorCode, vendor_status: vendorStatus, vendor_message: vendorMessage } = details;
   const code = (generation.errorCode ?? 'internal_error') as ErrorCode;
   return new ApiError(code, generation.errorMessage ?? 'The generation failed.', {
     model: generation.model,
@@ -373,7 +379,7 @@ export function failureOf(generation: GenerationEntity): ApiError {
     generationId: generation.id,
     ...(typeof param === 'string' ? { param } : {}),
     providerError: {
-      message: generation.errorMessage ?? '',
+      message: typeof vendorMessage === 'string' ? vendorMessage : (generation.errorMessage ?? ''),
       ...(typeof vendorCode === 'string' ? { code: vendorCode } : {}),
       ...(typeof vendorStatus === 'number' ? { status: vendorStatus } : {}),
     },

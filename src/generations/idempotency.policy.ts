@@ -5,6 +5,9 @@ import type { GenerationCommand } from './admission.service.js';
 const LONGEST_KEY = 255;
 const PRINTABLE = /^[\x21-\x7e]+$/;
 
+/** Of the header, in the API's document. */
+export const IDEMPOTENCY_KEY = { type: 'string', maxLength: LONGEST_KEY, pattern: PRINTABLE.source };
+
 /** What makes two requests of a tenant the same. */
 export interface Idempotency {
   /** The caller's `Idempotency-Key`. */
@@ -34,11 +37,14 @@ export function checkIdempotencyKey(key: string): string {
 
 /** SHA-256 of all that decides what is made and how it is delivered; uploads count by their content, not by their names. */
 export function fingerprintOf(command: GenerationCommand): string {
-  const { operation, model, prompt, n, params, extra, unknown, gateway, strict, user, metadata, partialImages, stream, delivery } = command;
+  const { operation, model, prompt, n, params, extra, unknown, gateway, user, metadata, partialImages, stream, delivery } = command;
   const { quoteId, webhook } = command;
+  // What the request says of it, not what its key or the configuration had to say at the time.
+  const { strict = true } = command;
   const references = command.references.map(({ role, source }) => {
     switch (source.kind) {
       case 'ingested':
+      case 'held':
         return { role, sha256: source.reference.blob.sha256 };
       case 'base64':
         return { role, base64: hash('sha256', source.value) };

@@ -3,6 +3,7 @@ import { SchedulerRegistry } from '@nestjs/schedule';
 import { Clock, newId } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { isUnavailable } from '../database/index.js';
+import type { GenerationEntity } from './generation.entity.js';
 import { type Lease, LeasesRepository } from './leases.repository.js';
 
 const HEARTBEAT = 'generations.heartbeat';
@@ -14,7 +15,10 @@ const SLOW_ANSWER_MS = 2_000;
 
 interface HeldLease {
   readonly lease: Lease;
-  readonly deadlineAtMs: number;
+  /** Its deadline moves with a step of the clock. */
+  readonly generation: Pick<GenerationEntity, 'deadlineAt'>;
+  /** On the clock that never jumps. */
+  readonly deadlineMonotonicMs: number;
   readonly controller: AbortController;
 }
 
@@ -30,7 +34,10 @@ export class LeaseKeeper implements OnApplicationBootstrap {
   private readonly held = new Map<string, HeldLease>();
   private readonly logger = new Logger(LeaseKeeper.name);
   private beating: Promise<void> | undefined;
-  private lastBeatMs = 0;
+  private lastBeatMs = Number.NEGATIVE_INFINITY;
+  private locked: readonly string[] = [];
+  /** Forwards, of the clock, since this process began. */
+  private readonly steps: { readonly beforeMs: number; readonly movedMs: number }[] = [];
   private awayAtMs: number | undefined;
   private answeringSinceMs = Number.NEGATIVE_INFINITY;
 
@@ -54,8 +61,9 @@ export class LeaseKeeper implements OnApplicationBootstrap {
   }
 
   /** Runs work under a lease that is already taken in the database. The signal fires at the deadline or when the lease is lost. */
-  async during<T>(lease: Lease, deadlineAtMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const entry: HeldLease = { lease, deadlineAtMs, controller: new AbortController() };
+  async during<T>(lease: Lease, generation: Pick<GenerationEntity, 'deadlineAt'>, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const deadlineMonotonicMs = this.clock.monotonicMs() + generation.deadlineAt - this.clock.nowMs();
+    const entry: HeldLease = { lease, generation, deadlineMonotonicMs, controller: new AbortController() };
     this.held.set(lease.id, entry);
     try {
       return await work(entry.controller.signal);
@@ -75,9 +83,18 @@ export class LeaseKeeper implements OnApplicationBootstrap {
     return Math.min(LONGEST_HEARTBEAT_MS, (this.config.engine.lease_seconds * 1000) / BEATS_PER_LEASE);
   }
 
-  /** A process that stood still for a while must renew what it holds before it takes what is due: that may be its own work. */
-  async catchUp(): Promise<void> {
-    if (this.clock.nowMs() - this.lastBeatMs >= 2 * this.heartbeatMs) await this.beat();
+  /**
+   * A process that stood still for a while must renew what it holds before it takes what is due: that may be its own work.
+   * @returns whether it may; not when its leases cannot be renewed
+   */
+  async catchUp(): Promise<boolean> {
+    if (this.clock.monotonicMs() - this.lastBeatMs >= 2 * this.heartbeatMs) await this.beat();
+    return this.clock.monotonicMs() - this.lastBeatMs < 2 * this.heartbeatMs;
+  }
+
+  /** What this process holds although it could not be renewed just now, because somebody else had it locked. */
+  get unrenewed(): readonly string[] {
+    return this.locked;
   }
 
   /**
@@ -108,6 +125,24 @@ export class LeaseKeeper implements OnApplicationBootstrap {
     return this.awayAtMs === undefined && this.clock.monotonicMs() - this.answeringSinceMs >= this.config.engine.lease_seconds * 1000;
   }
 
+  /**
+   * The clock was set from `beforeMs` by `movedMs`. Nobody's lease is taken for lapsed before its holder had the time to renew it by the new
+   * clock, and no deadline comes sooner than it was to.
+   */
+  async onStep(beforeMs: number, movedMs: number): Promise<void> {
+    this.answeringSinceMs = this.clock.monotonicMs();
+    if (movedMs > 0) {
+      this.steps.push({ beforeMs, movedMs });
+      for (const { generation } of this.held.values()) generation.deadlineAt += movedMs;
+    }
+    await this.beat();
+  }
+
+  /** The deadline of what began at `createdAt`, by the clock as it is now. After a step backwards the old one still stands, later than it was to. */
+  deadlineOf({ createdAt, deadlineAt }: Pick<GenerationEntity, 'createdAt' | 'deadlineAt'>): number {
+    return this.steps.reduce((sum, { beforeMs, movedMs }) => (createdAt <= beforeMs ? sum + movedMs : sum), deadlineAt);
+  }
+
   beat(): Promise<void> {
     this.beating ??= this.renew().finally(() => {
       this.beating = undefined;
@@ -116,15 +151,16 @@ export class LeaseKeeper implements OnApplicationBootstrap {
   }
 
   private async renew(): Promise<void> {
-    const now = this.clock.nowMs();
+    const beganMs = this.clock.monotonicMs();
     try {
-      for (const { deadlineAtMs, controller } of this.held.values()) {
-        if (deadlineAtMs <= now && !controller.signal.aborted) controller.abort(new DeadlinePassed('The deadline has passed'));
+      for (const { deadlineMonotonicMs, controller } of this.held.values()) {
+        if (deadlineMonotonicMs <= beganMs && !controller.signal.aborted) controller.abort(new DeadlinePassed('The deadline has passed'));
       }
       const entries = [...this.held.values()];
       if (entries.length > 0) {
         const ids = entries.map(({ lease }) => lease.id);
-        const alive = await this.asking(() => this.repository.heartbeat(this.owner, ids, this.leaseUntilMs()));
+        const { alive, locked } = await this.asking(() => this.repository.heartbeat(this.owner, ids, this.leaseUntilMs()));
+        this.locked = locked;
         for (const entry of entries) {
           // Work that ended while the statement ran is no longer held here, and no longer leased there.
           if (!alive.has(entry.lease.id) && this.held.get(entry.lease.id) === entry) {
@@ -132,7 +168,7 @@ export class LeaseKeeper implements OnApplicationBootstrap {
           }
         }
       }
-      this.lastBeatMs = now;
+      this.lastBeatMs = beganMs;
     } catch (error) {
       this.logger.warn(`Leases could not be renewed: ${String(error)}`);
     }

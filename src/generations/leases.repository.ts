@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager, EntityTarget, ObjectLiteral } from 'typeorm';
+import { CLOCK_SLACK_MS } from '../common/index.js';
 import { Database, entitiesOf, GroupCommit, rows, type SqlParameters, skipLocked } from '../database/index.js';
 import { AttemptEntity } from './attempt.entity.js';
 import { GenerationEntity } from './generation.entity.js';
@@ -33,8 +34,17 @@ export interface ClaimOrder {
   readonly budgets?: readonly PollBudget[];
   /** Whether also those that another process let lapse. Default true. */
   readonly others?: boolean;
+  /** Work of this process, however its lease looks. */
+  readonly own?: readonly string[];
   /** Only what is past its deadline. */
   readonly overdue?: boolean;
+}
+
+/** Which of its leases a process still has. */
+export interface Heartbeat {
+  readonly alive: ReadonlySet<string>;
+  /** Of these, those whose time was not prolonged. */
+  readonly locked: readonly string[];
 }
 
 export interface Release {
@@ -102,16 +112,17 @@ export class LeasesRepository {
   }
 
   private async take(manager: EntityManager, { provider, status }: DueLane, order: ClaimOrder): Promise<GenerationEntity[]> {
-    const { owner, nowMs, leaseUntilMs, limit, others = true, overdue = false } = order;
+    const { owner, nowMs, leaseUntilMs, limit, others = true, own = [], overdue = false } = order;
     const taken = await rows<Record<string, unknown>>(
       manager,
       // Materialized: a planner that ran it once per row would take more than the limit.
       `WITH due AS MATERIALIZED (SELECT id FROM generations WHERE provider = :provider AND status = :status AND next_run_at <= :now
-         ${overdue ? 'AND deadline_at <= :now' : ''} ${others ? '' : 'AND lease_owner IS NULL'} ORDER BY next_run_at LIMIT :limit ${skipLocked(manager)})
+         ${overdue ? 'AND deadline_at <= :now' : ''} ${others ? '' : 'AND lease_owner IS NULL'}
+         ${own.length === 0 ? '' : 'AND id NOT IN (:own)'} ORDER BY next_run_at LIMIT :limit ${skipLocked(manager)})
        UPDATE generations SET lease_owner = :owner, lease_token = lease_token + 1, due_at = next_run_at, next_run_at = :until
        WHERE id IN (SELECT id FROM due)
        RETURNING *`,
-      { owner, until: leaseUntilMs, provider, status, now: nowMs, limit },
+      { owner, until: leaseUntilMs, provider, status, now: nowMs, limit, ...(own.length === 0 ? {} : { own }) },
     );
     return entitiesOf(manager, GenerationEntity, taken);
   }
@@ -154,11 +165,11 @@ export class LeasesRepository {
   }
 
   /**
-   * Keeps leases alive, but for rows that are being written this moment. Answers the ids that are still held.
+   * Keeps leases alive, but for rows that are being written this moment: those are `locked`, and held all the same.
    *
    * Other statements of this process write several of these rows at once; waiting for one while holding another could wait for ever.
    */
-  async heartbeat(owner: string, ids: readonly string[], leaseUntilMs: number): Promise<ReadonlySet<string>> {
+  async heartbeat(owner: string, ids: readonly string[], leaseUntilMs: number): Promise<Heartbeat> {
     const ours = `lease_owner = :owner AND id IN (:ids) AND status IN (${ACTIVE})`;
     const renewed = await this.database.write((manager) =>
       rows<{ id: string }>(
@@ -170,10 +181,33 @@ export class LeasesRepository {
     );
     const alive = new Set(renewed.map(({ id }) => id));
     const rest = ids.filter((id) => !alive.has(id));
-    if (rest.length === 0) return alive;
+    if (rest.length === 0) return { alive, locked: [] };
     const busy = await rows<{ id: string }>(this.database.manager, `SELECT id FROM generations WHERE ${ours}`, { owner, ids: rest });
     for (const { id } of busy) alive.add(id);
-    return alive;
+    return { alive, locked: busy.map(({ id }) => id) };
+  }
+
+  /**
+   * Brings what waits for a time that an earlier clock had set nearer: leases that end later than any can, and waits that began in the
+   * future. @returns how many
+   */
+  async pullBack(nowMs: number, leaseMs: number): Promise<number> {
+    const which = `next_run_at > :far AND status IN (${ACTIVE}) AND (lease_owner IS NOT NULL OR updated_at > :soon)`;
+    const times = { far: nowMs + 2 * leaseMs, soon: nowMs + CLOCK_SLACK_MS };
+    // Nearly always there is nothing, and no writer has to wait to learn that.
+    if ((await rows(this.database.manager, `SELECT 1 FROM generations WHERE ${which} LIMIT 1`, times)).length === 0) return 0;
+    const pulled = await this.database.write((manager) =>
+      rows(
+        manager,
+        `UPDATE generations SET
+           next_run_at = CASE WHEN lease_owner IS NULL AND next_run_at - (updated_at - :now) > :now THEN next_run_at - (updated_at - :now)
+             WHEN lease_owner IS NULL THEN :now ELSE :until END,
+           updated_at = CASE WHEN updated_at > :now THEN :now ELSE updated_at END
+         WHERE id IN (SELECT id FROM generations WHERE ${which} ${skipLocked(manager)}) RETURNING id`,
+        { now: nowMs, until: nowMs + leaseMs, ...times },
+      ),
+    );
+    return pulled.length;
   }
 
   /** Hands the generation back, to be looked at again at `nextRunAtMs`. False when the lease was lost. */

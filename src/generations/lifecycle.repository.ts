@@ -1,24 +1,22 @@
-import { Injectable, Optional } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { type Account, BudgetDirectory, type HoldResult, Ledger, type Refusal, type SettleRequest } from '../budgets/index.js';
 import type { CacheUse } from '../cache/index.js';
 import type { Micros } from '../common/index.js';
-import { Database, GroupCommit, insertRows, rows, type SqlRow } from '../database/index.js';
+import { Database, GroupCommit, insertRows } from '../database/index.js';
 import { type CapacityLimit, CapacityLimits, type CapacityRefusal, type CapacityVerdict, capacityName } from '../limits/index.js';
 import { type AssetEntity, AssetsRepository } from '../storage/index.js';
 import type { AttemptEntity } from './attempt.entity.js';
-import { type AttemptEnd, endAttempts } from './attempt-end.repository.js';
 import { type AfterWait, CacheFlights, type Sleeper } from './cache-flights.repository.js';
 import { asQueued, CapacityRepository } from './capacity.repository.js';
+import { type End, EndsRepository } from './ends.repository.js';
 import type { GenerationEntity } from './generation.entity.js';
-import { ACTIVE_STATUSES, type Settlement } from './generation.types.js';
-import { GenerationEvents } from './generation-events.port.js';
 import type { GenerationRecord } from './generation-signals.js';
 import { causeOf, spenderOf } from './generation-spending.js';
-import { attemptRow, endedRow, generationRow, json } from './generations.rows.js';
+import { attemptRow, generationRow } from './generations.rows.js';
 import type { IdempotentAdmission } from './idempotency.policy.js';
 import { claimOf, IdempotencyRepository } from './idempotency.repository.js';
-import { type Lease, leaseName } from './leases.repository.js';
+import type { Lease } from './leases.repository.js';
 
 export interface Admission {
   readonly generation: GenerationEntity;
@@ -50,19 +48,6 @@ export type AdmissionResult =
   /** Whom it would have followed was refused in the same moment; nothing was written. */
   | { readonly kind: 'again' };
 
-export interface End {
-  readonly lease: Lease;
-  readonly generation: GenerationEntity;
-  readonly settlement: Settlement;
-  readonly attempt?: AttemptEnd;
-  /** The vendor's job of that attempt. */
-  readonly vendorJobId?: string | null;
-  readonly outputs: readonly AssetEntity[];
-  /** As they stand when they end with it. */
-  readonly followers?: readonly GenerationRecord[];
-  readonly nowMs: number;
-}
-
 /** A follower whose leader came to nothing. */
 interface Wait {
   readonly lease: Lease;
@@ -79,16 +64,11 @@ type Counted<T> = WithAccounts<T> & { readonly limits: readonly CapacityLimit[] 
 
 const DUPLICATE: AdmissionResult = { kind: 'duplicate' };
 
-const ACTIVE = ACTIVE_STATUSES.map((status) => `'${status}'`).join(',');
-
-/** The two transactions on which money depends: how a generation begins and how it ends. */
+/** The transaction with which a generation begins, and what happens to those who follow another. */
 @Injectable()
 export class LifecycleRepository {
   private readonly admissions = new GroupCommit<Counted<Admission>, AdmissionResult>((items) =>
     this.database.transaction((manager) => this.insertAdmissions(manager, items)),
-  );
-  private readonly ends = new GroupCommit<Counted<End>, readonly GenerationRecord[] | null>((items) =>
-    this.database.transaction((manager) => this.writeEnds(manager, items)),
   );
 
   private readonly waits = new GroupCommit<WithAccounts<Wait>, WaitOver | null>((items) =>
@@ -113,7 +93,7 @@ export class LifecycleRepository {
     private readonly flights: CacheFlights,
     private readonly limits: CapacityLimits,
     private readonly capacity: CapacityRepository,
-    @Optional() private readonly events?: GenerationEvents,
+    private readonly ends: EndsRepository,
   ) {}
 
   /** Row, holds, inputs and first attempt in one transaction, before any vendor byte (R1). */
@@ -125,16 +105,9 @@ export class LifecycleRepository {
     return result;
   }
 
-  /**
-   * The terminal state, its cost, its outputs and all balances in one transaction.
-   * @returns the followers that ended with it; null when the lease was lost or the end was already written
-   */
-  async settle(end: End): Promise<readonly GenerationRecord[] | null> {
-    const { generation, settlement, followers = [] } = end;
-    const unforeseen = generation.holdMicros === 0 && (settlement.costMicros ?? 0) > 0;
-    const accounts = unforeseen ? await this.budgets.accountsOf(spenderOf(generation)) : [];
-    const limits = await Promise.all([generation, ...followers.map((follower) => follower.generation)].map((one) => this.limits.of(one)));
-    return this.ends.commit({ ...end, accounts, limits: limits.flat() });
+  /** As {@link EndsRepository.settle}, with what is remembered of the hold. */
+  settle(end: End): Promise<readonly GenerationRecord[] | null> {
+    return this.ends.settle(end, this.holds.get(end.generation));
   }
 
   /**
@@ -263,68 +236,6 @@ export class LifecycleRepository {
     );
     return new Map(results.flatMap((result, index) => (items[index] === undefined ? [] : [[items[index], result] as const])));
   }
-
-  /** With one statement for each kind of row. */
-  private async writeEnds(manager: EntityManager, items: readonly Counted<End>[]): Promise<(readonly GenerationRecord[] | null)[]> {
-    const written = await this.endGenerations(manager, items);
-    await endAttempts(
-      manager,
-      written.flatMap(({ attempt, nowMs }) => (attempt === undefined ? [] : [[attempt, nowMs] as const])),
-    );
-    const shared = await this.flights.end(
-      manager,
-      written.map((item) => ({ ...item, followers: item.followers ?? [] })),
-    );
-    await this.assets.insertMany(
-      manager,
-      [...written, ...shared].flatMap(({ outputs }) => outputs),
-    );
-    await this.ledger.settle(
-      manager,
-      written.filter(isMoneyMoved).map(({ generation, settlement, accounts, nowMs }) => ({
-        ...causeOf(generation, nowMs, settlement.failure?.code ?? settlement.status),
-        costMicros: settlement.costMicros ?? 0,
-        hold: this.holds.get(generation),
-        accounts,
-      })),
-    );
-    await this.capacity.wake(
-      manager,
-      written.flatMap(({ limits }) => limits),
-      Math.max(...written.map(({ nowMs }) => nowMs)),
-    );
-    await this.events?.ended(manager, [
-      ...written.map(({ generation, settlement, outputs, vendorJobId, nowMs }) => ({
-        generation: endedRow(generation, settlement, nowMs),
-        outputs,
-        vendorJobId,
-      })),
-      ...shared.map((record) => ({ ...record, vendorJobId: null })),
-    ]);
-    const counted = new Set(written);
-    const among = new Set(shared);
-    return items.map((item) => (counted.has(item) ? (item.followers ?? []).filter((follower) => among.has(follower)) : null));
-  }
-
-  /** Answers those that were written: under each lease the first, when the lease still holds and the generation has not ended. */
-  private async endGenerations(manager: EntityManager, items: readonly Counted<End>[]): Promise<Counted<End>[]> {
-    const firsts = new Map<string, Counted<End>>();
-    for (const item of items) {
-      const name = leaseName(item.lease);
-      if (!firsts.has(name)) firsts.set(name, item);
-    }
-    const ended = await rows<Lease>(
-      manager,
-      `WITH :ended UPDATE generations SET status = ended.end_status, progress = CAST(ended.end_progress AS INTEGER),
-         cost_micros = CAST(ended.cost AS BIGINT), cost_source = ended.source, usage = ended.end_usage, hold_state = ended.hold,
-         error_code = ended.code, error_message = ended.message, error_details = ended.details, receipt = ended.end_receipt,
-         lease_owner = NULL, next_run_at = NULL, completed_at = CAST(ended.at AS BIGINT), updated_at = CAST(ended.at AS BIGINT)
-       FROM ended WHERE id = ended.generation_id AND lease_token = CAST(ended.token AS BIGINT) AND status IN (${ACTIVE})
-       RETURNING id, lease_token AS token`,
-      { ended: [...firsts.values()].map(endValues) },
-    );
-    return ended.flatMap((lease) => firsts.get(leaseName(lease)) ?? []);
-  }
 }
 
 /** The name of the limit that has no room. */
@@ -332,30 +243,8 @@ function waitsFor(verdict: CapacityVerdict | undefined): string | null {
   return verdict?.kind === 'queue' && verdict.waitsFor !== undefined ? capacityName(verdict.waitsFor) : null;
 }
 
-function endValues({ lease, generation, settlement, nowMs }: End): SqlRow {
-  return {
-    generation_id: lease.id,
-    token: lease.token,
-    end_status: settlement.status,
-    end_progress: settlement.status === 'completed' ? 100 : generation.progress,
-    cost: settlement.costMicros,
-    source: settlement.costSource,
-    end_usage: json(settlement.usage),
-    hold: settlement.holdState,
-    code: settlement.failure?.code ?? null,
-    message: settlement.failure?.message ?? null,
-    details: json(settlement.failure?.details ?? null),
-    end_receipt: json(generation.receipt),
-    at: nowMs,
-  };
-}
-
 class LeaseWasLost extends Error {
   constructor(id: string) {
     super(`The lease of ${id} was lost`);
   }
-}
-
-function isMoneyMoved({ generation, settlement }: End): boolean {
-  return settlement.holdState !== 'held' && (generation.holdMicros !== 0 || (settlement.costMicros ?? 0) !== 0);
 }

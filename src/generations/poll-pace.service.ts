@@ -89,7 +89,7 @@ export class PollPace {
   async calledBack(provider: string): Promise<void> {
     const now = this.clock.nowMs();
     // Half of the time is left: nothing needs to be written for every call.
-    if ((this.trustedUntilMs.get(provider) ?? 0) - now > TRUST_MS / 2) return;
+    if (this.trustedForMs(provider) > TRUST_MS / 2) return;
     await this.setTrust(provider, now + TRUST_MS);
   }
 
@@ -99,7 +99,13 @@ export class PollPace {
   }
 
   private isTrusted(provider: string): boolean {
-    return (this.trustedUntilMs.get(provider) ?? 0) > this.clock.nowMs();
+    return this.trustedForMs(provider) > 0;
+  }
+
+  /** Longer than it is ever given for: an earlier clock had set it. */
+  private trustedForMs(provider: string): number {
+    const leftMs = (this.trustedUntilMs.get(provider) ?? 0) - this.clock.nowMs();
+    return leftMs > TRUST_MS ? 0 : leftMs;
   }
 
   private async setTrust(provider: string, untilMs: number): Promise<void> {

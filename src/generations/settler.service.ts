@@ -1,42 +1,29 @@
-import {
-  type CallContext,
-  type CallWarning,
-  type Charged,
-  type Finished,
-  type Output,
-  ProviderError,
-  type VendorUsage,
-} from '@litegen/plugin-sdk';
-import { Injectable, Logger } from '@nestjs/common';
+import { type CallContext, type CallWarning, type Charged, type Finished, type Output, type Withheld } from '@litegen/plugin-sdk';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CatalogService } from '../catalog/index.js';
 import { Clock, newId } from '../common/index.js';
+import { CONFIG, type Config } from '../config/index.js';
 import { CostsService } from '../costs/index.js';
-import { Database } from '../database/index.js';
 import { MetricsService } from '../metrics/index.js';
-import { type AssetEntity, MediaProbe, type StoredBlob } from '../storage/index.js';
+import type { OutputFailure } from '../providers/index.js';
+import { type AssetEntity, type MediaFacts, MediaProbe, type StoredBlob } from '../storage/index.js';
 import type { AttemptEntity } from './attempt.entity.js';
 import type { AttemptEnd } from './attempt-end.repository.js';
-import { chargedForCancellation, chargedForFailure } from './charges.policy.js';
+import { chargedForCancellation, chargedForFailure, costOf } from './charges.policy.js';
+import { EndWriter } from './end-writer.service.js';
+import { asOutputFailure, lostOutputs, mayFetchAgain, outputFailure } from './fetching.policy.js';
+import { acceptFinished, billedOf, mainReason } from './finished.policy.js';
 import { FollowersHere } from './followers-here.service.js';
 import type { GenerationEntity } from './generation.entity.js';
-import {
-  type AttemptState,
-  type GenerationFailure,
-  type HoldState,
-  isTerminal,
-  type Settlement,
-  SHARED,
-  type StoredResult,
-} from './generation.types.js';
+import { type AttemptState, type GenerationFailure, type Settlement, SHARED, type StoredResult } from './generation.types.js';
 import { outputsFor } from './generation-outputs.js';
 import { type GenerationRecord, GenerationSignals } from './generation-signals.js';
-import { backoffMs } from './generations.machine.js';
+import { backoffMs, describeFailure } from './generations.machine.js';
 import { GenerationsRepository } from './generations.repository.js';
 import { endedRow } from './generations.rows.js';
 import { Lanes } from './lanes.service.js';
 import { LeaseLost } from './lease-keeper.service.js';
 import { type Lease, LeasesRepository } from './leases.repository.js';
-import { LifecycleRepository } from './lifecycle.repository.js';
 import { withWarnings } from './receipts.js';
 import { VendorCalls } from './vendor-calls.service.js';
 
@@ -59,8 +46,7 @@ export class Settler {
 
   constructor(
     private readonly clock: Clock,
-    private readonly database: Database,
-    private readonly lifecycle: LifecycleRepository,
+    private readonly writer: EndWriter,
     private readonly repository: GenerationsRepository,
     private readonly leases: LeasesRepository,
     private readonly lanes: Lanes,
@@ -71,30 +57,63 @@ export class Settler {
     private readonly calls: VendorCalls,
     private readonly probe: MediaProbe,
     private readonly metrics: MetricsService,
+    @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   /** Never throws for a file that cannot be fetched: the vendor's answer is kept, and fetching is tried again until the deadline. */
-  async complete(held: Held, finished: Finished, call: CallContext, warnings: readonly CallWarning[], signal: AbortSignal): Promise<void> {
-    if (finished.outputs.length === 0) {
-      await this.fail(held, noOutputs(), 'failed', 'unknown', warnings);
-      return;
-    }
+  async complete(held: Held, answer: Finished, call: CallContext, told: readonly CallWarning[], signal: AbortSignal): Promise<void> {
+    const { finished, warnings: missing } = acceptFinished(answer, held.generation.request.n);
+    const warnings = distinct([...told, ...missing.map((warning) => this.calls.cleanWarning(warning))]);
+    if (finished.outputs.length === 0) return this.failEmpty(held, finished, warnings);
+    const fetches = held.attempt.result?.fetches ?? 0;
     if (finished.outputs.some(({ media }) => media.kind === 'url')) {
-      const kept = await this.repository.startIngesting(held.lease, held.attempt.id, withoutBytes(finished), this.clock.nowMs());
-      if (!kept) return this.logLost(held);
       // What a synchronous vendor said is known here alone; a job's result can be had again.
-      if (!this.lanes.move(held.generation.id, 'fetch', held.attempt.state !== 'accepted')) return this.fetchSoon(held);
+      const hasRoom = this.lanes.move(held.generation.id, 'fetch', held.attempt.state !== 'accepted');
+      const result = { ...withoutBytes(finished, warnings), fetches: fetches + (hasRoom ? 1 : 0) };
+      if (!(await this.keep(held, result))) return this.logLost(held);
+      if (!hasRoom) return this.fetchSoon(held);
     }
     const delivered: Delivered[] = [];
-    try {
-      for (const output of finished.outputs) {
-        delivered.push({ blob: await this.calls.fetchOutput(held.generation.provider, output.media, call, signal), output });
+    const failures: OutputFailure[] = [];
+    for (const output of finished.outputs) {
+      try {
+        delivered.push({ blob: await this.calls.fetchOutput(held.generation, output.media, call, signal), output });
+      } catch (error) {
+        const failure = asOutputFailure(error);
+        failures.push(failure);
+        if (failure.retry === 'until_deadline') break;
       }
-    } catch (error) {
-      await this.fetchLater(held, finished, error, signal);
-      return;
     }
-    await this.deliver(held, delivered, finished.usage ?? null, finished.costUsd, warnings, finished.vendorRequestId);
+    if (failures.length === 0) return this.deliver(held, delivered, finished, warnings);
+    if (signal.reason instanceof LeaseLost) return;
+    const situation = {
+      fetches: fetches + 1,
+      graceMs: this.config.engine.result_grace_seconds * 1000,
+      // A job can be asked again for its result.
+      isRepeatable: held.attempt.state === 'accepted' || finished.outputs.every(({ media }) => media.kind !== 'bytes'),
+      isOver: this.clock.nowMs() >= held.generation.deadlineAt,
+    };
+    if (mayFetchAgain(failures, situation)) return this.fetchLater(held, failures, fetches + 1);
+    await this.endWithout(held, delivered, finished, failures, warnings);
+  }
+
+  /** Where the files are, so that another process could fetch them. Without it this one still can. False: the lease was lost. */
+  private async keep({ generation, lease, attempt }: Held, result: StoredResult): Promise<boolean> {
+    try {
+      return await this.repository.startIngesting(lease, attempt.id, result, this.clock.nowMs());
+    } catch (error) {
+      this.logger.error(`The links of ${generation.id} could not be kept and are known to this process alone: ${String(error)}`);
+      return true;
+    }
+  }
+
+  /** Success without media: refused for the vendor's reasons, if it gave any. */
+  private async failEmpty(held: Held, { withheld = [] }: Finished, warnings: readonly CallWarning[]): Promise<void> {
+    const reason = mainReason(withheld);
+    if (reason === undefined) return this.fail(held, noOutputs(), 'failed', 'unknown', warnings);
+    const { code, charged, message = 'The vendor delivered no media.', vendorCode } = reason;
+    const failure = this.calls.cleanFailure({ code, charged, message, vendorCode });
+    return this.fail(held, describeFailure(failure), 'failed', charged, warnings);
   }
 
   /** Others of this vendor's files are being fetched; this process or another takes this one up when there is room. */
@@ -104,24 +123,11 @@ export class Settler {
   }
 
   /** The vendor did its work, so a failed download is never a reason to ask for the work again. */
-  private async fetchLater(held: Held, finished: Finished, thrown: unknown, signal: AbortSignal): Promise<void> {
-    if (signal.reason instanceof LeaseLost) return;
-    const { generation, lease } = held;
+  private async fetchLater({ generation, lease }: Held, missing: readonly OutputFailure[], fetches: number): Promise<void> {
     const nowMs = this.clock.nowMs();
-    const message = thrown instanceof Error ? thrown.message : String(thrown);
-    const expired = ProviderError.is(thrown) && thrown.code === 'output_expired';
-    const repeatable = finished.outputs.every(({ media }) => media.kind !== 'bytes');
-    if (expired || !repeatable || nowMs >= generation.deadlineAt) {
-      const failure: GenerationFailure = {
-        code: expired ? 'output_expired' : 'provider_invalid_response',
-        message: `The vendor finished, but its file could not be fetched: ${message}`,
-        details: { charged: 'yes' },
-      };
-      await this.fail(held, failure, 'failed', 'yes');
-      return;
-    }
-    this.logger.warn(`A file of ${generation.id} could not be fetched and will be tried again: ${message}`);
-    const delay = backoffMs(generation.pollCount + 1, Math.random(), ProviderError.is(thrown) ? thrown.retryAfterMs : undefined);
+    const wishMs = Math.max(0, ...missing.map(({ failure }) => failure.retryAfterMs ?? 0));
+    this.logger.warn(`A file of ${generation.id} could not be fetched and will be tried again: ${missing[0]?.message}`);
+    const delay = backoffMs(fetches, Math.random(), wishMs);
     await this.leases.release(
       lease,
       { status: 'ingesting', nextRunAtMs: Math.min(nowMs + delay, generation.deadlineAt), polled: true },
@@ -129,29 +135,49 @@ export class Settler {
     );
   }
 
-  private async deliver(
+  /** What did come is delivered; where nothing came, the generation fails for the first file's reason. */
+  private async endWithout(
     held: Held,
     delivered: readonly Delivered[],
-    usage: VendorUsage | null,
-    costUsd: string | undefined,
+    finished: Finished,
+    missing: readonly OutputFailure[],
     warnings: readonly CallWarning[],
-    vendorRequestId: string | undefined,
   ): Promise<void> {
-    const { generation } = held;
-    const outputs = await Promise.all(delivered.map((item, position) => this.outputAsset(generation, item, position)));
-    const settlement = this.costs.settlement(
-      {
-        model: generation.model,
-        operation: generation.operation,
-        n: generation.request.n,
-        params: generation.request.params,
-        inputRoles: generation.request.inputRoles,
-        extra: generation.request.extra,
-      },
-      { usage: usage ?? undefined, costUsd, outputs: outputs.length },
-      generation.quote,
+    const [first] = missing as [OutputFailure, ...OutputFailure[]];
+    if (delivered.length === 0) {
+      const { failure } = first;
+      await this.fail(held, outputFailure(failure), 'failed', failure.charged, warnings);
+      return;
+    }
+    const lost = lostOutputs(missing, finished.outputs.length - delivered.length);
+    const told = lost.map((one) =>
+      this.calls.cleanWarning({ param: 'n', action: 'dropped', message: `${one.count} outputs could not be fetched: ${one.message}` }),
     );
-    generation.receipt = withWarnings(generation, warnings);
+    const withheld = [...(finished.withheld ?? []), ...lost];
+    await this.deliver(held, delivered, { ...finished, withheld }, distinct([...warnings, ...told]));
+  }
+
+  private async deliver(held: Held, delivered: readonly Delivered[], finished: Finished, warnings: readonly CallWarning[]): Promise<void> {
+    const { generation } = held;
+    const { usage = null, costUsd, vendorRequestId } = finished;
+    const outputs = await Promise.all(delivered.map((item, position) => this.outputAsset(generation, item, position)));
+    const cost = this.aside(generation, 'pricing', () =>
+      this.costs.settlement(
+        {
+          model: generation.model,
+          operation: generation.operation,
+          n: generation.request.n,
+          params: generation.request.params,
+          inputRoles: generation.request.inputRoles,
+          extra: generation.request.extra,
+        },
+        { usage: usage ?? undefined, costUsd, outputs: outputs.length + this.billedFor(generation, finished.withheld ?? []) },
+        generation.quote,
+      ),
+    );
+    // What cannot be computed costs what was promised.
+    const settlement = cost ?? { costMicros: generation.quote?.amountMicros ?? generation.holdMicros, source: 'catalog' };
+    this.note(generation, warnings);
     const written = await this.write(held, {
       settlement: {
         status: 'completed',
@@ -164,7 +190,13 @@ export class Settler {
       attempt: { id: held.attempt.id, state: 'succeeded', charged: 'yes', warnings, vendorRequestId },
       outputs,
     });
-    if (written) this.metrics.generationCost(generation, settlement.costMicros);
+    if (written) this.aside(generation, 'counting', () => this.metrics.generationCost(generation, settlement.costMicros));
+  }
+
+  /** k of n: what did not come costs what the vendor's rules say. */
+  private billedFor({ model }: GenerationEntity, withheld: readonly Withheld[]): number {
+    const rules = this.catalog.find(model)?.charges;
+    return billedOf(withheld, (one) => chargedForFailure(one.charged, describeFailure({ ...one, message: '' }).code, rules));
   }
 
   /** Writes a failure with what the vendor bills for it. */
@@ -175,8 +207,8 @@ export class Settler {
     charged: Charged,
     warnings: readonly CallWarning[] = [],
   ): Promise<void> {
-    held.generation.receipt = withWarnings(held.generation, warnings);
-    this.metrics.providerError(held.generation, failure.code);
+    this.note(held.generation, warnings);
+    this.aside(held.generation, 'counting', () => this.metrics.providerError(held.generation, failure.code));
     const billed = chargedForFailure(charged, failure.code, this.catalog.find(held.generation.model)?.charges);
     const told = { ...failure, details: { ...failure.details, charged: billed } };
     await this.write(held, {
@@ -213,7 +245,7 @@ export class Settler {
     outputs: readonly AssetEntity[],
     warnings: readonly CallWarning[],
   ): Promise<void> {
-    generation.receipt = withWarnings(generation, warnings);
+    this.note(generation, warnings);
     await this.write({ lease, generation }, { settlement: SHARED, outputs });
   }
 
@@ -235,24 +267,38 @@ export class Settler {
     const { generation, lease, attempt } = held;
     const vendorJobId = attempt?.vendorJobId;
     const followers = this.endingWith(generation, end, nowMs);
-    const shared = await this.database.insist(
-      async (isRepeated) =>
-        (await this.lifecycle.settle({ lease, generation, vendorJobId, nowMs, followers, ...end })) ??
-        (isRepeated && (await this.hasEnded(lease)) ? [] : null),
-    );
+    const shared = await this.writer.persist({ lease, generation, vendorJobId, nowMs, followers, ...end });
     if (shared === null) {
       this.logLost(held);
       return false;
     }
-    this.metrics.generationEnded(generation, end.settlement.status, nowMs - generation.createdAt);
     const record = { generation: endedRow(generation, end.settlement, nowMs), outputs: end.outputs };
     for (const follower of shared) {
       this.here.leave(generation.id, follower.generation.id);
-      this.metrics.generationEnded(follower.generation, SHARED.status, nowMs - follower.generation.createdAt);
+      this.aside(generation, 'counting', () =>
+        this.metrics.generationEnded(follower.generation, SHARED.status, nowMs - follower.generation.createdAt),
+      );
       this.signals.send(follower.generation.id, { type: 'ended', record: follower });
     }
+    this.aside(generation, 'counting', () => this.metrics.generationEnded(generation, end.settlement.status, nowMs - generation.createdAt));
     this.signals.send(generation.id, { type: 'ended', record });
     return true;
+  }
+
+  private note(generation: GenerationEntity, warnings: readonly CallWarning[]): void {
+    generation.receipt = this.aside(generation, 'the receipt', () => withWarnings(generation, warnings)) ?? generation.receipt;
+  }
+
+  /** What is done beside an end costs it nothing. */
+  private aside<T>({ id }: GenerationEntity, what: string, work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      this.logger.error(
+        `${what} for ${id} failed beside its end: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      );
+      return undefined;
+    }
   }
 
   /** The followers here as they stand with its result. What a vendor's plugin adjusted goes into each one's own receipt, which takes its own way. */
@@ -268,14 +314,8 @@ export class Settler {
     });
   }
 
-  /** Whether the end was committed after all when its answer got lost: under one lease there is one end. */
-  private async hasEnded({ id, token }: Lease): Promise<boolean> {
-    const found = await this.repository.findAny(id);
-    return found !== null && found.leaseToken === token && isTerminal(found.status);
-  }
-
   private async outputAsset(generation: GenerationEntity, { blob, output }: Delivered, position: number): Promise<AssetEntity> {
-    const measured = generation.mediaType === 'video' ? await this.probe.video(blob) : undefined;
+    const measured = generation.mediaType === 'video' ? await this.measure(generation, blob) : undefined;
     return {
       id: newId('asset'),
       orgId: generation.orgId,
@@ -296,20 +336,19 @@ export class Settler {
     };
   }
 
+  private async measure({ id }: GenerationEntity, blob: StoredBlob): Promise<MediaFacts | undefined> {
+    try {
+      return await this.probe.video(blob);
+    } catch (error) {
+      this.logger.error(`A file of ${id} could not be measured: ${String(error)}`);
+      return undefined;
+    }
+  }
+
   /** Late and duplicate signals change nothing (R11), but are seen. */
   private logLost({ generation, lease }: Pick<Held, 'lease' | 'generation'>): void {
     this.logger.warn(`A write for ${generation.id} under lease ${lease.token} came too late and was refused`);
   }
-}
-
-/** `charged: unknown` keeps the hold: the money may be gone, and only the vendor's books can tell (R4). */
-function costOf(
-  generation: GenerationEntity,
-  charged: Charged,
-): { costMicros: number | null; costSource: string | null; holdState: HoldState } {
-  if (charged === 'unknown') return { costMicros: null, costSource: null, holdState: generation.holdMicros === 0 ? 'released' : 'held' };
-  if (charged === 'no') return { costMicros: 0, costSource: 'not_charged', holdState: 'released' };
-  return { costMicros: generation.quote.amountMicros, costSource: 'catalog', holdState: 'settled' };
 }
 
 function noOutputs(): GenerationFailure {
@@ -320,8 +359,14 @@ function noOutputs(): GenerationFailure {
   };
 }
 
-function withoutBytes(finished: Finished): StoredResult {
+/** An answer that is read again says the same again. */
+function distinct(warnings: readonly CallWarning[]): CallWarning[] {
+  return [...new Map(warnings.map((warning) => [`${warning.param} ${warning.message}`, warning])).values()];
+}
+
+function withoutBytes(finished: Finished, warnings: readonly CallWarning[]): StoredResult {
   return {
+    warnings,
     outputs: finished.outputs.map(({ media, revisedPrompt, seed }) => ({
       ...(media.kind === 'url' ? { url: media.url } : {}),
       ...(media.kind === 'litegen.stored-media'
@@ -330,6 +375,7 @@ function withoutBytes(finished: Finished): StoredResult {
       ...(revisedPrompt === undefined ? {} : { revisedPrompt }),
       ...(seed === undefined ? {} : { seed }),
     })),
+    ...(finished.withheld === undefined || finished.withheld.length === 0 ? {} : { withheld: finished.withheld }),
     ...(finished.usage === undefined ? {} : { usage: finished.usage }),
     ...(finished.costUsd === undefined ? {} : { costUsd: finished.costUsd }),
   };

@@ -1,5 +1,16 @@
+import type { Model } from '../catalog/index.js';
+import type { GenerationEntity } from './generation.entity.js';
+
 /** Why a poll was given up. */
 export class PollTimedOut extends Error {}
+
+/** For how long a vendor may be silent before its answer begins: what its model says, else as long as the generation may take at all. */
+export function longestSilenceMs(
+  limits: Model['limits'],
+  { createdAt, deadlineAt }: Pick<GenerationEntity, 'createdAt' | 'deadlineAt'>,
+): number {
+  return limits?.headers_timeout_seconds === undefined ? deadlineAt - createdAt : limits.headers_timeout_seconds * 1000;
+}
 
 /** A signal that also fires after a time. `end` stops the clock. Cheaper by far than `AbortSignal.any` with `AbortSignal.timeout`. */
 export class TimeLimit {

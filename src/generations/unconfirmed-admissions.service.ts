@@ -1,9 +1,10 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { ApiError, Clock } from '../common/index.js';
+import { ApiError, awayText, Clock, unavailableCode } from '../common/index.js';
 import { CommitUnknown, Database, isUnavailable } from '../database/index.js';
+import type { End } from './ends.repository.js';
 import type { GenerationFailure } from './generation.types.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
-import { type Admission, type End, LifecycleRepository } from './lifecycle.repository.js';
+import { type Admission, LifecycleRepository } from './lifecycle.repository.js';
 
 const RETRY_AFTER_MS = 2_000;
 
@@ -30,7 +31,7 @@ export class UnconfirmedAdmissions {
         this.logger.error(`The unconfirmed admission of ${admission.generation.id} could not be ended: ${String(failure)}`),
       );
     }
-    return new ApiError('database_unavailable', 'The database does not answer at the moment. Nothing was sent to a vendor.', {
+    return new ApiError(unavailableCode(error), `${awayText(error)} Nothing was sent to a vendor.`, {
       retryAfterSeconds: RETRY_AFTER_MS / 1000,
       cause: error,
     });

@@ -12,22 +12,31 @@ import {
   ProviderError,
   type RawDelivery,
   type StartResult,
+  type VendorFailure,
   type VideoParams,
   type VideoRequest,
   type WebhookResult,
 } from '@litegen/plugin-sdk';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CatalogService, type Model } from '../catalog/index.js';
 import { newId } from '../common/index.js';
-import { CONFIG, type Config } from '../config/index.js';
+import { CONFIG, type Config, ownUrl } from '../config/index.js';
 import { Database } from '../database/index.js';
-import { createInputMedia, type LoadedProvider, MediaDownloader, ProviderRegistry } from '../providers/index.js';
+import {
+  createInputMedia,
+  type HostCall,
+  type LoadedProvider,
+  MediaDownloader,
+  type PluginTask,
+  ProviderRegistry,
+} from '../providers/index.js';
 import { type AssetEntity, AssetsRepository, BlobStore, LinkSigner, type StoredBlob } from '../storage/index.js';
 import type { GenerationEntity } from './generation.entity.js';
 import type { StoredResult } from './generation.types.js';
 import { GenerationSignals } from './generation-signals.js';
 import type { PollSchedule } from './generations.machine.js';
 import type { Held } from './settler.service.js';
+import { longestSilenceMs } from './time-limit.js';
 import { VendorWords } from './vendor-words.js';
 
 const DEFAULT_POLLING: Readonly<Record<'image' | 'video', PollSchedule>> = {
@@ -35,10 +44,15 @@ const DEFAULT_POLLING: Readonly<Record<'image' | 'video', PollSchedule>> = {
   video: { initialMs: 2_000, intervalMs: 4_000, maxIntervalMs: 30_000 },
 };
 
+/** Of one call, as they are kept in the receipt. */
+const MAX_WARNINGS = 100;
+/** As JSON, characters: what a plugin needs to ask for a job again. */
+const MAX_OPERATION_LENGTH = 1_048_576;
+
 /** A call that is ready to be made, and what the plugin remarked during it. */
 export interface PreparedCall {
   readonly provider: LoadedProvider;
-  readonly call: CallContext;
+  readonly call: HostCall;
   readonly warnings: CallWarning[];
   readonly model: Model;
 }
@@ -46,6 +60,8 @@ export interface PreparedCall {
 /** The engine's side of the plugin contract: builds requests and contexts from stored rows, and reaches the plugin. */
 @Injectable()
 export class VendorCalls {
+  private readonly logger = new Logger(VendorCalls.name);
+
   constructor(
     private readonly catalog: CatalogService,
     private readonly registry: ProviderRegistry,
@@ -70,10 +86,12 @@ export class VendorCalls {
       signal,
       idempotencyKey: attempt.id,
       webhookUrl: this.callbackUrl(attempt.callbackToken),
-      headersTimeoutMs: model.limits?.headers_timeout_seconds === undefined ? undefined : model.limits.headers_timeout_seconds * 1000,
+      headersTimeoutMs: longestSilenceMs(model.limits, generation),
       logFields: { generation_id: generation.id, request_id: generation.requestId },
-      onWarning: (warning) => warnings.push(this.words.warning(warning)),
-      onEvent: (event) => this.relay(generation, event, provider, call, signal),
+      onWarning: (warning) => {
+        if (warnings.length < MAX_WARNINGS) warnings.push(this.words.warning(warning));
+      },
+      onEvent: (event) => this.relay(generation, event, call, signal),
     });
     return { provider, call, warnings, model };
   }
@@ -92,7 +110,7 @@ export class VendorCalls {
     if (generation.operation === 'video.generate') {
       // The planner answers `auto` for a video's size never, which the shared type cannot say.
       const request: VideoRequest = { ...base, operation: generation.operation, params: generation.request.params as VideoParams };
-      return this.words.of(() => this.video(prepared).start(request, call));
+      return this.started(generation, prepared, () => this.video(prepared).start(request, call));
     }
     const request: ImageRequest = {
       ...base,
@@ -100,7 +118,22 @@ export class VendorCalls {
       params: generation.request.params,
       partialImages: generation.request.partialImages,
     };
-    return this.words.of(() => this.image(prepared).start(request, call));
+    return this.started(generation, prepared, () => this.image(prepared).start(request, call));
+  }
+
+  private async started({ id }: GenerationEntity, prepared: PreparedCall, run: () => Promise<StartResult>): Promise<StartResult> {
+    const result = await this.run(prepared, { what: `start of ${id}`, call: prepared.call, run, describe: describeStart });
+    if (result.state !== 'started') return this.words.started(result);
+    if (JSON.stringify(result.operation).length > MAX_OPERATION_LENGTH) {
+      throw new ProviderError('invalid_response', `The plugin keeps more than ${MAX_OPERATION_LENGTH} characters for a job.`, {
+        charged: 'unknown',
+      });
+    }
+    return this.words.started({ ...result, pollAfterMs: pauseOf(result.pollAfterMs) });
+  }
+
+  private run<T>({ provider }: PreparedCall, task: PluginTask<T>): Promise<T> {
+    return this.words.of(() => this.registry.run(provider, task));
   }
 
   async status({ generation, attempt }: Held, prepared: PreparedCall): Promise<OperationStatus> {
@@ -109,23 +142,52 @@ export class VendorCalls {
     if (status === undefined) {
       throw new ProviderError('internal', `The plugin of ${generation.provider} started an operation but cannot ask for its status.`);
     }
-    return this.words.status(await this.words.of(() => status(attempt.operation, prepared.call)));
+    const answer = await this.run(prepared, {
+      what: `status of ${generation.id}`,
+      call: prepared.call,
+      run: () => status(attempt.operation, prepared.call),
+      describe: ({ state }) => state,
+    });
+    return this.words.status(answer.state === 'pending' ? { ...answer, pollAfterMs: pauseOf(answer.pollAfterMs) } : answer);
   }
 
   async cancel({ generation, attempt }: Held, prepared: PreparedCall): Promise<CancelResult> {
     const side = this.side(generation, prepared);
-    return this.words.of(async () => (await side.cancel?.(attempt.operation, prepared.call)) ?? 'unsupported');
+    return this.run(prepared, {
+      what: `cancellation of ${generation.id}`,
+      call: prepared.call,
+      run: async () => (await side.cancel?.(attempt.operation, prepared.call)) ?? 'unsupported',
+      describe: (answer) => answer,
+    });
   }
 
   async readCallback({ generation, attempt }: Held, delivery: RawDelivery, prepared: PreparedCall): Promise<WebhookResult | null> {
     const side = this.side(generation, prepared);
-    const result = await this.words.of(async () => side.parseWebhook?.(delivery, attempt.operation, prepared.call));
+    const result = await this.run(prepared, {
+      what: `call back on ${generation.id}`,
+      call: prepared.call,
+      run: async () => side.parseWebhook?.(delivery, attempt.operation, prepared.call),
+    });
     return result === undefined || result === null ? null : { ...result, status: this.words.status(result.status) };
   }
 
-  /** Brings an output into the store, wherever its bytes are. @throws ProviderError */
-  fetchOutput(providerId: string, media: MediaSource, call: CallContext, signal: AbortSignal): Promise<StoredBlob> {
-    return this.words.of(() => this.downloader.fetch(providerId, media, call, signal));
+  /** Brings an output into the store, wherever its bytes are, if they are what was asked for. @throws OutputFailure */
+  fetchOutput(
+    { provider, mediaType }: Pick<GenerationEntity, 'provider' | 'mediaType'>,
+    media: MediaSource,
+    call: CallContext,
+    signal: AbortSignal,
+  ): Promise<StoredBlob> {
+    return this.words.of(() => this.downloader.fetch(provider, media, mediaType, call, signal));
+  }
+
+  cleanWarning(warning: CallWarning): CallWarning {
+    return this.words.warning(warning);
+  }
+
+  cleanFailure(failure: VendorFailure): VendorFailure {
+    const status = this.words.status({ state: 'failed', error: failure });
+    return status.state === 'failed' ? status.error : failure;
   }
 
   /** The answer of a synchronous vendor whose files were not all fetched yet. */
@@ -160,8 +222,8 @@ export class VendorCalls {
   }
 
   private callbackUrl(token: string | null): string | undefined {
-    const base = this.config.server.public_url;
-    return token === null || base === undefined ? undefined : `${base.replace(/\/$/, '')}/v1/callbacks/${token}`;
+    const { server } = this.config;
+    return token === null || server.public_url === undefined ? undefined : ownUrl(server, `/v1/callbacks/${token}`);
   }
 
   private side(generation: GenerationEntity, prepared: PreparedCall): MediaProvider<ImageRequest> | MediaProvider<VideoRequest> {
@@ -206,20 +268,36 @@ export class VendorCalls {
     });
   }
 
-  private async relay(
-    generation: GenerationEntity,
-    event: CallEvent,
-    provider: LoadedProvider,
-    call: CallContext,
-    signal: AbortSignal,
-  ): Promise<void> {
+  private async relay(generation: GenerationEntity, event: CallEvent, call: CallContext, signal: AbortSignal): Promise<void> {
     if (event.type === 'progress') {
       this.signals.send(generation.id, { type: 'progress', progress: event.progress });
       return;
     }
-    const blob = await this.fetchOutput(provider.providerId, event.media, call, signal);
-    this.signals.send(generation.id, { type: 'partial_image', index: event.index, blob });
+    // A preview is not worth waiting for the store.
+    if (this.blobs.health.reason !== undefined) return;
+    try {
+      const blob = await this.fetchOutput(generation, event.media, call, signal);
+      this.signals.send(generation.id, { type: 'partial_image', index: event.index, blob });
+    } catch (error) {
+      // A preview never costs the picture itself.
+      this.logger.warn(`A partial image of ${generation.id} from ${generation.provider} is left out: ${String(error)}`);
+    }
   }
+}
+
+/** What an operator needs to settle a call that was given up: its words name the vendor's job. */
+function describeStart(result: StartResult): string {
+  const { vendorRequestId } = result;
+  const request = vendorRequestId === undefined ? '' : `, request ${vendorRequestId}`;
+  if (result.state === 'started') return `job ${result.vendorJobId ?? JSON.stringify(result.operation).slice(0, 500)}${request}`;
+  return `${result.outputs.length} outputs${request}`;
+}
+
+const LONGEST_PAUSE_MS = 3_600_000;
+
+/** A plugin's wish, if it is one. */
+function pauseOf(wishMs: number | undefined): number | undefined {
+  return wishMs !== undefined && wishMs >= 0 ? Math.min(wishMs, LONGEST_PAUSE_MS) : undefined;
 }
 
 function milliseconds(seconds: number | undefined): number | undefined {

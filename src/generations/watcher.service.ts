@@ -4,6 +4,7 @@ import { Clock } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { MetricsService } from '../metrics/index.js';
 import { engineSpan } from '../tracing/index.js';
+import { EndNotWritten } from './end-writer.service.js';
 import { GenerationSignals } from './generation-signals.js';
 import { describeFailure, isFinal, nextProgress } from './generations.machine.js';
 import { Lanes } from './lanes.service.js';
@@ -36,14 +37,14 @@ export class Watcher {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  /** One look at a running job. Never throws. */
+  /** One look at a running job. @throws EndNotWritten */
   async look(held: Held, signal: AbortSignal): Promise<void> {
     await engineSpan('generation.poll', held.generation, async () => {
       const { generation } = held;
+      if (generation.cancelRequestedAt !== null && (await this.cancelFirst(held, signal))) return;
       const limit = new TimeLimit(signal, this.config.engine.poll_timeout_seconds * MS_PER_SECOND);
       try {
         const prepared = await this.calls.prepare(held, limit.signal);
-        if (generation.cancelRequestedAt !== null && (await this.tryCancel(held, prepared))) return;
         const isLast = generation.deadlineAt <= this.clock.nowMs();
         const status = await this.ask(held, prepared, signal);
         if (isLast && !isFinal(status)) return await this.giveUp(held, prepared);
@@ -57,6 +58,21 @@ export class Watcher {
         limit.end();
       }
     });
+  }
+
+  /** A cancellation that fails or hangs does not keep the job from being asked about. */
+  private async cancelFirst(held: Held, signal: AbortSignal): Promise<boolean> {
+    const { id, provider } = held.generation;
+    const limit = new TimeLimit(signal, this.config.engine.poll_timeout_seconds * MS_PER_SECOND);
+    try {
+      return await this.tryCancel(held, await this.calls.prepare(held, limit.signal));
+    } catch (error) {
+      if (!(signal.reason instanceof LeaseLost))
+        this.logger.warn(`Cancelling ${id} at ${provider} failed and will be tried again: ${String(error)}`);
+      return false;
+    } finally {
+      limit.end();
+    }
   }
 
   private async ask(held: Held, prepared: PreparedCall, signal: AbortSignal): Promise<OperationStatus> {
@@ -154,6 +170,7 @@ export class Watcher {
   /** A question that failed says nothing about the job (R14); only the deadline ends it. */
   private async lookAgainAfter(held: Held, thrown: unknown, signal: AbortSignal): Promise<void> {
     if (signal.reason instanceof LeaseLost) return;
+    if (thrown instanceof EndNotWritten) throw thrown;
     const { generation, lease } = held;
     const error = ProviderError.is(thrown)
       ? thrown

@@ -4,7 +4,9 @@ import { Clock } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { isUnavailable } from '../database/index.js';
 import { MetricsService } from '../metrics/index.js';
+import { StorageHealth } from '../storage/index.js';
 import { Dispatcher } from './dispatcher.service.js';
+import { EndWriter } from './end-writer.service.js';
 import { Followers } from './followers.service.js';
 import type { GenerationEntity } from './generation.entity.js';
 import { isTerminal } from './generation.types.js';
@@ -21,6 +23,8 @@ const TICK = 'generations.worker';
 const CLAIM_AT_ONCE = 256;
 /** How often jobs past their deadline are looked for among those of a vendor that answers nothing. */
 const OVERDUE_EVERY_MS = 5_000;
+/** Until what would be sent to a vendor is looked at again, while its result could not be stored. */
+const STORAGE_PAUSE_MS = 1_000;
 
 /** A claimed generation with the proof of its lease. */
 interface Taken extends Claimed {
@@ -49,9 +53,11 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     private readonly dispatcher: Dispatcher,
     private readonly watcher: Watcher,
     private readonly settler: Settler,
+    private readonly writer: EndWriter,
     private readonly followers: Followers,
     private readonly calls: VendorCalls,
     private readonly metrics: MetricsService,
+    private readonly storage: StorageHealth,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -76,7 +82,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
   run(lease: Lease, generation: GenerationEntity, kind: LaneKind, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const leave = this.lanes.enter(generation.id, generation.provider, kind);
     const task = this.leases
-      .during(lease, generation.deadlineAt, work)
+      .during(lease, generation, work)
       .catch((error: unknown) => this.logger.error(`Work on ${generation.id} failed and will be taken up again`, stackOf(error)))
       .finally(() => {
         this.tasks.delete(task);
@@ -92,7 +98,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     if (this.claiming || this.draining || this.leases.isDatabaseAway()) return;
     this.claiming = true;
     try {
-      await this.leases.catchUp();
+      if (!(await this.leases.catchUp())) return;
       const due = await this.leases.asking(async () => {
         await this.pace.refresh();
         return this.repository.dueLanes(this.clock.nowMs());
@@ -149,20 +155,30 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     this.overdueAtMs.set(lane.provider, now);
     const { claimed } = await this.claim(lane, { limit: CLAIM_AT_ONCE, overdue: true });
     for (const one of claimed) {
-      this.take(one, ({ lease, generation, attempt }) =>
-        attempt === null ? Promise.resolve() : this.watcher.abandon({ lease, generation, attempt }, 'it answers nothing.'),
-      );
+      this.take(one, async ({ lease, generation, attempt }, signal) => {
+        if (attempt === null) return;
+        // By the row it is over, and not by the clock with which it began.
+        if (generation.deadlineAt > this.clock.nowMs()) return this.watcher.look({ lease, generation, attempt }, signal);
+        await this.watcher.abandon({ lease, generation, attempt }, 'it answers nothing.');
+      });
     }
   }
 
   private claim(lane: DueLane, order: Pick<ClaimOrder, 'limit' | 'budgets' | 'overdue'>): ReturnType<LeasesRepository['claim']> {
     const { leases } = this;
-    const claimer = { owner: leases.owner, nowMs: this.clock.nowMs(), leaseUntilMs: leases.leaseUntilMs(), others: leases.mayTakeOver() };
+    const claimer = {
+      owner: leases.owner,
+      nowMs: this.clock.nowMs(),
+      leaseUntilMs: leases.leaseUntilMs(),
+      others: leases.mayTakeOver(),
+      own: leases.unrenewed,
+    };
     return leases.asking(() => this.repository.claim(lane, { ...claimer, ...order }));
   }
 
   private take(claimed: Claimed, work: (held: Taken, signal: AbortSignal) => Promise<void>): void {
     const { generation } = claimed;
+    generation.deadlineAt = this.leases.deadlineOf(generation);
     const now = this.clock.nowMs();
     this.metrics.queueLag(generation.status, now - (generation.dueAt ?? now));
     const lease = { id: generation.id, token: generation.leaseToken };
@@ -207,6 +223,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
         details: { charged: 'no' },
       });
     }
+    if (!this.storage.isAvailable) return this.waitForStorage(lease, 'queued');
     if (generation.cachedFrom !== null && !(await this.followers.look(lease, generation, generation.cachedFrom))) return;
     return this.dispatcher.tryNext(lease, generation, signal);
   }
@@ -214,7 +231,13 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
   private async recover(held: Held, signal: AbortSignal): Promise<void> {
     // The vendor's answer may have been kept although the lease was lost before the status followed.
     if (held.attempt.state === 'accepted') return this.watcher.look(held, signal);
+    if (!this.storage.isAvailable) return this.waitForStorage(held.lease, 'dispatching');
     return this.dispatcher.recover(held, signal);
+  }
+
+  private async waitForStorage(lease: Lease, status: 'queued' | 'dispatching'): Promise<void> {
+    const nowMs = this.clock.nowMs();
+    await this.repository.release(lease, { status, nextRunAtMs: nowMs + STORAGE_PAUSE_MS }, nowMs);
   }
 
   private async fetchAgain(held: Held, signal: AbortSignal): Promise<void> {
@@ -222,7 +245,8 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     const { result } = held.attempt;
     if (result === null) return this.dispatcher.recover(held, signal);
     const prepared = await this.calls.prepare(held, signal);
-    return this.settler.complete(held, this.calls.storedFinish(result), prepared.call, prepared.warnings, signal);
+    const warnings = [...(result.warnings ?? []), ...prepared.warnings];
+    return this.settler.complete(held, this.calls.storedFinish(result), prepared.call, warnings, signal);
   }
 
   /** Takes nothing new and gives what runs its time; what is left over is taken up by another replica when its lease ends (R17). */
@@ -233,6 +257,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     this.logger.log(`Waiting for ${this.tasks.size} calls to vendors`);
     const grace = new Promise<void>((resolve) => setTimeout(resolve, this.config.server.shutdown_grace_seconds * 1000).unref());
     await Promise.race([Promise.allSettled([...this.tasks]), grace]);
+    this.writer.stop();
     if (this.tasks.size > 0) this.logger.warn(`${this.tasks.size} calls to vendors did not end in time; another replica takes them up`);
   }
 }

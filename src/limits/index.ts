@@ -3,3 +3,4 @@ export * from './capacity-limits.service.js';
 export * from './generation-rates.service.js';
 export { KeyThrottlerGuard } from './key-throttler.guard.js';
 export * from './limits.module.js';
+export * from './rate-check.service.js';

@@ -7,6 +7,7 @@ import { Redis } from '../redis/index.js';
 import { CapacityLimits } from './capacity-limits.service.js';
 import { GenerationRates } from './generation-rates.service.js';
 import { KeyThrottlerGuard, limitOf, type Rate } from './key-throttler.guard.js';
+import { RateCheck } from './rate-check.service.js';
 import { RATE_WINDOW_MS } from './rates.js';
 import { RedisBucketStorage } from './redis-bucket.storage.js';
 import { TokenBucketStorage } from './token-bucket.storage.js';
@@ -29,7 +30,7 @@ const THROTTLED: readonly Rate[] = ['key', 'application'];
       }),
     }),
   ],
-  providers: [CapacityLimits, GenerationRates, KeyThrottlerGuard],
-  exports: [CapacityLimits, GenerationRates, KeyThrottlerGuard],
+  providers: [CapacityLimits, GenerationRates, KeyThrottlerGuard, RateCheck],
+  exports: [CapacityLimits, GenerationRates, KeyThrottlerGuard, RateCheck],
 })
 export class LimitsModule {}

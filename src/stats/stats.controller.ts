@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { Controller, Get, Param, Query, Req, StreamableFile } from '@nestjs/common';
 import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { principalOf, Scoped } from '../auth/index.js';
+import { OWN_WORK, principalOf, reachOf, Scoped } from '../auth/index.js';
 import { ApiErrors } from '../common/index.js';
 import { linkerFor } from '../generations/index.js';
 import { LinkSigner } from '../storage/index.js';
@@ -22,16 +22,18 @@ export class StatsController {
 
   @Get('stats')
   @Scoped('read')
-  @ApiOperation({ summary: 'Figures of this application', description: 'Requests, money and latency.' })
+  @ApiOperation({
+    summary: 'Figures of this application',
+    description: 'Requests, money and latency of all its keys together; only models that the caller’s key may use are named.',
+  })
   @ApiOkResponse({ type: ProxyStats })
-  @ApiErrors(401, 403)
   getStats(@Req() request: FastifyRequest): Promise<ProxyStats> {
     return this.stats.stats(principalOf(request));
   }
 
   @Get('logs')
   @Scoped('read')
-  @ApiOperation({ summary: 'List logs', description: 'One per generation, newest first; as JSON pages or as one CSV file.' })
+  @ApiOperation({ summary: 'List logs', description: `One per generation, newest first; as JSON pages or as one CSV file. ${OWN_WORK}` })
   @ApiExtraModels(LogListResponse)
   @ApiOkResponse({
     description: 'A page, or the file.',
@@ -40,11 +42,10 @@ export class StatsController {
       'text/csv': { schema: { type: 'string' } },
     },
   })
-  @ApiErrors(400, 401, 403)
   listLogs(@Req() request: FastifyRequest, @Query() query: ListLogsQuery): Promise<LogListResponse> | StreamableFile {
-    const tenant = principalOf(request);
-    if (query.format !== 'csv') return this.logs.page(tenant, query);
-    return new StreamableFile(Readable.from(this.logs.csv(tenant, query), { objectMode: false }), {
+    const reach = reachOf(principalOf(request));
+    if (query.format !== 'csv') return this.logs.page(reach, query);
+    return new StreamableFile(Readable.from(this.logs.csv(reach, query), { objectMode: false }), {
       type: 'text/csv; charset=utf-8',
       disposition: `attachment; filename="${this.logs.csvName()}"`,
     });
@@ -54,8 +55,8 @@ export class StatsController {
   @Scoped('read')
   @ApiOperation({ summary: 'Get what went into a request and what came out' })
   @ApiOkResponse({ type: RequestArtifact })
-  @ApiErrors(401, 403, 404)
+  @ApiErrors(404)
   getLogArtifact(@Req() request: FastifyRequest, @Param('id') id: string): Promise<RequestArtifact> {
-    return this.logs.artifact(principalOf(request), id, linkerFor(this.links, request));
+    return this.logs.artifact(reachOf(principalOf(request)), id, linkerFor(this.links, request));
   }
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { Tenant } from '../auth/index.js';
+import { mayUseModel, type Principal } from '../auth/index.js';
+import { CatalogService } from '../catalog/index.js';
 import { Clock, microsToUsd } from '../common/index.js';
 import { GenerationStatsQueries } from '../generations/index.js';
 import type { ProxyStats } from './dto/stats.dto.js';
@@ -13,10 +14,17 @@ const WINDOW_MINUTES = 60;
 export class StatsService {
   constructor(
     private readonly queries: GenerationStatsQueries,
+    private readonly catalog: CatalogService,
     private readonly clock: Clock,
   ) {}
 
-  async stats(tenant: Tenant): Promise<ProxyStats> {
+  /** Of the caller's application, all its keys together. Only models that the caller may use are named, and their providers. */
+  async stats(caller: Principal): Promise<ProxyStats> {
+    const { orgId, appId } = caller;
+    const tenant = { orgId, appId };
+    const isUsable = (model: string): boolean => mayUseModel(caller, model);
+    const usable = new Set(this.catalog.models().flatMap(({ id, provider }) => (isUsable(id) ? [provider] : [])));
+    const mayName = (provider: string): boolean => caller.allowedModels === undefined || usable.has(provider);
     const now = this.clock.nowMs();
     const [totals, models, providers, lastMinute, latency] = await Promise.all([
       this.queries.totals(tenant),
@@ -33,19 +41,23 @@ export class StatsService {
       total_cost_usd: microsToUsd(totals.costMicros),
       avg_latency_ms: totals.averageLatencyMs ?? 0,
       requests_per_minute: lastMinute,
-      models_used: models.map(({ name, requests, costMicros, averageLatencyMs }) => ({
-        model: name,
-        requests,
-        cost_usd: microsToUsd(costMicros),
-        avg_latency_ms: averageLatencyMs ?? 0,
-      })),
-      providers_used: providers.map(({ name, requests, failed, costMicros, averageLatencyMs }) => ({
-        provider: name,
-        requests,
-        failures: failed,
-        cost_usd: microsToUsd(costMicros),
-        avg_latency_ms: averageLatencyMs ?? 0,
-      })),
+      models_used: models
+        .filter(({ name }) => isUsable(name))
+        .map(({ name, requests, costMicros, averageLatencyMs }) => ({
+          model: name,
+          requests,
+          cost_usd: microsToUsd(costMicros),
+          avg_latency_ms: averageLatencyMs ?? 0,
+        })),
+      providers_used: providers
+        .filter(({ name }) => mayName(name))
+        .map(({ name, requests, failed, costMicros, averageLatencyMs }) => ({
+          provider: name,
+          requests,
+          failures: failed,
+          cost_usd: microsToUsd(costMicros),
+          avg_latency_ms: averageLatencyMs ?? 0,
+        })),
       latency_percentiles: {
         p50_ms: latency.p50 ?? 0,
         p95_ms: latency.p95 ?? 0,

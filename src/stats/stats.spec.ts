@@ -174,6 +174,25 @@ describe.each(databases())('stats and logs on $name', ({ url }) => {
       output_value: failed.errorMessage,
       error_message: failed.errorMessage,
     });
-    expect((await get(`/v1/logs/${running.id}/artifact`)).json()).toMatchObject({ output_kind: null, output_value: null });
+    expect((await get(`/v1/logs/${running.id}/artifact`)).json()).toMatchObject({
+      output_kind: 'url',
+      output_value: null,
+      output_mime: null,
+      error_message: null,
+    });
+    const cancelled = generationRow({
+      status: 'cancelled',
+      request: { ...done.request, params: { size: { width: 1024, height: 512 } } },
+    });
+    await seed(app.get(Database), { generations: [cancelled] });
+    const words = 'The generation was cancelled.';
+    expect((await get(`/v1/logs/${cancelled.id}/artifact`)).json()).toMatchObject({
+      params_json: { n: 1, size: '1024x512' },
+      output_kind: 'error',
+      output_value: words,
+      error_message: words,
+    });
+    const gone = 'Its files are no longer kept.';
+    expect((await get(`/v1/logs/${old.id}/artifact`)).json()).toMatchObject({ output_kind: 'error', error_message: gone });
   });
 });

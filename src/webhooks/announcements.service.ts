@@ -6,7 +6,7 @@ import { Database } from '../database/index.js';
 import { type GenerationEnd, toGeneration } from '../generations/index.js';
 import { LinkSigner } from '../storage/index.js';
 import { AttemptsRepository } from './attempts.repository.js';
-import { Deliverer } from './deliverer.service.js';
+import { Deliverer, type Reservation } from './deliverer.service.js';
 import { DeliveriesRepository } from './deliveries.repository.js';
 import { generationBody } from './event-body.js';
 import type { Recipient } from './matching.policy.js';
@@ -42,14 +42,45 @@ export class Announcements {
   /** With one statement per table for all of them, inside the caller's transaction. What may be sent at once is sent when it is over. */
   async write(manager: EntityManager, announcements: readonly Announcement[]): Promise<void> {
     const nowMs = this.clock.nowMs();
+    const messages = await this.messagesOf(manager, announcements, nowMs);
+    const reserved: Reservation[] = [];
+    this.database.whenOver(manager, (isCommitted) => this.deliverer.sendReserved(reserved, isCommitted));
+    const deliveries = messages.flatMap((message, index) =>
+      (announcements[index]?.recipients ?? []).map((recipient) => {
+        const lease = this.deliverer.reserve(recipient.endpoint, nowMs);
+        const row = newDelivery(message, recipient, lease);
+        if (lease !== undefined) reserved.push({ delivery: claimed(row, message), target: recipient.endpoint, lease });
+        return row;
+      }),
+    );
+    await this.deliveries.enqueue(manager, messages, deliveries);
+  }
+
+  /** Adds the deliveries that are missing of an end, and its message if that is missing. They wait in the outbox, due at once. */
+  async complete(manager: EntityManager, announcement: Announcement): Promise<void> {
+    const { generation, type, recipients } = announcement;
+    const nowMs = this.clock.nowMs();
+    const known = await this.deliveries.messageOf(manager, generation.id, type);
+    const told = known === null ? new Set<string>() : await this.deliveries.endpointsOf(manager, known.id);
+    const messages = known === null ? await this.messagesOf(manager, [announcement], nowMs) : [known];
+    const missing = recipients.filter(({ endpoint }) => !told.has(endpoint.id));
+    await this.deliveries.enqueue(
+      manager,
+      known === null ? messages : [],
+      messages.flatMap((message) => missing.map((recipient) => newDelivery(message, recipient))),
+    );
+    this.database.whenOver(manager, () => this.deliverer.wake());
+  }
+
+  private async messagesOf(manager: EntityManager, announcements: readonly Announcement[], nowMs: number): Promise<WebhookMessageEntity[]> {
     const last = await this.attempts.lastOf(manager, announcements);
     const expiresAt = this.linksExpireAt(nowMs);
     const origin = this.origin.get();
     const link = ({ id }: { readonly id: string }) => `${origin}${this.links.sign(id, { expiresAt })}`;
-    const written = announcements.map(({ type, generation, outputs, recipients }) => {
+    return announcements.map(({ type, generation, outputs }) => {
       const attempt = last.get(generation.attemptId);
       const view = { generation, outputs, attempts: attempt === undefined ? [] : [attempt] };
-      const message = newMessage({
+      return newMessage({
         orgId: generation.orgId,
         appId: generation.appId,
         type,
@@ -59,22 +90,7 @@ export class Announcements {
         body: generationBody(type, toGeneration(view, link), generation.completedAt ?? nowMs),
         createdAt: nowMs,
       });
-      return { message, deliveries: recipients.map((recipient) => this.delivery(message, recipient, nowMs)) };
     });
-    const deliveries = written.flatMap((one) => one.deliveries);
-    const reserved = deliveries.flatMap(({ reservation }) => reservation ?? []);
-    this.database.whenOver(manager, (isCommitted) => this.deliverer.sendReserved(reserved, isCommitted));
-    await this.deliveries.enqueue(
-      manager,
-      written.map(({ message }) => message),
-      deliveries.map(({ row }) => row),
-    );
-  }
-
-  private delivery(message: WebhookMessageEntity, recipient: Recipient, nowMs: number) {
-    const lease = this.deliverer.reserve(recipient.endpoint, nowMs);
-    const row = newDelivery(message, recipient, lease);
-    return { row, reservation: lease === undefined ? undefined : { delivery: claimed(row, message), target: recipient.endpoint, lease } };
   }
 
   /** Seconds since the epoch. The body is stored once, so its links must outlive the last attempt by as long as other links live. */

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { type BeforeApplicationShutdown, Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
-import { SchedulerRegistry } from '@nestjs/schedule';
+import { Interval, SchedulerRegistry } from '@nestjs/schedule';
 import { Clock, newId } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { isUnavailable } from '../database/index.js';
@@ -10,6 +10,7 @@ import { DeliverySlots } from './delivery-slots.js';
 import { EndpointsRepository } from './endpoints.repository.js';
 import type { DeliveryLease } from './new-message.js';
 import { Outcomes } from './outcomes.service.js';
+import { LONGEST_PAUSE_MS } from './retry.policy.js';
 import { type AttemptOutcome, Sender } from './sender.service.js';
 import { busyEndpoints, grantSlots, hasSlot } from './slots.policy.js';
 import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
@@ -17,6 +18,7 @@ import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
 const TICK = 'webhooks.deliverer';
 const ENDPOINTS_AT_ONCE = 100;
 const MS_PER_SECOND = 1000;
+const PULL_BACK_INTERVAL_MS = 10_000;
 /** What became due or free within this time is claimed together. */
 const GATHER_MS = 20;
 /** A lease outlives the request's own time limit by this factor, so that nobody repeats what is still under way. */
@@ -102,6 +104,20 @@ export class Deliverer implements OnApplicationBootstrap, BeforeApplicationShutd
       else this.slots.release(reservation.delivery.endpointId);
     }
     if (this.backlog.size > 0) this.wake();
+  }
+
+  /** A clock that stepped back must not keep receivers waiting for the time that it had shown. */
+  @Interval('webhooks.pull-back', PULL_BACK_INTERVAL_MS)
+  async pullBack(): Promise<void> {
+    if (this.draining || this.config.role === 'api') return;
+    try {
+      const lease = this.config.webhooks.timeout_seconds * MS_PER_SECOND * LEASE_TIMEOUTS;
+      const pulled = await this.deliveries.pullBack(this.clock.nowMs(), { lease, pause: LONGEST_PAUSE_MS });
+      if (pulled > 0)
+        this.logger.warn(`${pulled} webhook deliveries waited for a time that an earlier clock had set, and were pulled back`);
+    } catch (error) {
+      this.logger.debug(`What an earlier clock had set could not be looked for: ${String(error)}`);
+    }
   }
 
   private leaseAt(nowMs: number): DeliveryLease {

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { CLOCK_SLACK_MS } from '../common/index.js';
 import { Database, insertRows, rows, type SqlValue, skipLocked } from '../database/index.js';
 import type { WebhookAttemptEntity } from './webhook-attempt.entity.js';
 import type { WebhookDeliveryEntity } from './webhook-delivery.entity.js';
-import type { WebhookMessageEntity } from './webhook-message.entity.js';
+import { WebhookMessageEntity } from './webhook-message.entity.js';
 import type { DeliveryState, EventType } from './webhooks.types.js';
 
 /** A message that is due at an endpoint and leased to this process. */
@@ -52,6 +53,19 @@ export class DeliveriesRepository {
   ): Promise<void> {
     await insertRows(manager, 'webhook_messages', messages.map(messageRow));
     await insertRows(manager, 'webhook_deliveries', deliveries.map(deliveryRow));
+  }
+
+  /** What a generation's event of this type says; null when it was not announced. */
+  messageOf(manager: EntityManager, generationId: string, type: EventType): Promise<WebhookMessageEntity | null> {
+    return manager.findOneBy(WebhookMessageEntity, { generationId, type });
+  }
+
+  /** To whom a message goes or went. */
+  async endpointsOf(manager: EntityManager, messageId: string): Promise<ReadonlySet<string>> {
+    const found = await rows<{ id: string }>(manager, 'SELECT endpoint_id AS id FROM webhook_deliveries WHERE message_id = :messageId', {
+      messageId,
+    });
+    return new Set(found.map(({ id }) => id));
   }
 
   /** Endpoints that work come first, then those that wait longest. Costs one look into an index per endpoint, however much is due. */
@@ -142,6 +156,36 @@ export class DeliveriesRepository {
         { id, token: leaseToken, reason, now: nowMs },
       ),
     );
+  }
+
+  /** Brings what waits for a time that an earlier clock had set nearer. @returns how many deliveries */
+  async pullBack(nowMs: number, longestMs: { readonly lease: number; readonly pause: number }): Promise<number> {
+    const { lease, pause } = longestMs;
+    const soon = nowMs + CLOCK_SLACK_MS;
+    const which = 'next_attempt_at > :soon AND (updated_at > :soon OR (lease_owner IS NOT NULL AND next_attempt_at > :far))';
+    const paused = 'paused_until > :latest';
+    // Nearly always there is nothing, and no writer has to wait to learn that.
+    const found = await rows(
+      this.database.manager,
+      `SELECT 1 FROM webhook_deliveries WHERE ${which} UNION SELECT 1 FROM webhook_endpoints WHERE ${paused} LIMIT 1`,
+      { soon, far: soon + lease, latest: soon + pause },
+    );
+    if (found.length === 0) return 0;
+    await this.database.write((manager) =>
+      rows(manager, `UPDATE webhook_endpoints SET paused_until = :now WHERE ${paused} RETURNING id`, { now: nowMs, latest: soon + pause }),
+    );
+    const pulled = await this.database.write((manager) =>
+      rows(
+        manager,
+        `UPDATE webhook_deliveries SET
+           next_attempt_at = CASE WHEN lease_owner IS NULL AND next_attempt_at - (updated_at - :now) > :now
+             THEN next_attempt_at - (updated_at - :now) WHEN lease_owner IS NULL THEN :now ELSE :until END,
+           updated_at = CASE WHEN updated_at > :now THEN :now ELSE updated_at END
+         WHERE id IN (SELECT id FROM webhook_deliveries WHERE ${which} ${skipLocked(manager)}) RETURNING id`,
+        { now: nowMs, soon, until: nowMs + lease, far: soon + lease },
+      ),
+    );
+    return pulled.length;
   }
 
   async insertAttempts(manager: EntityManager, attempts: readonly WebhookAttemptEntity[]): Promise<void> {

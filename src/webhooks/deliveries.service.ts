@@ -1,9 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { Tenant } from '../auth/index.js';
-import { ApiError, Clock } from '../common/index.js';
+import { ApiError, Clock, type Page, type PageRequest } from '../common/index.js';
 import { Database } from '../database/index.js';
 import { Deliverer } from './deliverer.service.js';
-import { type DeliveryFilter, DeliveryLogRepository, type DeliveryView, type KeyAttempt, type LogPage } from './delivery-log.repository.js';
+import {
+  type DeliveryFilter,
+  DeliveryLogRepository,
+  type DeliverySummary,
+  type DeliveryView,
+  type KeyAttempt,
+} from './delivery-log.repository.js';
 import { EndpointsRepository } from './endpoints.repository.js';
 import type { WebhookAttemptEntity } from './webhook-attempt.entity.js';
 
@@ -23,7 +29,7 @@ export class DeliveriesService {
   ) {}
 
   /** @throws ApiError `not_found` for the endpoint */
-  async page(tenant: Tenant, endpointId: string, filter: DeliveryFilter, page: LogPage): Promise<{ total: number; views: DeliveryView[] }> {
+  async page(tenant: Tenant, endpointId: string, filter: DeliveryFilter, page: PageRequest): Promise<Page<DeliverySummary>> {
     await this.requireEndpoint(tenant, endpointId);
     return this.log.page(tenant, endpointId, filter, page);
   }
@@ -36,7 +42,7 @@ export class DeliveriesService {
   }
 
   /** @throws ApiError `not_found` for the key */
-  async ofKey(tenant: Tenant, keyId: string, page: LogPage): Promise<{ total: number; attempts: KeyAttempt[] }> {
+  async ofKey(tenant: Tenant, keyId: string, page: PageRequest): Promise<Page<KeyAttempt>> {
     if ((await this.endpoints.findKey(tenant, keyId)) === null) throw new ApiError('not_found', 'Key not found', { param: 'id' });
     return this.log.ofKey(tenant, keyId, page);
   }

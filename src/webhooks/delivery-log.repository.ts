@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager, type SelectQueryBuilder } from 'typeorm';
 import type { Tenant } from '../auth/index.js';
+import { type Cursor, firstOf, type Page, type PageRequest } from '../common/index.js';
 import { Database, rows, type SqlParameters } from '../database/index.js';
 import { WebhookAttemptEntity } from './webhook-attempt.entity.js';
 import { WebhookDeliveryEntity } from './webhook-delivery.entity.js';
@@ -15,17 +16,19 @@ export interface DeliveryFilter {
   readonly untilMs?: number;
 }
 
-export interface LogPage {
-  /** From 1. */
-  readonly page: number;
-  readonly perPage: number;
-}
-
 /** A delivery with what it carries. */
 export interface DeliveryView {
   readonly delivery: WebhookDeliveryEntity;
   readonly message: WebhookMessageEntity;
 }
+
+/** A delivery in a list: what it carries is not read. */
+export interface DeliverySummary {
+  readonly delivery: WebhookDeliveryEntity;
+  readonly message: Pick<WebhookMessageEntity, 'id' | 'type' | 'generationId'>;
+}
+
+const SUMMARY = ['message.id', 'message.type', 'message.generationId'];
 
 /** One attempt for an API key, in the terms of LiteGen's log. */
 export interface KeyAttempt {
@@ -48,24 +51,32 @@ export interface KeyAttempt {
 export class DeliveryLogRepository {
   constructor(private readonly database: Database) {}
 
-  /** Newest first. */
+  /** Newest first, without the bodies. */
   async page(
     tenant: Tenant,
     endpointId: string,
     filter: DeliveryFilter,
-    { page, perPage }: LogPage,
-  ): Promise<{ total: number; views: DeliveryView[] }> {
+    { page, perPage, after }: PageRequest,
+  ): Promise<Page<DeliverySummary>> {
     const query = this.of(tenant).andWhere('delivery.endpointId = :endpointId', { endpointId });
     if (filter.state !== undefined) query.andWhere('delivery.state = :state', { state: filter.state });
     if (filter.sinceMs !== undefined) query.andWhere('delivery.createdAt >= :sinceMs', { sinceMs: filter.sinceMs });
     if (filter.untilMs !== undefined) query.andWhere('delivery.createdAt <= :untilMs', { untilMs: filter.untilMs });
-    const [deliveries, total] = await query
+    const total = await query.getCount();
+    if (after !== undefined) {
+      query.andWhere('(delivery.createdAt, delivery.id) < (:afterCreatedAt, :afterId)', {
+        afterCreatedAt: after.createdAt,
+        afterId: after.id,
+      });
+    }
+    const found = await query
       .orderBy('delivery.createdAt', 'DESC')
       .addOrderBy('delivery.id', 'DESC')
       .skip((page - 1) * perPage)
-      .take(perPage)
-      .getManyAndCount();
-    return { total, views: await this.withMessages(deliveries) };
+      .take(perPage + 1)
+      .getMany();
+    const { rows: deliveries, next } = firstOf(found, perPage, ({ lastError }) => lastError?.length ?? 0);
+    return { total, rows: await this.withMessages(deliveries, SUMMARY), next };
   }
 
   /** Null when the tenant has no such delivery. */
@@ -80,21 +91,36 @@ export class DeliveryLogRepository {
     return this.database.manager.find(WebhookAttemptEntity, { where: { deliveryId }, order: { ordinal: 'ASC' } });
   }
 
-  /** Attempts at the key's own endpoints, newest first. */
-  async ofKey({ orgId, appId }: Tenant, keyId: string, { page, perPage }: LogPage): Promise<{ total: number; attempts: KeyAttempt[] }> {
+  /** Attempts at the key's own endpoints, newest first. Their bodies are read only where there is room for them. */
+  async ofKey({ orgId, appId }: Tenant, keyId: string, { page, perPage, after }: PageRequest): Promise<Page<KeyAttempt>> {
+    const { manager } = this.database;
     const from = `FROM webhook_attempts a JOIN webhook_deliveries d ON d.id = a.delivery_id
       JOIN webhook_endpoints e ON e.id = d.endpoint_id JOIN webhook_messages m ON m.id = d.message_id
       WHERE a.org_id = :orgId AND a.app_id = :appId AND e.key_id = :keyId`;
     const parameters = { orgId, appId, keyId };
-    const [count] = await rows<{ total: number | string }>(this.database.manager, `SELECT COUNT(*) AS total ${from}`, parameters);
+    const newestFirst = 'ORDER BY a.created_at DESC, a.id DESC';
+    const [count] = await rows<{ total: number | string }>(manager, `SELECT COUNT(*) AS total ${from}`, parameters);
+    const places = await rows<Cursor & { bytes: number | string }>(
+      manager,
+      `SELECT a.id, a.created_at AS "createdAt", OCTET_LENGTH(m.body) + COALESCE(OCTET_LENGTH(a.response_snippet), 0) AS bytes ${from}
+       ${after === undefined ? '' : 'AND (a.created_at, a.id) < (:afterCreatedAt, :afterId)'} ${newestFirst} LIMIT :limit OFFSET :offset`,
+      {
+        ...parameters,
+        ...(after === undefined ? {} : { afterCreatedAt: after.createdAt, afterId: after.id }),
+        limit: perPage + 1,
+        offset: (page - 1) * perPage,
+      },
+    );
+    const { rows: taken, next } = firstOf(places, perPage, ({ bytes }) => Number(bytes));
+    const ids = taken.map(({ id }) => id);
     const attempts = await rows<KeyAttempt>(
-      this.database.manager,
+      manager,
       `SELECT a.id, e.key_id AS "keyId", m.generation_id AS "generationId", m.type, a.url, a.ordinal, a.status, a.success,
          a.response_snippet AS snippet, a.error, m.body, a.created_at AS "createdAt"
-       ${from} ORDER BY a.created_at DESC, a.id DESC LIMIT :limit OFFSET :offset`,
-      { ...parameters, limit: perPage, offset: (page - 1) * perPage },
+       ${from} AND a.id IN (:ids) ${newestFirst}`,
+      { ...parameters, ids: ids.length === 0 ? [''] : ids },
     );
-    return { total: Number(count?.total ?? 0), attempts };
+    return { total: Number(count?.total ?? 0), rows: attempts, next };
   }
 
   /**
@@ -132,10 +158,15 @@ export class DeliveryLogRepository {
       .where('delivery.orgId = :orgId AND delivery.appId = :appId', { orgId, appId });
   }
 
-  private async withMessages(deliveries: readonly WebhookDeliveryEntity[]): Promise<DeliveryView[]> {
+  /** @param columns of the message; absent: all */
+  private async withMessages(
+    deliveries: readonly WebhookDeliveryEntity[],
+    columns: readonly string[] = ['message'],
+  ): Promise<DeliveryView[]> {
     if (deliveries.length === 0) return [];
     const messages = await this.database.manager
       .createQueryBuilder(WebhookMessageEntity, 'message')
+      .select([...columns])
       .where('message.id IN (:...ids)', { ids: [...new Set(deliveries.map(({ messageId }) => messageId))] })
       .getMany();
     const byId = new Map(messages.map((message) => [message.id, message]));

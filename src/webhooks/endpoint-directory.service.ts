@@ -41,7 +41,7 @@ export class EndpointDirectory {
    */
   async endpointsOf(tenant: Tenant, manager?: EntityManager): Promise<readonly WebhookEndpointEntity[]> {
     const cached = this.cache.get(nameOf(tenant));
-    if (cached !== undefined && cached.freshUntilMs > this.clock.nowMs()) return cached.endpoints;
+    if (cached !== undefined && cached.freshUntilMs > this.clock.monotonicMs()) return cached.endpoints;
     return this.refresh(tenant, manager);
   }
 
@@ -67,7 +67,7 @@ export class EndpointDirectory {
 
   private remember(tenant: Tenant, endpoints: readonly WebhookEndpointEntity[]): void {
     if (this.cache.size >= CACHED_APPLICATIONS) this.cache.clear();
-    this.cache.set(nameOf(tenant), { endpoints, freshUntilMs: this.clock.nowMs() + CACHE_MS });
+    this.cache.set(nameOf(tenant), { endpoints, freshUntilMs: this.clock.monotonicMs() + CACHE_MS });
   }
 
   private async read(manager: EntityManager, tenant: Tenant): Promise<{ endpoints: WebhookEndpointEntity[]; differences: Differences }> {

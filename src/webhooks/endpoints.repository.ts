@@ -39,7 +39,8 @@ export class EndpointsRepository {
   }
 
   async keyUrls(manager: EntityManager, { orgId, appId }: Tenant): Promise<KeyUrl[]> {
-    const keys = await manager.findBy(ApiKeyEntity, { orgId, appId, webhookUrl: Not(IsNull()) });
+    const where = { orgId, appId, webhookUrl: Not(IsNull()) };
+    const keys = await manager.find(ApiKeyEntity, { where, select: { id: true, webhookUrl: true } });
     return keys.map(({ id, webhookUrl }) => ({ keyId: id, url: webhookUrl ?? '' }));
   }
 
@@ -56,7 +57,8 @@ export class EndpointsRepository {
     const { manager } = this.database;
     const endpoints = await manager.findBy(WebhookEndpointEntity, { id: In([...ids]), deletedAt: IsNull() });
     const keyIds = endpoints.flatMap(({ kind, keyId }) => (kind === 'key_url' && keyId !== null ? [keyId] : []));
-    const keys = keyIds.length === 0 ? [] : await manager.findBy(ApiKeyEntity, { id: In(keyIds) });
+    const keys =
+      keyIds.length === 0 ? [] : await manager.find(ApiKeyEntity, { where: { id: In(keyIds) }, select: { id: true, webhookUrl: true } });
     const urls = new Map(keys.map(({ id, webhookUrl }) => [id, webhookUrl]));
     const targets = new Map<string, WebhookEndpointEntity>();
     for (const endpoint of endpoints) {

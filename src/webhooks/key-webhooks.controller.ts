@@ -2,7 +2,7 @@ import { Controller, Get, HttpCode, Param, Post, Query, Req } from '@nestjs/comm
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { principalOf, Scoped } from '../auth/index.js';
-import { ApiErrors, PageQuery, pageInfo } from '../common/index.js';
+import { ApiErrors, PageQuery, pageInfo, pageRequest } from '../common/index.js';
 import { DeliveriesService } from './deliveries.service.js';
 import { KeyWebhookDeliveryListResponse, TestWebhookResponse } from './dto/delivery.dto.js';
 import { TestDeliveries } from './test-delivery.service.js';
@@ -22,7 +22,7 @@ export class KeyWebhooksController {
   @Scoped('admin')
   @ApiOperation({ summary: 'Send a made-up event to the key’s webhook_url', description: 'Signed with the secret of the key’s endpoint.' })
   @ApiOkResponse({ type: TestWebhookResponse })
-  @ApiErrors(400, 401, 403, 404)
+  @ApiErrors(404)
   async testKeyWebhook(@Req() request: FastifyRequest, @Param('id') id: string): Promise<TestWebhookResponse> {
     return toTestResponse(await this.tests.toKey(principalOf(request), id));
   }
@@ -31,13 +31,13 @@ export class KeyWebhooksController {
   @Scoped('admin')
   @ApiOperation({ summary: 'List attempts to deliver events of a key', description: 'To the key’s own endpoints, newest first.' })
   @ApiOkResponse({ type: KeyWebhookDeliveryListResponse })
-  @ApiErrors(400, 401, 403, 404)
+  @ApiErrors(404)
   async listKeyWebhookDeliveries(
     @Req() request: FastifyRequest,
     @Param('id') id: string,
     @Query() query: PageQuery,
   ): Promise<KeyWebhookDeliveryListResponse> {
-    const { total, attempts } = await this.deliveries.ofKey(principalOf(request), id, { page: query.page, perPage: query.per_page });
-    return { data: attempts.map(toKeyDelivery), ...pageInfo(query, total) };
+    const found = await this.deliveries.ofKey(principalOf(request), id, pageRequest(query));
+    return { data: found.rows.map(toKeyDelivery), ...pageInfo(query, found) };
   }
 }

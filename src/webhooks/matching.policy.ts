@@ -1,6 +1,6 @@
 import type { GenerationEntity } from '../generations/index.js';
 import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
-import type { EventType } from './webhooks.types.js';
+import { type EventType, UNREADABLE_EVENT_TYPES } from './webhooks.types.js';
 
 /** One delivery that an event gives rise to. */
 export interface Recipient {
@@ -40,7 +40,7 @@ export function requestTargetOf({
 /** Everybody who is to hear of an event. */
 export function recipientsOf(endpoints: readonly WebhookEndpointEntity[], event: Addressing): Recipient[] {
   const { type, keyId, request } = event;
-  const able = endpoints.filter((endpoint) => endpoint.disabledAt === null && concerns(endpoint, keyId));
+  const able = endpoints.filter((endpoint) => isReadable(endpoint) && endpoint.disabledAt === null && concerns(endpoint, keyId));
   const hearing = able.filter(({ eventTypes }) => eventTypes.includes(type));
   // With events of its own, a request also gets what the endpoint does not hear.
   const hosts = request?.events === undefined ? hearing : request.events.includes(type) ? able : [];
@@ -50,6 +50,15 @@ export function recipientsOf(endpoints: readonly WebhookEndpointEntity[], event:
     ...hearing.filter((endpoint) => endpoint !== host).map((endpoint) => ({ endpoint, url: null })),
     { endpoint: host, url: request.url },
   ];
+}
+
+/** Those of which nobody knows whether they are to hear of a key's events. */
+export function unreadableOf(endpoints: readonly WebhookEndpointEntity[], keyId: string | null): WebhookEndpointEntity[] {
+  return endpoints.filter((endpoint) => !isReadable(endpoint) && endpoint.disabledAt === null && concerns(endpoint, keyId));
+}
+
+function isReadable({ eventTypes }: WebhookEndpointEntity): boolean {
+  return eventTypes !== UNREADABLE_EVENT_TYPES;
 }
 
 /** Where requests of a key may send their events. */

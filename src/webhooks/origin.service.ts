@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { CONFIG, type Config } from '../config/index.js';
+import { CONFIG, type Config, ownUrl } from '../config/index.js';
 
 /** Events have no caller whose address their links could lead back to. */
 @Injectable()
@@ -12,10 +12,9 @@ export class GatewayOrigin {
 
   /** `server.public_url`, else the address that this process listens on, which only this machine or its network can reach. */
   get(): string {
-    const { public_url: publicUrl, host, port } = this.config.server;
-    if (publicUrl !== undefined) return publicUrl.replace(/\/+$/, '');
+    const { host, port } = this.config.server;
     const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
-    return `http://${name}:${this.listeningPort() ?? port}`;
+    return ownUrl(this.config.server, '', `http://${name}:${this.listeningPort() ?? port}`);
   }
 
   private listeningPort(): number | undefined {

@@ -1,13 +1,13 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Principal } from '../auth/index.js';
 import { ApiError } from '../common/index.js';
 import { type GenerationEnd, type GenerationEntity, GenerationEvents, type RequestWebhook } from '../generations/index.js';
-import { EgressService } from '../security/index.js';
+import { checkUrl, EgressService } from '../security/index.js';
 import { type Announcement, Announcements } from './announcements.service.js';
-import { checkUrl } from './check-url.js';
 import { EndpointDirectory } from './endpoint-directory.service.js';
-import { allowedOrigins, hostFor, type Recipient, recipientsOf, requestTargetOf } from './matching.policy.js';
+import { allowedOrigins, hostFor, type Recipient, recipientsOf, requestTargetOf, unreadableOf } from './matching.policy.js';
+import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
 import type { EventType } from './webhooks.types.js';
 
 const END_TYPES: Readonly<Record<string, EventType>> = {
@@ -19,6 +19,8 @@ const END_TYPES: Readonly<Record<string, EventType>> = {
 /** Announces ends, in the transaction that makes them true (R20). Costs nothing where nobody listens. */
 @Injectable()
 export class Outbox extends GenerationEvents {
+  private readonly logger = new Logger(Outbox.name);
+
   constructor(
     private readonly directory: EndpointDirectory,
     private readonly announcements: Announcements,
@@ -41,20 +43,48 @@ export class Outbox extends GenerationEvents {
     throw new ApiError('webhook_url_not_allowed', message, { param: 'webhook_url', accepted });
   }
 
-  override async ended(manager: EntityManager, ends: readonly GenerationEnd[]): Promise<void> {
+  override async ended(manager: EntityManager, ends: readonly GenerationEnd[]): Promise<readonly string[]> {
     const announcements: Announcement[] = [];
+    const untold: string[] = [];
     for (const { generation, outputs, vendorJobId } of ends) {
       const type = END_TYPES[generation.status];
       if (type === undefined) continue;
-      const recipients = await this.recipients(type, generation, manager);
+      const { orgId, appId } = generation;
+      const { recipients, isComplete } = this.among(await this.directory.endpointsOf({ orgId, appId }, manager), type, generation);
+      if (!isComplete) untold.push(generation.id);
       if (recipients.length > 0) announcements.push({ type, generation, outputs, vendorJobId, recipients });
     }
     if (announcements.length > 0) await this.announcements.write(manager, announcements);
+    return untold;
   }
 
-  private async recipients(type: EventType, generation: GenerationEntity, manager: EntityManager): Promise<Recipient[]> {
-    const { keyId, orgId, appId } = generation;
-    const endpoints = await this.directory.endpointsOf({ orgId, appId }, manager);
-    return recipientsOf(endpoints, { type, keyId, request: requestTargetOf(generation) });
+  override async endedLate(manager: EntityManager, end: GenerationEnd): Promise<boolean> {
+    const { generation } = end;
+    const { orgId, appId, completedAt } = generation;
+    const type = END_TYPES[generation.status];
+    if (type === undefined) return true;
+    // Those of keys' own URLs are made when they are first needed; whoever else came later did not ask to hear of this.
+    const endpoints = (await this.directory.refresh({ orgId, appId }, manager)).filter(
+      ({ kind, createdAt }) => kind === 'key_url' || createdAt <= (completedAt ?? 0),
+    );
+    const { recipients, isComplete } = this.among(endpoints, type, generation);
+    if (recipients.length > 0) await this.announcements.complete(manager, { ...end, type, recipients });
+    return isComplete;
+  }
+
+  private among(
+    endpoints: readonly WebhookEndpointEntity[],
+    type: EventType,
+    generation: GenerationEntity,
+  ): { recipients: Recipient[]; isComplete: boolean } {
+    const { id, keyId } = generation;
+    const unreadable = unreadableOf(endpoints, keyId);
+    for (const endpoint of unreadable) {
+      this.logger.error(`The webhook endpoint ${endpoint.id} has no event types that can be read; it hears of ${id} when it has`);
+    }
+    return {
+      recipients: recipientsOf(endpoints, { type, keyId, request: requestTargetOf(generation) }),
+      isComplete: unreadable.length === 0,
+    };
   }
 }

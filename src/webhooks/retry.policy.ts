@@ -5,7 +5,7 @@ const MS_PER_SECOND = 1000;
 const JITTER = 0.1;
 const LONGEST_RETRY_AFTER_MS = 24 * 3_600_000;
 /** A receiver that comes back is found after this time at the latest. */
-const LONGEST_PAUSE_MS = 15 * 60_000;
+export const LONGEST_PAUSE_MS = 15 * 60_000;
 /** Statuses whose `Retry-After` counts. */
 const THROTTLING = new Set([429, 502, 503, 504]);
 const GONE = 410;

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Clock } from '../common/index.js';
+import { Clock, storableText } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { EgressError, type EgressResponse, EgressService, redact, SecretRegistry } from '../security/index.js';
 import { EndpointSecrets } from './endpoint-secrets.service.js';
@@ -83,8 +83,7 @@ export class Sender {
     if (text === '') return text;
     const own = this.secrets.shown(endpoint);
     const scrubbed = this.known.redactText(own === null ? text : redact(text, [own]));
-    // Postgres keeps no NUL in a text.
-    return truncated(scrubbed.replaceAll('\0', ''));
+    return storableText(truncated(scrubbed));
   }
 }
 

@@ -16,7 +16,7 @@ export class WebhookDeliveriesController {
   @Scoped('admin')
   @ApiOperation({ summary: 'Get a delivery with every attempt and what was answered' })
   @ApiOkResponse({ type: WebhookDeliveryDetail })
-  @ApiErrors(401, 403, 404)
+  @ApiErrors(404)
   async getWebhookDelivery(@Req() request: FastifyRequest, @Param('id') id: string): Promise<WebhookDeliveryDetail> {
     return toDeliveryDetail(await this.deliveries.get(principalOf(request), id));
   }
@@ -26,7 +26,7 @@ export class WebhookDeliveriesController {
   @Scoped('admin')
   @ApiOperation({ summary: 'Send one event again', description: 'With the same `webhook-id` and body, and the whole schedule before it.' })
   @ApiOkResponse({ type: WebhookDeliveryDetail })
-  @ApiErrors(401, 403, 404, 409)
+  @ApiErrors(404, 409)
   async redeliverWebhook(@Req() request: FastifyRequest, @Param('id') id: string): Promise<WebhookDeliveryDetail> {
     return toDeliveryDetail(await this.deliveries.redeliverOne(principalOf(request), id));
   }

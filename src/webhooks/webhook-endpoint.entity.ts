@@ -1,5 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { Algorithm, DisabledReason, EndpointKind, EventType } from './webhooks.types.js';
+import { type Algorithm, type DisabledReason, type EndpointKind, type EventType, eventTypesOf } from './webhooks.types.js';
 
 /** Where an application wants to hear of its generations. */
 @Entity('webhook_endpoints')
@@ -27,7 +27,8 @@ export class WebhookEndpointEntity {
   @Column('text', { nullable: true })
   description!: string | null;
 
-  @Column('simple-json', { name: 'event_types' })
+  /** {@link UNREADABLE_EVENT_TYPES} when the row is broken. */
+  @Column('text', { name: 'event_types', transformer: { to: JSON.stringify, from: eventTypesOf } })
   eventTypes!: EventType[];
 
   /** Whether one request may name another path of the same origin. */

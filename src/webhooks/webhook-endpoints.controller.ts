@@ -2,7 +2,7 @@ import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Req
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { principalOf, Scoped } from '../auth/index.js';
-import { ApiErrors, Clock, pageInfo } from '../common/index.js';
+import { ApiErrors, Clock, cursorInfo, LongPageQuery, pageInfo, pageOf, pageRequest } from '../common/index.js';
 import { DeliveriesService } from './deliveries.service.js';
 import {
   DeliveriesQuery,
@@ -42,7 +42,7 @@ export class WebhookEndpointsController {
   @Scoped('admin')
   @ApiOperation({ summary: 'Create a webhook endpoint', description: 'The answer carries the secret that its events are signed with.' })
   @ApiCreatedResponse({ type: WebhookEndpointWithSecret })
-  @ApiErrors(400, 401, 403, 404, 409)
+  @ApiErrors(404, 409)
   async createWebhookEndpoint(@Req() request: FastifyRequest, @Body() body: CreateEndpointRequest): Promise<WebhookEndpointWithSecret> {
     return this.withSecret(await this.endpoints.create(principalOf(request), body));
   }
@@ -54,17 +54,16 @@ export class WebhookEndpointsController {
     description: 'Those of the caller’s application, newest first, with one for each API key that has a `webhook_url`.',
   })
   @ApiOkResponse({ type: WebhookEndpointListResponse })
-  @ApiErrors(401, 403)
-  async listWebhookEndpoints(@Req() request: FastifyRequest): Promise<WebhookEndpointListResponse> {
-    const endpoints = await this.endpoints.list(principalOf(request));
-    return { data: endpoints.map((endpoint) => this.shown(endpoint)) };
+  async listWebhookEndpoints(@Req() request: FastifyRequest, @Query() query: LongPageQuery): Promise<WebhookEndpointListResponse> {
+    const found = pageOf(await this.endpoints.list(principalOf(request)), pageRequest(query), ({ url }) => url.length);
+    return { data: found.rows.map((endpoint) => this.shown(endpoint)), ...cursorInfo(found) };
   }
 
   @Get(':id')
   @Scoped('admin')
   @ApiOperation({ summary: 'Get a webhook endpoint' })
   @ApiOkResponse({ type: WebhookEndpoint })
-  @ApiErrors(401, 403, 404)
+  @ApiErrors(404)
   async getWebhookEndpoint(@Req() request: FastifyRequest, @Param('id') id: string): Promise<WebhookEndpoint> {
     return this.shown(await this.endpoints.get(principalOf(request), id));
   }
@@ -73,7 +72,7 @@ export class WebhookEndpointsController {
   @Scoped('admin')
   @ApiOperation({ summary: 'Change, disable or enable a webhook endpoint', description: 'An absent field stays as it is.' })
   @ApiOkResponse({ type: WebhookEndpoint })
-  @ApiErrors(400, 401, 403, 404, 409)
+  @ApiErrors(404, 409)
   async patchWebhookEndpoint(
     @Req() request: FastifyRequest,
     @Param('id') id: string,
@@ -86,7 +85,7 @@ export class WebhookEndpointsController {
   @Scoped('admin')
   @ApiOperation({ summary: 'Delete a webhook endpoint', description: 'What still waits for it is given up.' })
   @ApiOkResponse({ type: DeleteEndpointResponse })
-  @ApiErrors(401, 403, 404, 409)
+  @ApiErrors(404, 409)
   async deleteWebhookEndpoint(@Req() request: FastifyRequest, @Param('id') id: string): Promise<DeleteEndpointResponse> {
     await this.endpoints.remove(principalOf(request), id);
     return { deleted: true };
@@ -96,7 +95,7 @@ export class WebhookEndpointsController {
   @Scoped('admin')
   @ApiOperation({ summary: 'Show what an endpoint’s events are verified with' })
   @ApiOkResponse({ type: WebhookSecretResponse })
-  @ApiErrors(401, 403, 404)
+  @ApiErrors(404)
   async getWebhookSecret(@Req() request: FastifyRequest, @Param('id') id: string): Promise<WebhookSecretResponse> {
     const { secret, public_key } = this.withSecret(await this.endpoints.get(principalOf(request), id));
     return { secret, public_key };
@@ -110,7 +109,7 @@ export class WebhookEndpointsController {
     description: 'Until the grace ends, events carry a signature of the old secret beside that of the new one.',
   })
   @ApiOkResponse({ type: WebhookEndpointWithSecret })
-  @ApiErrors(400, 401, 403, 404)
+  @ApiErrors(404)
   async rotateWebhookSecret(
     @Req() request: FastifyRequest,
     @Param('id') id: string,
@@ -124,7 +123,7 @@ export class WebhookEndpointsController {
   @Scoped('admin')
   @ApiOperation({ summary: 'Send a made-up event', description: 'Once, right now, signed like every other; it is not logged.' })
   @ApiOkResponse({ type: TestWebhookResponse })
-  @ApiErrors(401, 403, 404)
+  @ApiErrors(404)
   async testWebhookEndpoint(@Req() request: FastifyRequest, @Param('id') id: string): Promise<TestWebhookResponse> {
     return toTestResponse(await this.tests.toEndpoint(principalOf(request), id));
   }
@@ -133,15 +132,14 @@ export class WebhookEndpointsController {
   @Scoped('admin')
   @ApiOperation({ summary: 'List what was sent to a webhook endpoint', description: 'Newest first.' })
   @ApiOkResponse({ type: WebhookDeliveryListResponse })
-  @ApiErrors(400, 401, 403, 404)
+  @ApiErrors(404)
   async listWebhookDeliveries(
     @Req() request: FastifyRequest,
     @Param('id') id: string,
     @Query() query: DeliveriesQuery,
   ): Promise<WebhookDeliveryListResponse> {
-    const page = { page: query.page, perPage: query.per_page };
-    const { total, views } = await this.deliveries.page(principalOf(request), id, toFilter(query), page);
-    return { data: views.map(toDelivery), ...pageInfo(query, total) };
+    const found = await this.deliveries.page(principalOf(request), id, toFilter(query), pageRequest(query));
+    return { data: found.rows.map(toDelivery), ...pageInfo(query, found) };
   }
 
   @Post(':id/redeliver')
@@ -152,7 +150,7 @@ export class WebhookEndpointsController {
     description: 'Dead letters unless `state` says otherwise; `since` and `until` bound them by when the event happened.',
   })
   @ApiOkResponse({ type: RedeliverResponse })
-  @ApiErrors(400, 401, 403, 404, 409)
+  @ApiErrors(404, 409)
   async redeliverWebhooks(
     @Req() request: FastifyRequest,
     @Param('id') id: string,

@@ -1,7 +1,7 @@
 import { Controller, Get, Header, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { Public } from '../auth/index.js';
-import { ApiErrors, Clock } from '../common/index.js';
+import { ApiError, Clock, LONGEST_NAME } from '../common/index.js';
 import { WebhookKeySet } from './dto/endpoint.dto.js';
 import { EndpointsRepository } from './endpoints.repository.js';
 import { jwkOf } from './signing.policy.js';
@@ -25,9 +25,10 @@ export class WebhookKeysController {
   })
   @ApiQuery({ name: 'endpoint', required: false, description: 'Only the keys of this endpoint.', type: String })
   @ApiOkResponse({ type: WebhookKeySet })
-  @ApiErrors(400)
-  async getWebhookKeys(@Query('endpoint') endpoint?: string | string[]): Promise<WebhookKeySet> {
-    const [endpointId] = [endpoint ?? []].flat();
-    return { keys: (await this.endpoints.publicKeys(endpointId, this.clock.nowMs(), MOST_ENDPOINTS)).map(jwkOf) };
+  async getWebhookKeys(@Query('endpoint') endpoint?: unknown): Promise<WebhookKeySet> {
+    if (endpoint !== undefined && !(typeof endpoint === 'string' && endpoint.length <= LONGEST_NAME)) {
+      throw new ApiError('invalid_query', 'endpoint is the id of one webhook endpoint.', { param: 'endpoint' });
+    }
+    return { keys: (await this.endpoints.publicKeys(endpoint, this.clock.nowMs(), MOST_ENDPOINTS)).map(jwkOf) };
   }
 }

@@ -1,5 +1,6 @@
+import { endOf, timeOf } from '../common/index.js';
 import type { DeliveryDetailView } from './deliveries.service.js';
-import type { DeliveryFilter, DeliveryView, KeyAttempt } from './delivery-log.repository.js';
+import type { DeliveryFilter, DeliverySummary, KeyAttempt } from './delivery-log.repository.js';
 import type { KeyWebhookDelivery, TestWebhookResponse, WebhookDelivery, WebhookDeliveryDetail } from './dto/delivery.dto.js';
 import type { WebhookEndpoint } from './dto/endpoint.dto.js';
 import { jwkOf, serializedPublicKey } from './signing.policy.js';
@@ -31,7 +32,7 @@ export function toEndpoint(endpoint: WebhookEndpointEntity, nowMs: number): Webh
   };
 }
 
-export function toDelivery({ delivery, message }: DeliveryView): WebhookDelivery {
+export function toDelivery({ delivery, message }: DeliverySummary): WebhookDelivery {
   return {
     id: delivery.id,
     message_id: message.id,
@@ -101,8 +102,8 @@ export function toFilter(query: {
 }): DeliveryFilter {
   return {
     ...(query.state === undefined || query.state === 'all' ? {} : { state: query.state }),
-    ...(query.since === undefined ? {} : { sinceMs: Date.parse(query.since) }),
-    ...(query.until === undefined ? {} : { untilMs: Date.parse(query.until) }),
+    ...(query.since === undefined ? {} : { sinceMs: timeOf('since', query.since).ms }),
+    ...(query.until === undefined ? {} : { untilMs: endOf(timeOf('until', query.until)) }),
   };
 }
 

@@ -4,6 +4,19 @@ import { GENERATION_EVENT_TYPES } from '../generations/index.js';
 export const EVENT_TYPES = [...GENERATION_EVENT_TYPES, 'endpoint.disabled'] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
+/** Stands for what a broken row says; nobody knows what its endpoint wants to hear. */
+export const UNREADABLE_EVENT_TYPES: EventType[] = [];
+
+/** What is stored of an endpoint's event types. One broken row must not keep the application's other endpoints from being read. */
+export function eventTypesOf(stored: unknown): EventType[] {
+  try {
+    const types: unknown = JSON.parse(String(stored));
+    return Array.isArray(types) && types.every((type) => typeof type === 'string') ? (types as EventType[]) : UNREADABLE_EVENT_TYPES;
+  } catch {
+    return UNREADABLE_EVENT_TYPES;
+  }
+}
+
 /** Progress is many events of little weight, so it has to be asked for. */
 export const DEFAULT_EVENT_TYPES: readonly EventType[] = EVENT_TYPES.filter((type) => type !== 'generation.progress');
 

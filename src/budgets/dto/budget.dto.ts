@@ -1,5 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsNumber, IsOptional, IsString, Length, Max, Min } from 'class-validator';
+import { IsIn, IsNumber, IsString, Length, Max, Min } from 'class-validator';
+import { CursorInfo, IsNullable, IsUndefinable } from '../../common/index.js';
 import { BUDGET_LEVELS, BUDGET_PERIODS, type BudgetLevel, type BudgetPeriod } from '../budget.types.js';
 
 const MAX_LIMIT_USD = 1_000_000_000;
@@ -24,7 +25,7 @@ export class CreateBudgetRequest {
       'For `key` the key’s id, for `user` the `user` of the request. Absent: every key or user, each with a balance of its own; ' +
       'a budget that names one takes the place of this for it.',
   })
-  @IsOptional()
+  @IsNullable()
   @IsString()
   @Length(1, LONGEST_SUBJECT)
   subject?: string | null;
@@ -34,7 +35,7 @@ export class CreateBudgetRequest {
     default: 'none',
     description: 'When the balance begins anew, UTC; weeks begin on Monday. A request counts in the period in which it was admitted.',
   })
-  @IsOptional()
+  @IsUndefinable()
   @IsIn(BUDGET_PERIODS)
   period?: BudgetPeriod;
 
@@ -51,7 +52,7 @@ export class PatchBudgetRequest {
     ...LIMIT,
     description: 'US dollars per period. A limit below what is already spent refuses everything until the period ends.',
   })
-  @IsOptional()
+  @IsUndefinable()
   @IsNumber()
   @Min(0)
   @Max(MAX_LIMIT_USD)
@@ -108,7 +109,7 @@ export class Budget {
   updated_at!: string;
 }
 
-export class BudgetListResponse {
+export class BudgetListResponse extends CursorInfo {
   @ApiProperty({ type: [Budget] })
   data!: Budget[];
 }

@@ -1,5 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsNumber, IsOptional, IsString, Length, Max, Min } from 'class-validator';
+import { IsIn, IsNumber, IsString, Length, Max, Min } from 'class-validator';
+import { IsUndefinable } from '../../common/index.js';
 
 const MOST_USD = 1_000_000;
 const LEAST_USD = 0.000001;
@@ -9,16 +10,27 @@ export class ResolveGenerationRequest {
   @IsIn(['yes', 'no'])
   charged!: 'yes' | 'no';
 
-  @ApiPropertyOptional({ type: Number, minimum: 0, description: 'What the vendor billed, US dollars. Absent: the list price.' })
-  @IsOptional()
+  @ApiPropertyOptional({
+    type: Number,
+    minimum: 0,
+    maximum: MOST_USD,
+    description: 'What the vendor billed, US dollars. Absent: the list price.',
+  })
+  @IsUndefinable()
   @IsNumber()
   @Min(0)
   @Max(MOST_USD)
-  cost_usd?: number | null;
+  cost_usd?: number;
 }
 
 export class RefundGenerationRequest {
-  @ApiProperty({ type: Number, minimum: LEAST_USD, description: 'US dollars; at most what is left of the cost.', example: 0.04 })
+  @ApiProperty({
+    type: Number,
+    minimum: LEAST_USD,
+    maximum: MOST_USD,
+    description: 'US dollars; at most what is left of the cost.',
+    example: 0.04,
+  })
   @IsNumber()
   @Min(LEAST_USD)
   @Max(MOST_USD)

@@ -1,37 +1,35 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsOptional, IsString, MaxLength } from 'class-validator';
+import { IsIn, IsString } from 'class-validator';
 import { OPERATIONS } from '../../catalog/index.js';
-import { PageQuery } from '../../common/index.js';
+import { IsName, IsUndefinable, PageQuery } from '../../common/index.js';
 import { PUBLIC_STATUSES, type PublicStatus } from '../generation.status.js';
 import type { MediaType, Operation } from '../generation.types.js';
 
-const LONGEST_NAME = 300;
-
 export class ListGenerationsQuery extends PageQuery {
   @ApiPropertyOptional({ enum: PUBLIC_STATUSES })
-  @IsOptional()
+  @IsUndefinable()
   @IsIn(PUBLIC_STATUSES)
   status?: PublicStatus;
 
   @ApiPropertyOptional({ description: 'Catalogue id.', example: 'mock/paint' })
-  @IsOptional()
+  @IsUndefinable()
   @IsString()
-  @MaxLength(LONGEST_NAME)
+  @IsName()
   model?: string;
 
   @ApiPropertyOptional({ example: 'mock' })
-  @IsOptional()
+  @IsUndefinable()
   @IsString()
-  @MaxLength(LONGEST_NAME)
+  @IsName()
   provider?: string;
 
   @ApiPropertyOptional({ enum: ['image', 'video'] })
-  @IsOptional()
+  @IsUndefinable()
   @IsIn(['image', 'video'])
   media_type?: MediaType;
 
   @ApiPropertyOptional({ enum: OPERATIONS })
-  @IsOptional()
+  @IsUndefinable()
   @IsIn(OPERATIONS)
   operation?: Operation;
 }

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@litegen/plugin-sdk';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsISO8601, IsOptional, IsString, MaxLength } from 'class-validator';
-import { PageInfo, PageQuery } from '../../common/index.js';
+import { IsIn, IsString } from 'class-validator';
+import { IsName, IsTime, IsUndefinable, PageInfo, PageQuery, TIME_OR_DAY } from '../../common/index.js';
 import { PUBLIC_STATUSES, type PublicStatus } from '../../generations/index.js';
 
 const OBJECT = { type: 'object', additionalProperties: true } as const;
@@ -9,33 +9,36 @@ const OPTIONAL_TEXT = { type: String, nullable: true } as const;
 
 export class ListLogsQuery extends PageQuery {
   @ApiPropertyOptional({ description: 'Catalogue id.', example: 'mock/paint' })
-  @IsOptional()
+  @IsUndefinable()
   @IsString()
-  @MaxLength(300)
+  @IsName()
   model?: string;
 
   @ApiPropertyOptional({ example: 'mock' })
-  @IsOptional()
+  @IsUndefinable()
   @IsString()
-  @MaxLength(300)
+  @IsName()
   provider?: string;
 
   @ApiPropertyOptional({ enum: PUBLIC_STATUSES })
-  @IsOptional()
+  @IsUndefinable()
   @IsIn(PUBLIC_STATUSES)
   status?: PublicStatus;
 
   @ApiPropertyOptional({
+    ...TIME_OR_DAY,
     description: 'From this time on, or from the beginning of this day. UTC unless it says otherwise.',
-    example: '2026-11-20',
   })
-  @IsOptional()
-  @IsISO8601({ strict: true })
+  @IsUndefinable()
+  @IsTime()
   from?: string;
 
-  @ApiPropertyOptional({ description: 'Up to this time, or to the end of this day.', example: '2026-11-20T18:00:00Z' })
-  @IsOptional()
-  @IsISO8601({ strict: true })
+  @ApiPropertyOptional({
+    ...TIME_OR_DAY,
+    description: 'Up to this time, or to the end of this day.',
+  })
+  @IsUndefinable()
+  @IsTime()
   to?: string;
 
   @ApiPropertyOptional({
@@ -43,7 +46,7 @@ export class ListLogsQuery extends PageQuery {
     default: 'json',
     description: '`csv` answers up to 10,000 rows at once, whatever the page.',
   })
-  @IsOptional()
+  @IsUndefinable()
   @IsIn(['json', 'csv'])
   format?: 'json' | 'csv';
 }
@@ -119,10 +122,10 @@ export class RequestArtifact {
   @ApiProperty({ type: [ReferenceSummary] })
   refs_meta_json!: ReferenceSummary[];
 
-  @ApiProperty({ ...OPTIONAL_TEXT, enum: ['url', 'error', null], description: 'Null while there is neither.' })
-  output_kind!: 'url' | 'error' | null;
+  @ApiProperty({ enum: ['url', 'error'] })
+  output_kind!: 'url' | 'error';
 
-  @ApiProperty({ ...OPTIONAL_TEXT, description: 'A signed link to the first output, or the error.' })
+  @ApiProperty({ ...OPTIONAL_TEXT, description: 'A signed link to the first output, null while it is in the making; or the error.' })
   output_value!: string | null;
 
   @ApiProperty(OPTIONAL_TEXT)

@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsISO8601, IsOptional } from 'class-validator';
-import { PageInfo, PageQuery } from '../../common/index.js';
+import { IsIn } from 'class-validator';
+import { IsTime, IsUndefinable, PageInfo, PageQuery, TIME_OR_DAY } from '../../common/index.js';
 import { DELIVERY_STATES, type DeliveryState, EVENT_TYPES, type EventType } from '../webhooks.types.js';
 
 const TIME_OR_NULL = { type: String, format: 'date-time', nullable: true } as const;
@@ -10,36 +10,36 @@ const TIME = { type: String, format: 'date-time' } as const;
 
 export class DeliveriesQuery extends PageQuery {
   @ApiPropertyOptional({ enum: DELIVERY_STATES })
-  @IsOptional()
+  @IsUndefinable()
   @IsIn(DELIVERY_STATES)
   state?: DeliveryState;
 
-  @ApiPropertyOptional({ ...TIME, description: 'Events that happened at this time or later.' })
-  @IsOptional()
-  @IsISO8601({ strict: true })
+  @ApiPropertyOptional({ ...TIME_OR_DAY, description: 'Events that happened at this time or later; a day stands for its beginning.' })
+  @IsUndefinable()
+  @IsTime()
   since?: string;
 
-  @ApiPropertyOptional({ ...TIME, description: 'Events that happened at this time or earlier.' })
-  @IsOptional()
-  @IsISO8601({ strict: true })
+  @ApiPropertyOptional({ ...TIME_OR_DAY, description: 'Events that happened at this time or earlier; a day stands for its end.' })
+  @IsUndefinable()
+  @IsTime()
   until?: string;
 }
 
 /** Nothing: all dead letters of the endpoint. */
 export class RedeliverRequest {
   @ApiPropertyOptional({ enum: [...DELIVERY_STATES, 'all'], default: 'dead', description: '`pending`: do not wait for the next attempt.' })
-  @IsOptional()
+  @IsUndefinable()
   @IsIn([...DELIVERY_STATES, 'all'])
   state?: DeliveryState | 'all';
 
-  @ApiPropertyOptional({ ...TIME, description: 'Events that happened at this time or later.' })
-  @IsOptional()
-  @IsISO8601({ strict: true })
+  @ApiPropertyOptional({ ...TIME_OR_DAY, description: 'Events that happened at this time or later; a day stands for its beginning.' })
+  @IsUndefinable()
+  @IsTime()
   since?: string;
 
-  @ApiPropertyOptional({ ...TIME, description: 'Events that happened at this time or earlier.' })
-  @IsOptional()
-  @IsISO8601({ strict: true })
+  @ApiPropertyOptional({ ...TIME_OR_DAY, description: 'Events that happened at this time or earlier; a day stands for its end.' })
+  @IsUndefinable()
+  @IsTime()
   until?: string;
 }
 

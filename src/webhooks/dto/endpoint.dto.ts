@@ -1,18 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import {
-  ArrayNotEmpty,
-  ArrayUnique,
-  IsArray,
-  IsBoolean,
-  IsIn,
-  IsInt,
-  IsOptional,
-  IsString,
-  IsUrl,
-  Max,
-  MaxLength,
-  Min,
-} from 'class-validator';
+import { ArrayNotEmpty, ArrayUnique, IsArray, IsBoolean, IsIn, IsInt, IsString, IsUrl, Max, MaxLength, Min } from 'class-validator';
+import { CursorInfo, IsName, IsNullable, IsUndefinable, LONGEST_NAME } from '../../common/index.js';
 import {
   ALGORITHMS,
   type Algorithm,
@@ -30,24 +18,31 @@ const TIME_OR_NULL = { type: String, format: 'date-time', nullable: true } as co
 const TEXT_OR_NULL = { type: String, nullable: true } as const;
 
 export class CreateEndpointRequest {
-  @ApiProperty({ format: 'uri', maxLength: LONGEST_URL, example: 'https://example.com/hooks/litegen' })
+  @ApiProperty({ format: 'uri', maxLength: LONGEST_URL, example: 'https://shop.example/hooks/litegen' })
   @IsString()
   @MaxLength(LONGEST_URL)
   @IsUrl(URL_RULES)
   url!: string;
 
-  @ApiPropertyOptional({ ...TEXT_OR_NULL, description: 'Only generations of this API key. Absent: all of the application.' })
-  @IsOptional()
+  @ApiPropertyOptional({
+    ...TEXT_OR_NULL,
+    maxLength: LONGEST_NAME,
+    description: 'Only generations of this API key. Absent: all of the application.',
+  })
+  @IsNullable()
   @IsString()
+  @IsName()
   key_id?: string | null;
 
   @ApiPropertyOptional({
     enum: EVENT_TYPES,
     isArray: true,
+    minItems: 1,
+    uniqueItems: true,
     default: DEFAULT_EVENT_TYPES,
     description: 'Which events are sent. Progress has to be asked for.',
   })
-  @IsOptional()
+  @IsUndefinable()
   @IsArray()
   @ArrayNotEmpty()
   @ArrayUnique()
@@ -55,13 +50,13 @@ export class CreateEndpointRequest {
   event_types?: EventType[];
 
   @ApiPropertyOptional({ ...TEXT_OR_NULL, maxLength: 500 })
-  @IsOptional()
+  @IsNullable()
   @IsString()
   @MaxLength(500)
   description?: string | null;
 
   @ApiPropertyOptional({ enum: ALGORITHMS, default: 'hmac-sha256', description: 'How events are signed.' })
-  @IsOptional()
+  @IsUndefinable()
   @IsIn(ALGORITHMS)
   algorithm?: Algorithm;
 
@@ -69,7 +64,7 @@ export class CreateEndpointRequest {
     default: false,
     description: 'Whether a request may name another path of this origin for its own events, in `metadata.webhook_url`.',
   })
-  @IsOptional()
+  @IsUndefinable()
   @IsBoolean()
   allow_request_urls?: boolean;
 }
@@ -77,14 +72,14 @@ export class CreateEndpointRequest {
 /** An absent field stays as it is. */
 export class PatchEndpointRequest {
   @ApiPropertyOptional({ format: 'uri', maxLength: LONGEST_URL })
-  @IsOptional()
+  @IsUndefinable()
   @IsString()
   @MaxLength(LONGEST_URL)
   @IsUrl(URL_RULES)
   url?: string;
 
-  @ApiPropertyOptional({ enum: EVENT_TYPES, isArray: true })
-  @IsOptional()
+  @ApiPropertyOptional({ enum: EVENT_TYPES, isArray: true, minItems: 1, uniqueItems: true })
+  @IsUndefinable()
   @IsArray()
   @ArrayNotEmpty()
   @ArrayUnique()
@@ -92,13 +87,13 @@ export class PatchEndpointRequest {
   event_types?: EventType[];
 
   @ApiPropertyOptional({ ...TEXT_OR_NULL, maxLength: 500 })
-  @IsOptional()
+  @IsNullable()
   @IsString()
   @MaxLength(500)
   description?: string | null;
 
   @ApiPropertyOptional({ type: Boolean })
-  @IsOptional()
+  @IsUndefinable()
   @IsBoolean()
   allow_request_urls?: boolean;
 
@@ -106,7 +101,7 @@ export class PatchEndpointRequest {
     type: Boolean,
     description: 'True: events are no longer written for it, and what waits goes on waiting. False: it starts afresh.',
   })
-  @IsOptional()
+  @IsUndefinable()
   @IsBoolean()
   disabled?: boolean;
 }
@@ -118,14 +113,14 @@ export class RotateSecretRequest {
     maximum: LONGEST_GRACE_SECONDS,
     description: 'How long the old secret goes on signing beside the new one. Default: `webhooks.rotation_grace_seconds`, a day.',
   })
-  @IsOptional()
+  @IsUndefinable()
   @IsInt()
   @Min(0)
   @Max(LONGEST_GRACE_SECONDS)
   grace_seconds?: number;
 
   @ApiPropertyOptional({ enum: ALGORITHMS, description: 'Absent: as before.' })
-  @IsOptional()
+  @IsUndefinable()
   @IsIn(ALGORITHMS)
   algorithm?: Algorithm;
 }
@@ -196,7 +191,7 @@ export class WebhookEndpointWithSecret extends WebhookEndpoint {
   secret!: string | null;
 }
 
-export class WebhookEndpointListResponse {
+export class WebhookEndpointListResponse extends CursorInfo {
   @ApiProperty({ type: [WebhookEndpoint] })
   data!: WebhookEndpoint[];
 }
