@@ -1,4 +1,4 @@
-import { type DynamicModule, Module, ValidationPipe } from '@nestjs/common';
+import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_PIPE } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
 import { MIGRATIONS } from '../migrations/index.js';
@@ -13,7 +13,7 @@ import { AttemptEntity, GenerationEntity, GenerationsModule } from './generation
 import { HealthModule } from './health/index.js';
 import { ErrorFilter, ErrorResponder } from './http/error.filter.js';
 import { RouteTable } from './http/route-table.js';
-import { validationError } from './http/validation.js';
+import { FieldsPipe } from './http/validation.js';
 import { ImagesModule } from './images/index.js';
 import { LimitsModule } from './limits/index.js';
 import { MetricsModule } from './metrics/index.js';
@@ -81,14 +81,7 @@ export class AppModule {
         RouteTable,
         {
           provide: APP_PIPE,
-          useFactory: () =>
-            new ValidationPipe({
-              whitelist: true,
-              forbidNonWhitelisted: true,
-              transform: true,
-              stopAtFirstError: true,
-              exceptionFactory: validationError,
-            }),
+          useClass: FieldsPipe,
         },
       ],
     };

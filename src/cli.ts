@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import type { LoggerService } from '@nestjs/common';
 import { MIGRATIONS } from '../migrations/index.js';
 import { createProgram } from './cli/index.js';
-import { ConfigError, loadConfig } from './config/index.js';
-import { createApplication } from './http/application.js';
-import { buildOpenApi } from './http/openapi.js';
+import { StartRefusal } from './common/index.js';
+import { ConfigError, loadConfig, readEnvironmentFile } from './config/index.js';
 import { SecretRegistry } from './security/index.js';
 import { PACKAGE_ROOT, VERSION } from './version.js';
 
@@ -35,14 +34,22 @@ const program = createProgram({
       process.exitCode = code;
     },
   },
-  loadConfig,
-  createApplication: (config) => createApplication(config, { secrets: new SecretRegistry(), logger: SILENT }),
-  buildOpenApi,
+  loadConfig: (overrides) => {
+    readEnvironmentFile();
+    return loadConfig(undefined, undefined, overrides);
+  },
+  // Tracing has to be there before what it traces is loaded.
+  launch: async (overrides) => (await import('./launch.js')).launch(overrides),
+  createApplication: async (config) => {
+    const { createApplication } = await import('./http/application.js');
+    return createApplication(config, { secrets: new SecretRegistry(), logger: SILENT });
+  },
+  buildOpenApi: async (app) => (await import('./http/openapi.js')).buildOpenApi(app),
 });
 
 program.parseAsync().catch((error: unknown) => {
   process.stderr.write(
-    `${error instanceof ConfigError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    `${error instanceof ConfigError || error instanceof StartRefusal ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
   );
   process.exitCode = 1;
 });

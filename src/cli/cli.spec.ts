@@ -1,9 +1,12 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { MIGRATIONS } from '../../migrations/index.js';
 import { databases } from '../../test/support/databases.js';
+import { hasRedis, RedisServer } from '../../test/support/redis.js';
 import { ConfigError, configSchema, loadConfig } from '../config/index.js';
 import { closeDataSources, openDataSources } from '../database/index.js';
 import { createApplication } from '../http/application.js';
@@ -39,10 +42,12 @@ async function run(
     nodeVersion: host.nodeVersion ?? process.version,
     migrations: MIGRATIONS,
     terminal: { out: (text) => (out += text), error: (text) => (error += text), exitCode: (value) => (code = value) },
-    loadConfig: () =>
+    launch: async () => undefined,
+    loadConfig: (overrides) =>
       loadConfig(
         { LITEGEN__DATABASE_URL: `sqlite://${join(folder, 'no.db')}`, LITEGEN__STORAGE__PATH: join(folder, 'blobs'), ...environment },
         folder,
+        overrides,
       ),
     createApplication: (config) =>
       createApplication(config, { secrets: new SecretRegistry(), logger: { log() {}, warn() {}, error() {} } }),
@@ -122,7 +127,7 @@ describe('doctor', () => {
     expect(lines(out, 'fail')).toEqual([]);
     expect(code).toBe(0);
     expect(out).toMatch(/^ok {4}provider {2}mock .*can be called$/m);
-    expect(out).toMatch(/^ok {4}provider {2}fal .*is not configured; it needs api_key$/m);
+    expect(out).toMatch(/^skip {2}provider {2}fal .*is not configured; set FAL_KEY$/m);
   });
 
   it.each([
@@ -133,7 +138,7 @@ describe('doctor', () => {
       'a database that is down',
       { LITEGEN__DATABASE_URL: 'postgres://u:canary@127.0.0.1:1/x' },
       {},
-      /database .*ECONNREFUSED.* → Check database_url/,
+      /database .*nothing listens there.* → Check database_url/,
     ],
     [
       'a store that cannot be written to',
@@ -147,6 +152,63 @@ describe('doctor', () => {
     expect(code).toBe(1);
     expect(lines(out, 'fail').join('\n')).toMatch(expected);
     expect(out).not.toContain('canary');
+  });
+
+  it('looks at the port and at Redis', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const taken = await run(['doctor'], { LITEGEN__SERVER__PORT: String(port), LITEGEN__REDIS__URL: 'redis://:canary@127.0.0.1:1' });
+    server.close();
+    expect(taken.out).toMatch(new RegExp(`^warn {2}port {6}${port} of 127\\.0\\.0\\.1 is taken`, 'm'));
+    expect(taken.out).toMatch(/^fail {2}redis {5}127\.0\.0\.1:1 cannot be used: .* → Check redis\.url/m);
+    expect(taken.out).not.toContain('canary');
+    expect((await run(['doctor'])).out).toMatch(/^skip {2}redis .*not set/m);
+  });
+
+  it.runIf(hasRedis)('finds nothing wrong with a Redis that works', async () => {
+    const { url } = await RedisServer.start();
+    expect((await run(['doctor'], { LITEGEN__REDIS__URL: url })).out).toMatch(/^ok {4}redis .*can be written to$/m);
+  });
+
+  it('asks the vendors when it may, whether they take the credential', async () => {
+    const vendor = createHttpServer((request, response) => {
+      const isKnown = request.headers.authorization === 'Bearer right';
+      response.writeHead(isKnown ? 200 : 401, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(isKnown ? { object: 'list', data: [] } : { error: { message: 'no such key' } }));
+    });
+    await new Promise<void>((resolve) => vendor.listen(0, '127.0.0.1', resolve));
+    const base = `http://127.0.0.1:${(vendor.address() as AddressInfo).port}`;
+    const environment = (key: string): NodeJS.ProcessEnv => ({
+      LITEGEN__PROVIDERS__GPU: JSON.stringify({ plugin: 'openai-compatible', api_base: base, api_key: key }),
+    });
+    try {
+      expect((await run(['doctor'], environment('wrong'))).out).not.toContain('vendor');
+      const wrong = await run(['doctor', '--online'], environment('wrong'));
+      expect(wrong.code).toBe(1);
+      expect(wrong.out).toMatch(/^fail {2}vendor {4}gpu does not work: .* → Check the credential/m);
+      expect(wrong.out).toMatch(/^ok {4}vendor {4}mock takes the credential$/m);
+      expect(wrong.out).toMatch(/^skip {2}vendor {4}fal is not asked: set FAL_KEY$/m);
+      const right = await run(['doctor', '--online'], environment('right'));
+      expect(right.out).toMatch(/^ok {4}vendor {4}gpu takes the credential$/m);
+      expect(right.code).toBe(0);
+    } finally {
+      vendor.close();
+    }
+  });
+
+  it('says what lies in the database in the clear, and who may read it', async () => {
+    expect((await run(['doctor'])).out).toMatch(/^warn {2}secrets .*no secrets_key.* → Set LITEGEN__SECRETS_KEY/m);
+    const short = await run(['doctor'], { LITEGEN__SECRETS_KEY: Buffer.alloc(16).toString('base64') });
+    expect(lines(short.out, 'fail').join('\n')).toMatch(/secrets .*16 bytes long, and has to be 32/);
+    const path = join(folder, 'open.db');
+    const environment = { LITEGEN__SECRETS_KEY: Buffer.alloc(32).toString('base64'), LITEGEN__DATABASE_URL: `sqlite://${path}` };
+    await run(['migrate'], environment);
+    chmodSync(path, 0o644);
+    const { out } = await run(['doctor'], environment);
+    expect(out).toMatch(/^ok {4}secrets .*sealed/m);
+    expect(out).toMatch(/^ok {4}database .*only its owner may read/m);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
   it('fails for capability files that do not hold, and goes on without a plugin that does not', async () => {
@@ -169,7 +231,7 @@ describe('models', () => {
   it('tells which can be called', async () => {
     const { out } = await run(['models']);
     expect(out).toMatch(/^mock\/paint +image\.generate.* ready$/m);
-    expect(out).toMatch(/^fal\/\S+ .*needs providers\.fal\.api_key$/m);
+    expect(out).toMatch(/^fal\/\S+ .*needs FAL_KEY$/m);
   });
 });
 

@@ -1,18 +1,8 @@
-import { z } from 'zod';
-import { configSchema, NAMED_VARIABLES } from '../config/index.js';
+import { listSettings, NAMED_VARIABLES, type Setting } from '../config/index.js';
 import { SETTING_TEXTS } from './setting-texts.js';
 
-type Schema = z.core.JSONSchema.JSONSchema;
-
-/** A key of `litegen.yaml` that has a value of its own. */
-export interface Setting {
-  /** Such as `server.port`. */
-  readonly path: string;
-  readonly type: string;
-  /** As JSON; undefined when there is none. */
-  readonly default?: string;
-  readonly description: string;
-}
+/** A setting that says what it is for. */
+export type DescribedSetting = Setting & { readonly description: string };
 
 const HEAD = `# Configuration
 
@@ -21,11 +11,24 @@ const HEAD = `# Configuration
 LiteGen starts without any setting. What is set comes from, each over the one before:
 
 1. the defaults below;
-2. \`litegen.yaml\` in the working directory, or the file that \`LITEGEN_CONFIG\` names;
-3. the environment: \`LITEGEN__SECTION__KEY\`, with two underscores between the levels. Lists and mappings are JSON, and lists of words may be
-   separated by commas. An underscore in a provider's id stands for a hyphen;
-4. vendors' own variables, such as \`OPENAI_API_KEY\` or \`FAL_KEY\`, for credentials that are not set otherwise. Each plugin names its own; see
+2. \`litegen.yaml\` (or \`litegen.yml\`) in the working directory, or the file that \`LITEGEN_CONFIG\` or \`--config\` names;
+3. the environment: \`LITEGEN__SECTION__KEY\`, with two underscores between the levels. Lists and mappings are JSON, and lists may be separated by
+   commas instead. An underscore in a provider's id stands for a hyphen. A variable that is empty counts as not set, except under \`providers\`.
+   Variables that are not set are taken from \`.env\` in the working directory, if there is one;
+4. the command line: \`litegen start --host --port --master-key --log-level\`;
+5. vendors' own variables, such as \`OPENAI_API_KEY\` or \`FAL_KEY\`, for credentials that are not set otherwise. Each plugin names its own; see
    \`GET /v1/providers\`.
+
+Texts of \`litegen.yaml\` may name variables: \`\${NAME}\`, or \`\${NAME:-default}\` for when it is not set or empty; \`$\${\` stands for \`\${\` itself.
+They are replaced after the file was read as YAML, so what a variable holds is text and nothing else; inside \`{…}\` and \`[…]\` the text needs quotes. A
+variable without a value and without a default stops the start. Keys, values of the environment and models' YAML are taken as they are, without the space
+around a variable. A secret that is still a placeholder, has quotes around it or a line break in it stops the start wherever it comes from.
+
+\`HTTPS_PROXY\`, \`HTTP_PROXY\` and \`NO_PROXY\` (also in lower case) are heeded for calls to vendors and downloads of their files.
+
+In \`database_url\` and \`redis.url\`, characters such as \`@ : / ? # %\` of a user or password are percent-encoded: \`%40 %3A %2F %3F %23 %25\`. One host is
+named; a pooler or balancer may stand before several. \`sslmode=require\` encrypts and also checks the certificate and its name, as \`verify-full\`
+does (libpq's \`require\` checks nothing); \`sslrootcert=/path\` names an authority of your own, \`sslmode=no-verify\` encrypts without checking.
 
 A key that does not exist, or a value that does not fit, stops the start and is named. \`npm run doctor\` checks all of it, and
 \`node dist/src/cli.js config\` prints what is in force.
@@ -33,61 +36,14 @@ A key that does not exist, or a value that does not fit, stops the start and is 
 `;
 
 /** Every setting, in the order of the schema. @throws Error when one has no description, or a description no setting */
-export function settings(): Setting[] {
-  const schema = z.toJSONSchema(configSchema, { io: 'output', unrepresentable: 'any' });
-  const found = settingsOf(schema, []);
+export function settings(): DescribedSetting[] {
+  const found = listSettings().map((setting) => ({ ...setting, description: SETTING_TEXTS[setting.path] ?? setting.description ?? '' }));
   const missing = found.filter(({ description }) => description === '').map(({ path }) => path);
   const known = new Set(found.map(({ path }) => path));
   const superfluous = Object.keys(SETTING_TEXTS).filter((path) => !known.has(path));
   const problems = [...missing.map((path) => `${path} has no description`), ...superfluous.map((path) => `${path} is no setting`)];
   if (problems.length > 0) throw new Error(problems.join('; '));
   return found;
-}
-
-function settingsOf(schema: Schema, path: readonly string[]): Setting[] {
-  return Object.entries(schema.properties ?? {}).flatMap(([key, child]) => {
-    if (typeof child === 'boolean') return [];
-    const own = [...path, key];
-    if (child.type === 'object' && child.properties !== undefined) return settingsOf(child, own);
-    // Accounts have names of the operator's choice, models those of the catalogue.
-    const { additionalProperties: member } = child;
-    if (typeof member === 'object' && member.properties !== undefined) return settingsOf(member, [...own, '<id>']);
-    const name = own.join('.');
-    return [
-      {
-        path: name,
-        type: typeOf(child),
-        ...(child.default === undefined ? {} : { default: JSON.stringify(child.default) }),
-        description: SETTING_TEXTS[name] ?? child.description ?? '',
-      },
-    ];
-  });
-}
-
-function typeOf(schema: Schema): string {
-  if (schema.enum !== undefined) return schema.enum.map((value) => `\`${String(value)}\``).join(', ');
-  const alternatives = (schema.anyOf ?? []).filter((one): one is Schema => typeof one === 'object');
-  if (alternatives.some(({ type }) => type === 'boolean')) return '`true` or `false`';
-  if (schema.type === 'array' || alternatives.some(({ type }) => type === 'array')) return 'list';
-  if (schema.type === 'object') return 'mapping';
-  if (schema.type === 'integer' || schema.type === 'number') return numberType(schema);
-  if (schema.format === 'uri') return 'URL';
-  return 'text';
-}
-
-function numberType({ type, minimum, maximum, exclusiveMinimum }: Schema): string {
-  const noun = type === 'integer' ? 'whole number' : 'number';
-  const least = bound(minimum);
-  const above = bound(exclusiveMinimum);
-  const most = bound(maximum);
-  if (least !== undefined && most !== undefined) return `${noun}, ${least} to ${most}`;
-  const lower = above !== undefined ? `above ${above}` : least !== undefined ? `at least ${least}` : undefined;
-  return [noun, lower, most === undefined ? undefined : `at most ${most}`].filter(Boolean).join(', ');
-}
-
-/** Bounds that only say "a safe integer" say nothing. */
-function bound(value: unknown): number | undefined {
-  return typeof value === 'number' && Math.abs(value) !== Number.MAX_SAFE_INTEGER ? value : undefined;
 }
 
 /** docs/configuration.md */

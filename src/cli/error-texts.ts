@@ -9,6 +9,10 @@ export interface ErrorText {
 /** For docs/errors.md. The compiler sees to it that no code is without a text. */
 export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   invalid_json: { when: 'The body is not JSON.', remedy: 'Send valid JSON; the message says where it breaks.' },
+  invalid_encoding: {
+    when: 'The body is not the text or the compressed data that its headers say: invalid UTF-8, an unknown charset, broken gzip.',
+    remedy: 'Send UTF-8, or name the charset and the `Content-Encoding` that the body has.',
+  },
   malformed_request: { when: 'The body has not the shape that the endpoint takes.', remedy: 'Compare it with the endpoint at `/docs`.' },
   malformed_multipart: {
     when: 'A multipart form breaks off, or has parts that cannot be read.',
@@ -20,12 +24,17 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     remedy: 'Set `webhook_url` on the key first.',
   },
   unsupported_media_type: {
-    when: 'The `Content-Type` is neither JSON nor a form.',
-    remedy: 'Send `application/json` or `multipart/form-data`.',
+    when: 'The `Content-Type` is neither JSON nor a form, or the `Content-Encoding` or `Transfer-Encoding` is none that is known.',
+    remedy: 'Send `application/json` or `multipart/form-data`, plain or in one of the codings that `error.accepted` lists.',
   },
   body_too_large: {
     when: 'The body exceeds `server.body_limit_bytes`, or a file `server.upload_limit_bytes`.',
     remedy: 'Send references as URLs or smaller files, or raise the limit.',
+  },
+  uri_too_long: { when: 'The path and the query together are longer than 8 KiB.', remedy: 'Send long values in the body.' },
+  expectation_failed: {
+    when: 'The header `Expect` asks for something else than `100-continue`.',
+    remedy: 'Send the request without it.',
   },
   headers_too_large: { when: 'The headers exceed what the server takes.', remedy: 'Send fewer or shorter headers, cookies above all.' },
   route_not_found: { when: 'There is no such path.', remedy: 'Look it up at `/docs`; the base URL ends with `/v1`.' },
@@ -34,10 +43,13 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     remedy: 'Accept one of the types in `error.accepted`.',
   },
   method_not_allowed: { when: 'The path exists, but not for this method.', remedy: 'Use one of the methods of the `Allow` header.' },
-  request_timeout: { when: 'The request did not arrive in time.', remedy: 'Send it again.' },
+  request_timeout: {
+    when: 'The request did not arrive within `server.body_timeout_seconds`, or stopped for `server.idle_timeout_seconds`.',
+    remedy: 'Send it again.',
+  },
   not_found: {
-    when: 'There is no such object, or it belongs to another application.',
-    remedy: 'Check the id and that the key belongs to the application that made it.',
+    when: 'There is no such object, or it belongs to another application, or was made with another key than the caller’s.',
+    remedy: 'Check the id, and use the key that made it or one of an administrator (`admin`) of its application.',
   },
   conflict: { when: 'The object is not in a state that allows this, such as cancelling what has ended.', remedy: 'Read its status first.' },
 
@@ -58,13 +70,17 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   },
   param_unsupported: {
     when: 'The model, or the endpoint, does not take this field.',
-    remedy: 'Leave it out, or send `"strict": false` to have it dropped and named in `x-litegen-dropped-params`.',
+    remedy: 'Leave it out, or send `"strict": false`, or set it for the key, to have it dropped and named in `x-litegen-dropped-params`.',
   },
   param_out_of_range: { when: 'A number lies outside its bounds.', remedy: 'See `min` and `max` of the model’s schema.' },
   param_too_long: { when: 'A text is longer than allowed.', remedy: 'Shorten it.' },
   param_enum_mismatch: { when: 'The value is none of those allowed.', remedy: 'Choose one of `error.accepted`.' },
   param_pattern_mismatch: { when: 'A text has not the form that the model wants.', remedy: 'See `pattern` of the model’s schema.' },
   param_invalid_type: { when: 'A field has the wrong type.', remedy: 'Compare it with the endpoint at `/docs`.' },
+  param_invalid_text: {
+    when: 'A text, or the name of a field, holds U+0000 or half of a surrogate pair.',
+    remedy: 'Send whole characters; binary data goes as base64.',
+  },
   ref_role_unknown: { when: 'The model has no reference role of this name.', remedy: 'Use one of `error.accepted`.' },
   ref_role_required: {
     when: 'The model needs a reference that is missing, such as a first frame.',
@@ -79,17 +95,19 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     remedy: 'See `ref_inputs.roles` of the model’s schema.',
   },
   extra_key_unsupported: {
-    when: 'A vendor option under `extra` is not on the model’s list.',
-    remedy: 'Use the keys of `extra_allowlist`, or send `"strict": false` to pass it on unchecked.',
+    when: 'A vendor option under `extra` is not on the model’s list, or is a parameter that belongs outside of it.',
+    remedy: 'Use the keys of `extra_allowlist`; send a parameter by its own name. With `"strict": false` the rest is dropped and named.',
   },
   operation_unsupported: {
     when: 'The model does not do what the endpoint is for.',
-    remedy: 'Choose a model by `GET /v1/models?operation=…`.',
+    remedy: 'Choose a model by `GET /v1/models?operation=…`, or one that `error.accepted` lists.',
   },
   model_required: { when: 'The request names no model.', remedy: 'Send `model`.' },
-  model_ambiguous: { when: 'Several models have this short name.', remedy: 'Name one by its full id, see `error.accepted`.' },
   model_not_found: { when: 'There is no model of this name.', remedy: '`GET /v1/models` lists what the key can call.' },
-  model_sunset: { when: 'The vendor has switched the model off.', remedy: 'Use its successor, see `error.accepted`.' },
+  model_sunset: {
+    when: 'The vendor has switched the model off, and nothing stands in for it: it has no successor, the key may not use that, or `retired_models` is `refuse`.',
+    remedy: 'Use its successor, see `error.accepted`.',
+  },
 
   url_blocked: {
     when: 'A reference’s URL leads to a private or otherwise forbidden address.',
@@ -118,7 +136,10 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     when: 'The key’s `expires_at` has passed, or the grace after a rotation is over.',
     remedy: 'Use another key, or give this one more time.',
   },
-  forbidden: { when: 'The caller may not do this.', remedy: 'Ask the administrator of the gateway.' },
+  forbidden: {
+    when: 'The caller may not do this: a key that gives more than it has, or a page or host that a gateway without a master key does not know.',
+    remedy: 'The message says why, `error.param` where. Ask the administrator of the gateway.',
+  },
   forbidden_scope: {
     when: 'The key lacks the scope of the endpoint.',
     remedy: 'Use a key with the scope of `error.accepted`; none implies another.',
@@ -155,7 +176,7 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     when: 'The model’s provider lacks its credential.',
     remedy: 'Set what the message names; `GET /v1/providers` and `npm run doctor` show it.',
   },
-  content_policy_violation: {
+  moderation_blocked: {
     when: 'The vendor refused the prompt, a reference or the result.',
     remedy: 'Change the request; another try gives the same answer.',
   },
@@ -179,7 +200,7 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   },
   provider_timeout: { when: 'The vendor did not answer in time.', remedy: 'Look the generation up; try again if it was not charged.' },
   provider_invalid_response: {
-    when: 'The vendor’s answer cannot be used.',
+    when: 'The vendor’s answer cannot be used, or its file is not the image or video asked for.',
     remedy: 'Try another model; the operator finds the details in the log.',
   },
   provider_internal: {
@@ -187,7 +208,7 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     remedy: 'Try again later; the operator finds the details in the log.',
   },
   output_expired: {
-    when: 'The vendor finished, but its file was gone before it could be fetched.',
+    when: 'The vendor finished, but its link led to nothing, also when it was tried again.',
     remedy: 'Ask for it again; it was charged.',
   },
   outcome_unknown: {
@@ -226,12 +247,13 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
       'Send it again after `Retry-After`, or ask for an asynchronous answer (`Prefer: respond-async`), which waits in the queue while that has room.',
   },
   limiter_unavailable: {
-    when: 'Redis, which counts the requests of keys with an `rpm_limit`, is away, and the request could spend money.',
+    when: 'Redis, which counts the requests of keys with an `rpm_limit`, is away or refuses writes, and the request could spend money.',
     remedy: 'Nothing was done. Send it again after `Retry-After`; requests that cannot spend go on meanwhile, uncounted.',
   },
   storage_unavailable: {
-    when: 'The file store cannot be reached or is full.',
-    remedy: 'Try again later; the operator finds the reason in the log and by `npm run doctor`.',
+    when: 'The disk under the database or the file store is full or read-only, or the file store cannot be reached. No vendor is called meanwhile; with a `generation_id` one had been, and its result is kept.',
+    remedy:
+      'Send the request again as `Retry-After` says. The operator finds the reason in `/health/ready`, in the log and by `npm run doctor`.',
   },
   internal_error: { when: 'A defect of the gateway.', remedy: 'Report it with the request id.' },
 };

@@ -9,16 +9,18 @@ export async function listModels(host: Pick<CliHost, 'loadConfig' | 'createAppli
   try {
     const registry = app.get(ProviderRegistry);
     const now = new Clock().now();
-    const models = app.get(CatalogService).models();
+    const catalog = app.get(CatalogService);
+    const models = catalog.models();
     const width = Math.max(0, ...models.map(({ id }) => id.length));
     for (const model of models) {
-      const missing = registry.provider(model.provider)?.missing ?? [];
+      const missing = registry.provider(model.provider)?.toSet ?? [];
+      const standIn = catalog.standIn(model);
       const state = isSunset(model, now)
-        ? 'switched off by the vendor'
+        ? `switched off by the vendor${standIn === undefined ? '' : `; ${standIn.id} stands in`}`
         : registry.get(model.provider) !== undefined
           ? 'ready'
           : missing.length > 0
-            ? `needs ${missing.map((name) => `providers.${model.provider}.${name}`).join(', ')}`
+            ? `needs ${missing.join(', ')}`
             : 'its provider is not used';
       host.terminal.out(`${model.id.padEnd(width)}  ${model.operations.join(', ')}  ${state}\n`);
     }

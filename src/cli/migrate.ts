@@ -1,30 +1,38 @@
-import { applyMigrations, closeDataSources, type OpenDataSources, openDataSources, rows, withoutTimeLimit } from '../database/index.js';
+import {
+  applyMigrations,
+  closeDataSources,
+  type MigrationTurn,
+  type OpenDataSources,
+  openDataSources,
+  revertMigration,
+} from '../database/index.js';
 import type { CliHost } from './program.js';
 
 type MigrationHost = Pick<CliHost, 'loadConfig' | 'migrations' | 'terminal'>;
 
 export async function migrate(host: MigrationHost): Promise<void> {
-  await withDatabase(host, async ({ writer }) => {
-    const applied = await applyMigrations(writer);
+  await withDatabase(host, async ({ writer }, turn) => {
+    const applied = await applyMigrations(writer, turn);
     for (const name of applied) host.terminal.out(`applied ${name}\n`);
     if (applied.length === 0) host.terminal.out('the schema is up to date\n');
   });
 }
 
 export async function revert(host: MigrationHost): Promise<void> {
-  await withDatabase(host, async ({ writer }) => {
-    // Makes the table of applied migrations where there is none yet.
-    await writer.showMigrations();
-    const [last] = await rows<{ name: string }>(writer.manager, 'SELECT name FROM migrations ORDER BY id DESC LIMIT 1');
-    await writer.undoLastMigration();
-    host.terminal.out(last === undefined ? 'nothing to revert\n' : `reverted ${last.name}\n`);
+  await withDatabase(host, async ({ writer }, turn) => {
+    const name = await revertMigration(writer, turn);
+    host.terminal.out(name === undefined ? 'nothing to revert\n' : `reverted ${name}\n`);
   });
 }
 
-async function withDatabase(host: MigrationHost, work: (sources: OpenDataSources) => Promise<void>): Promise<void> {
-  const sources = await openDataSources(withoutTimeLimit(host.loadConfig().config), [], host.migrations);
+async function withDatabase(host: MigrationHost, work: (sources: OpenDataSources, turn: MigrationTurn) => Promise<void>): Promise<void> {
+  const { config } = host.loadConfig();
+  const sources = await openDataSources(config, [], host.migrations);
   try {
-    await work(sources);
+    await work(sources, {
+      waitSeconds: config.database.migration_wait_seconds,
+      tell: (line) => host.terminal.error(`${line}\n`),
+    });
   } finally {
     await closeDataSources(sources);
   }

@@ -17,7 +17,7 @@ export async function openApiDocument(host: Pick<CliHost, 'createApplication' | 
       }),
     );
     try {
-      return host.buildOpenApi(app);
+      return await host.buildOpenApi(app);
     } finally {
       await app.close();
     }

@@ -4,9 +4,11 @@ import { Command } from 'commander';
 import { stringify } from 'yaml';
 import { modelYamlJsonSchema } from '../catalog/index.js';
 import { ERRORS } from '../common/index.js';
+import type { Overrides } from '../config/index.js';
 import { configurationDocument } from './configuration-document.js';
-import { type DoctorHost, examine, type Finding } from './doctor/index.js';
+import { type DoctorHost, type ExamineOptions, examine, type Finding } from './doctor/index.js';
 import { errorsDocument } from './errors-document.js';
+import { exampleSettings } from './example-settings.js';
 import { listModels } from './list-models.js';
 import { listPrices, type PricesOptions } from './list-prices.js';
 import { migrate, revert } from './migrate.js';
@@ -19,18 +21,50 @@ import { redactedConfig } from './redacted-config.js';
 export interface CliHost extends DoctorHost {
   readonly version: string;
   readonly terminal: Terminal;
+  /** Serves until a signal ends it. */
+  launch(overrides: Overrides): Promise<void>;
   /** The document that `/openapi.json` serves. */
-  buildOpenApi(app: NestFastifyApplication): object;
+  buildOpenApi(app: NestFastifyApplication): object | Promise<object>;
 }
 
-type DocumentOptions = GeneratedOptions & { readonly markdown?: boolean };
+interface StartOptions {
+  readonly host?: string;
+  readonly port?: string;
+  readonly masterKey?: string;
+  readonly logLevel?: string;
+}
 
-const LEVELS = { ok: 0, warn: 1, fail: 2 } as const;
+function settingsOf({ host, port, masterKey, logLevel }: StartOptions): Readonly<Record<string, string>> {
+  const settings = { 'server.host': host, 'server.port': port, master_key: masterKey, 'observability.log_level': logLevel };
+  return Object.fromEntries(Object.entries(settings).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+type DocumentOptions = GeneratedOptions & { readonly markdown?: boolean; readonly example?: boolean };
+
+const LEVELS = { ok: 0, skip: 0, warn: 1, fail: 2 } as const;
 
 /** `litegen <command>` */
-export function createProgram(host: CliHost): Command {
-  const { terminal } = host;
-  const program = new Command('litegen').description('Looks after a LiteGen gateway.').version(host.version);
+export function createProgram(given: CliHost): Command {
+  const { terminal } = given;
+  const program = new Command('litegen')
+    .description('A gateway for AI image and video generation.')
+    .version(given.version)
+    // Program options are taken before and after the command.
+    .option('-c, --config <file>', 'the file of settings; default: litegen.yaml, if there is one');
+  const files = (): Overrides => {
+    const { config } = program.opts<{ readonly config?: string }>();
+    return config === undefined ? {} : { configFile: config };
+  };
+  const host: CliHost = { ...given, loadConfig: () => given.loadConfig(files()) };
+  program
+    .command('start', { isDefault: true })
+    .description('start the gateway (also without any command)')
+    .option('--host <address>', 'the address to listen on')
+    .option('-p, --port <number>', 'the port to listen on')
+    .option('--master-key <key>', 'the key that may do everything; others on this machine can read it here, the environment is better')
+    .option('--log-level <level>', 'the least severe line that is written: trace, debug, info, warn, error, fatal or silent')
+    .allowExcessArguments(false)
+    .action((options: StartOptions) => host.launch({ ...files(), settings: settingsOf(options) }));
   const settle = (text: string, file: string, options: GeneratedOptions): void =>
     settleGenerated(terminal, text, join(host.root, file), options);
 
@@ -53,17 +87,21 @@ export function createProgram(host: CliHost): Command {
     });
 
   const CONFIGURATION = 'docs/configuration.md';
+  const EXAMPLE = 'litegen.example.yaml';
   generates(program.command('config').description('print the settings in force, without secrets'), CONFIGURATION)
     .option('--markdown', `print ${CONFIGURATION}`)
+    .option('--example', `print ${EXAMPLE}, or write or check it`)
     .action((options: DocumentOptions) => {
-      if (wantsDocument(options)) settle(configurationDocument(), CONFIGURATION, options);
+      if (options.example === true) settle(exampleSettings(), EXAMPLE, options);
+      else if (wantsDocument(options)) settle(configurationDocument(), CONFIGURATION, options);
       else terminal.out(stringify(redactedConfig(host.loadConfig().config)));
     });
 
   program
     .command('doctor')
     .description('check everything that can keep the gateway from working; ends with 1 when something does')
-    .action(() => doctor(host));
+    .option('--online', 'also ask each configured vendor whether it takes the credential; costs nothing')
+    .action((options: ExamineOptions) => doctor(host, options));
   program
     .command('migrate')
     .description('bring the database’s schema up to date')
@@ -95,9 +133,9 @@ function wantsDocument({ markdown, check, out }: DocumentOptions): boolean {
   return markdown === true || check === true || out !== undefined;
 }
 
-async function doctor(host: CliHost): Promise<void> {
+async function doctor(host: CliHost, options: ExamineOptions): Promise<void> {
   let worst: Finding['level'] = 'ok';
-  for await (const finding of examine(host)) {
+  for await (const finding of examine(host, options)) {
     const { level, subject, message, remedy } = finding;
     if (LEVELS[level] > LEVELS[worst]) worst = level;
     host.terminal.out(`${level.padEnd(4)}  ${subject.padEnd(8)}  ${message}${remedy === undefined ? '' : ` → ${remedy}`}\n`);

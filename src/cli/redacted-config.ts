@@ -1,7 +1,6 @@
-import type { Config } from '../config/index.js';
+import { type Config, SECRET_SETTINGS, withoutCredentials } from '../config/index.js';
 
 const SET = '[set]';
-const SECRET_KEYS = new Set(['master_key', 'secrets_key', 'api_key', 'key_id', 'key_secret', 'access_key_id', 'secret_access_key']);
 
 /** The settings in force, in which it can be seen that a secret is set but not what it is. */
 export function redactedConfig(config: Config): Record<string, unknown> {
@@ -17,14 +16,6 @@ function redactTree(value: unknown, key = ''): unknown {
     return Object.fromEntries(entries.map(([name, child]) => [name, redactTree(child, name)]));
   }
   if (typeof value !== 'string') return value;
-  if (SECRET_KEYS.has(key)) return value === '' ? '' : SET;
+  if (SECRET_SETTINGS.has(key)) return value === '' ? '' : SET;
   return withoutCredentials(value);
-}
-
-/** Passwords stand in URLs as well: the database's, a proxy's, an endpoint's. */
-function withoutCredentials(text: string): string {
-  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/)([^/?#]*)@/i, (_match, scheme: string, userinfo: string) => {
-    const [user = ''] = userinfo.split(':');
-    return `${scheme}${userinfo.includes(':') ? `${user}:${SET}` : user}@`;
-  });
 }

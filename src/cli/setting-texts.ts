@@ -2,8 +2,11 @@
 export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   'database.pool_size': 'Connections of one process to Postgres.',
   'database.timeout_seconds':
-    'How long Postgres may take to give a connection, and to answer a statement, before the request fails; 0: for ever. Migrations and commands have no limit.',
+    'How long Postgres may take to give a connection, and to answer a statement, before the request fails; 0: for ever. A migration that runs, and `litegen reconcile`, have no limit.',
+  'database.start_timeout_seconds': 'How long a start waits for a Postgres that does not answer yet; 0: not at all.',
   'database.migrate_on_start': 'Bring the schema up to date before serving. With `false`, run `npm run migrate` first.',
+  'database.migration_wait_seconds':
+    'How long a start, or `npm run migrate`, waits for its turn and for tables that others use (Postgres); then it is refused with what it waited for.',
   'redis.url': '`redis://` or, encrypted, `rediss://user:password@host:port/database`. Absent: every process counts for itself.',
   'redis.key_prefix': 'Before every key, where others use the same server.',
   'limits.keys.requests_per_minute': 'Requests per minute of each key without a limit of its own.',
@@ -26,16 +29,26 @@ export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   'limits.providers.<id>.max_queued':
     'Generations of this vendor account, over all callers that wait for their turn. Beyond, requests are refused.',
   'server.max_requests_in_flight':
-    'Requests that one process answers at the same time. Beyond, it answers 503 `over_capacity`, so that a balancer tries another.',
+    'Requests with a key that one process answers at the same time. Beyond, it answers 503 `over_capacity`, so that a balancer tries another.',
+  'server.max_public_requests_in_flight':
+    'As many requests to routes that ask for no key: signed links, vendors’ calls back, documents. They take no place of those with a key.',
+  'server.headers_timeout_seconds': 'How long a client may take to send the headers of a request.',
+  'server.body_timeout_seconds': 'How long a client may take to send a whole request, files included.',
+  'server.idle_timeout_seconds':
+    'How long a client may stop sending in the middle of a body (408 `request_timeout`), or stop reading in the middle of an answer.',
   'server.host': 'The address to listen on. Anything but loopback needs `master_key`.',
   'server.port': 'The port to listen on; 0 takes a free one.',
-  'server.public_url': 'Where callers and vendors reach the gateway. Signed links and vendors’ call backs need it behind a proxy.',
+  'server.public_url':
+    'Where callers and vendors reach the gateway. Signed links and vendors’ call backs need it behind a proxy. It may have a path, which the proxy takes off.',
   'server.body_limit_bytes': 'The largest JSON body.',
   'server.upload_limit_bytes': 'The largest file of a multipart form.',
   'server.drain_delay_seconds':
     'How long, after SIGTERM, requests are still taken while `/health/ready` already answers 503, so that balancers look elsewhere in time.',
   'server.shutdown_grace_seconds': 'How long a shutdown waits for calls to vendors. What is left is taken up by another process.',
-  'server.trust_proxy': 'Believe `X-Forwarded-*` headers. Only behind a proxy that sets them.',
+  'server.trust_proxy':
+    'Believe `X-Forwarded-*` headers: of whoever connects (only behind a proxy that sets them), or of these addresses and networks, such as `10.0.0.0/8`.',
+  'server.allowed_hosts':
+    'Names under which a gateway without a master key answers, beside those of this machine, `server.host` and the host of `server.public_url`. It refuses all others, because a page could make its own name lead here.',
   'cors.allowed_origins': 'Origins whose pages may call the API; `*` for any, none by default.',
   'cors.allow_credentials': 'Allow cookies from these origins. Has no effect with `*`.',
   'observability.log_level': 'The least severe line that is written.',
@@ -48,6 +61,8 @@ export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   'providers.<id>.region': 'The region, for vendors that have some.',
   'providers.<id>.secrets': 'Further secrets, by the names that the plugin’s manifest gives them.',
   'providers.<id>.api_base': 'Another base URL of the vendor’s API, such as your own server.',
+  'providers.<id>.egress':
+    'Where its results are downloaded from, beside `api_base`: origins, which may be private, and `public` for any public address. Default: what the plugin says it needs.',
   'providers.<id>.polls_per_second':
     'Questions about jobs per second with this credential, by all processes together. Default: what the plugin says that the vendor allows.',
   'providers.<id>.options': 'What only this plugin knows; see its README.',
@@ -64,6 +79,9 @@ export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   'storage.s3.access_key_id': 'Absent: the usual sources of the AWS SDK.',
   'storage.s3.secret_access_key': 'Belongs to `access_key_id`.',
   'storage.link_ttl_seconds': 'How long a signed link to a file works.',
+  'storage.sweep_interval_hours':
+    'How often files are looked for that nothing refers to, such as those of requests that were refused; one process does so for all. 0: never.',
+  'storage.sweep_grace_hours': 'How long such a file stays where it is before it is set aside, and again as long until it is deleted.',
   'engine.lease_seconds': 'How long a process that died keeps its generations from the others.',
   'engine.tick_ms': 'How often due generations are looked for.',
   'engine.max_concurrent_tasks':
@@ -77,6 +95,8 @@ export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   'engine.max_attempts': 'Tries per generation. Only what surely cost nothing is tried again.',
   'engine.image_deadline_seconds': 'When an image is given up, unless its model says otherwise.',
   'engine.video_deadline_seconds': 'When a video is given up, unless its model says otherwise.',
+  'engine.result_grace_seconds':
+    'For how long a finished result is fetched again whose link leads to nothing, or to something else than the image or video asked for.',
   'idempotency.retention_hours': 'How long an `Idempotency-Key` is remembered.',
   'idempotency.duplicate_guard_seconds':
     'For how long the same request, sent again after a broken connection, gets the first one’s generation; 0: never.',

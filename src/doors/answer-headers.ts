@@ -19,11 +19,11 @@ function cacheHeaders({ cache }: Created): Record<string, string> {
   return { 'x-litegen-cache': status, ...(ageMs === undefined ? {} : { age: String(Math.floor(ageMs / 1000)) }) };
 }
 
-/** Headers of the answer to a request: what was dropped, which preference was heeded, and when the model ends. */
-export function planHeaders({ model, plan }: Planned, now: Date, preferences?: Preferences): Record<string, string> {
+/** Headers of the answer to a request: what was dropped, which preference was heeded, and when the model that was named ends or ended. */
+export function planHeaders({ model, retired, plan }: Planned, now: Date, preferences?: Preferences): Record<string, string> {
   const applied = preferences === undefined ? undefined : appliedPreferences(preferences);
   return {
-    ...lifecycleHeaders(model, now),
+    ...(retired === undefined ? lifecycleHeaders(model, now) : lifecycleHeaders(retired, now, model)),
     ...(plan.droppedParams.length === 0 ? {} : { 'x-litegen-dropped-params': plan.droppedParams.join(',') }),
     ...(applied === undefined ? {} : { 'preference-applied': applied }),
   };

@@ -46,8 +46,9 @@ export interface CommandFacts {
   readonly unknown: Readonly<Record<string, unknown>>;
   readonly params: Readonly<Record<string, unknown>>;
   readonly fieldNames?: Readonly<Record<string, string>>;
-  /** For requests that do not say it themselves. */
-  readonly strictByDefault: boolean;
+  readonly remixOf?: string;
+  /** For requests whose body does not say it. */
+  readonly strictByHeader: boolean | undefined;
   readonly partialImages: number;
   readonly stream?: boolean;
   readonly delivery: string;
@@ -58,7 +59,8 @@ export interface CommandFacts {
 
 /** A checked request in the engine's terms. */
 export function toCommand(fields: BaseGenerationRequest, facts: CommandFacts): GenerationCommand {
-  const { strictByDefault, ...rest } = facts;
+  const { strictByHeader, ...rest } = facts;
+  const strict = fields.strict ?? strictByHeader;
   const user = fields.safety_identifier ?? fields.user;
   return {
     ...rest,
@@ -66,7 +68,7 @@ export function toCommand(fields: BaseGenerationRequest, facts: CommandFacts): G
     prompt: fields.prompt ?? '',
     ...(typeof fields.n === 'number' ? { n: fields.n } : {}),
     gateway: GATEWAY_FIELDS.filter((name) => (fields as unknown as Record<string, unknown>)[name] !== undefined),
-    strict: fields.strict ?? strictByDefault,
+    ...(strict === undefined ? {} : { strict }),
     ...(fields.extra ? { extra: fields.extra as JsonObject } : {}),
     ...(fields.metadata ? { metadata: fields.metadata as JsonObject } : {}),
     ...(user ? { user } : {}),

@@ -1,10 +1,16 @@
-import { ApiError } from '../common/index.js';
+import { ApiError, isBrokenCoding } from '../common/index.js';
 
 /** A failure while a form was read, as the caller sees it: what the caller sent too much of is 413, what cannot be read is malformed. */
 export function formError(thrown: unknown): unknown {
   if (thrown instanceof ApiError) {
     if (thrown.code !== 'reference_too_large') return thrown;
     return new ApiError('body_too_large', thrown.message, thrown.details);
+  }
+  if (isBrokenCoding(thrown)) {
+    return new ApiError('invalid_encoding', 'The form is not what its content-encoding says.', {
+      param: 'content-encoding',
+      cause: thrown,
+    });
   }
   const { statusCode, message } = thrown as { statusCode?: unknown; message?: unknown };
   const text = typeof message === 'string' ? message : String(thrown);

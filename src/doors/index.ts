@@ -7,8 +7,18 @@ export { DoorsModule } from './doors.module.js';
 export * from './dto/cost-estimate.dto.js';
 export * from './dto/generation-answer.dto.js';
 export * from './dto/generation-request.dto.js';
-export { ApiGenerationHeaders, documentForm, formSchema, type RequestBody } from './openapi.js';
+export {
+  ApiEstimateAnswers,
+  ApiGenerationAnswers,
+  ApiGenerationHeaders,
+  eventSchema,
+  FORM_FLAG,
+  formBodies,
+  POLL_AFTER,
+  type RequestBody,
+} from './openapi.js';
 export { collectReferences, type ImageInput, type IntakeFile } from './references.policy.js';
 export { References } from './references.service.js';
 export { cacheDirectivesOf, connectionOf, idempotencyOf, isDryRun, quoteIdOf, strictByHeader } from './request-facts.js';
+export { discardAll, releasing } from './uploads.js';
 export { NO_USAGE, toUsage } from './usage.js';

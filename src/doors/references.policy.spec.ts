@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { IngestedReference } from '../storage/index.js';
+import type { HeldReference } from '../storage/index.js';
 import { collectReferences, type IntakeFile } from './references.policy.js';
 
 function file(part: string): IntakeFile {
   const index = /\[(\d+)\]$/.exec(part)?.[1];
-  const reference = { blob: { sha256: part, bytes: 1, contentType: 'image/png' } } as IngestedReference;
+  const reference = { blob: { sha256: part, bytes: 1, contentType: 'image/png' } } as HeldReference;
   return { part, name: part.split('[')[0] ?? '', ...(index === undefined ? {} : { index: Number(index) }), reference };
 }
 
@@ -14,7 +14,7 @@ function summary(references: ReturnType<typeof collectReferences>): (string | un
   return references.map(({ param, role, source }) => [
     param,
     role,
-    source.kind === 'ingested' ? source.reference.blob.sha256 : Object.values(source).join(' '),
+    source.kind === 'held' ? source.reference.blob.sha256 : Object.values(source).join(' '),
   ]);
 }
 
@@ -42,6 +42,11 @@ describe('collectReferences', () => {
       { field: 'image', value: ['https://a.test/1.png', 'data:image/png;base64,AAAA', 'AAAA', { file_id: 'asset-1' }] },
       { field: 'mask', role: 'mask', value: { image_url: 'HTTPS://a.test/m.png' } },
       { field: 'images', value: undefined },
+      {
+        field: 'input_reference',
+        value: [{ image_url: 'AAAA' }, { image_url: { url: ' https://a.test/2.png ' } }, { image_url: { url: 'AAAA' } }],
+      },
+      { field: 'other', value: ['ftp://a.test/x', ' data:image/png;base64,AAAA'] },
     ];
     expect(summary(collectReferences([], { inputs }, ['image']))).toEqual([
       ['image[0]', undefined, 'url https://a.test/1.png'],
@@ -49,6 +54,11 @@ describe('collectReferences', () => {
       ['image[2]', undefined, 'base64 AAAA'],
       ['image[3]', undefined, 'file asset-1'],
       ['mask', 'mask', 'url HTTPS://a.test/m.png'],
+      ['input_reference[0]', undefined, 'base64 AAAA'],
+      ['input_reference[1]', undefined, 'url https://a.test/2.png'],
+      ['input_reference[2]', undefined, 'base64 AAAA'],
+      ['other[0]', undefined, 'url ftp://a.test/x'],
+      ['other[1]', undefined, 'url data:image/png;base64,AAAA'],
     ]);
   });
 

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Principal, principalOf } from '../auth/index.js';
+import { type Principal, principalOf, reachOf } from '../auth/index.js';
 import { ApiError, EventStream } from '../common/index.js';
 import { CONFIG, type Config } from '../config/index.js';
 import { Answers } from '../doors/index.js';
@@ -59,8 +59,8 @@ export class EventStreams implements OnModuleInit {
     checkAcceptsEvents(request.headers.accept);
     const lastId = [request.headers['last-event-id'] ?? []].flat()[0];
     const resumed = lastId === undefined || lastId === '' || lastId === ENDED ? undefined : resume(lastId);
-    const tenant = principalOf(request);
-    const view = await this.queries.find(tenant, id);
+    const caller = principalOf(request);
+    const view = await this.queries.find(reachOf(caller), id);
     if (view === null) throw new ApiError('not_found', `There is no generation ${id}.`, { param: 'id' });
     if (lastId === ENDED) {
       await reply.code(204).send();
@@ -68,7 +68,7 @@ export class EventStreams implements OnModuleInit {
     }
     // Nobody is left who could hear of a later end.
     if (reply.raw.destroyed) return;
-    const leave = this.enter(tenant);
+    const leave = this.enter(caller);
     const stream = new EventStream(RETRY_MS);
     this.open.add(stream);
     const listener = this.listener(stream, request, resumed ?? beginningOf(view.generation));
@@ -113,7 +113,7 @@ export class EventStreams implements OnModuleInit {
 
   /** As GET answers it, read when it is sent. What its owner has removed meanwhile ends without a word. */
   private async tellEnd(stream: EventStream, request: FastifyRequest, id: string): Promise<void> {
-    const view = await this.queries.find(principalOf(request), id);
+    const view = await this.queries.find(reachOf(principalOf(request)), id);
     if (view !== null) {
       const remainingMicros = await this.generations.remainingFor(view.generation);
       const detail = toGenerationDetail(view, linkerFor(this.links, request), remainingMicros);

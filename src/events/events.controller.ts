@@ -1,8 +1,9 @@
 import { Controller, Get, Param, Req, Res } from '@nestjs/common';
-import { ApiExtraModels, ApiHeader, ApiOperation, ApiResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
+import { ApiExtraModels, ApiHeader, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Scoped } from '../auth/index.js';
 import { ApiErrors } from '../common/index.js';
+import { eventSchema } from '../doors/index.js';
 import { GenerationEndedEvent, GenerationProgressEvent } from './dto/generation-event.dto.js';
 import { EventStreams } from './event-streams.service.js';
 
@@ -25,15 +26,15 @@ export class EventsController {
   @ApiHeader({ name: 'last-event-id', required: false, description: 'The id of the last event that arrived.', schema: { type: 'string' } })
   @ApiResponse({
     status: 200,
-    description: 'The stream. The data of each event is one of these.',
+    description: 'The stream.',
     content: {
       'text/event-stream': {
-        schema: { oneOf: [{ $ref: getSchemaPath(GenerationProgressEvent) }, { $ref: getSchemaPath(GenerationEndedEvent) }] },
+        schema: eventSchema([GenerationProgressEvent, GenerationEndedEvent]),
       },
     },
   })
   @ApiResponse({ status: 204, description: 'The last event has been received.' })
-  @ApiErrors(400, 401, 403, 404, 406, 429)
+  @ApiErrors(404, 406)
   async followGeneration(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Param('id') id: string): Promise<void> {
     await this.streams.follow(id, request, reply);
   }

@@ -2,7 +2,6 @@ import { Controller, Get, Req, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public, principalOf, Scoped } from '../auth/index.js';
-import { ApiErrors } from '../common/index.js';
 import { HealthResponse, LivenessResponse, ReadinessResponse } from './dto/health.dto.js';
 import { HealthService } from './health.service.js';
 
@@ -19,7 +18,6 @@ export class HealthController {
   })
   @ApiOkResponse({ type: HealthResponse })
   @ApiResponse({ status: 503, type: HealthResponse, description: 'The last call to some provider failed.' })
-  @ApiErrors(401, 403)
   async getHealth(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<HealthResponse> {
     const health = await this.service.health(principalOf(request));
     if (health.status === 'degraded') reply.code(503);
@@ -30,7 +28,6 @@ export class HealthController {
   @Public()
   @ApiOperation({ summary: 'Whether the process runs' })
   @ApiOkResponse({ type: LivenessResponse })
-  @ApiErrors(431)
   getLiveness(): LivenessResponse {
     return { status: 'alive' };
   }
@@ -40,7 +37,6 @@ export class HealthController {
   @ApiOperation({ summary: 'Whether the process should get requests', description: '503 from the first moment of a shutdown on.' })
   @ApiOkResponse({ type: ReadinessResponse })
   @ApiResponse({ status: 503, type: ReadinessResponse, description: 'Not now; `checks` says why.' })
-  @ApiErrors(431)
   async getReadiness(@Res({ passthrough: true }) reply: FastifyReply): Promise<ReadinessResponse> {
     const readiness = await this.service.readiness();
     if (readiness.status === 'not_ready') reply.code(503);

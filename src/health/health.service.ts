@@ -4,8 +4,10 @@ import { CacheService } from '../cache/index.js';
 import { Clock, ERRORS, type ErrorCode } from '../common/index.js';
 import { Database } from '../database/index.js';
 import { GenerationsQueries, type ProviderOutcome } from '../generations/index.js';
+import { RateCheck } from '../limits/index.js';
 import { ProviderRegistry } from '../providers/index.js';
 import { Redis } from '../redis/index.js';
+import { StorageHealth } from '../storage/index.js';
 import type { HealthResponse, ReadinessResponse } from './dto/health.dto.js';
 
 /** Older outcomes say nothing about now. */
@@ -21,9 +23,11 @@ export class HealthService implements OnModuleDestroy {
   constructor(
     private readonly database: Database,
     private readonly redis: Redis,
+    private readonly rates: RateCheck,
     private readonly registry: ProviderRegistry,
     private readonly queries: GenerationsQueries,
     private readonly cache: CacheService,
+    private readonly storage: StorageHealth,
     private readonly clock: Clock,
   ) {}
 
@@ -37,12 +41,31 @@ export class HealthService implements OnModuleDestroy {
   }
 
   async readiness(): Promise<ReadinessResponse> {
-    const [db, redis] = await Promise.all([this.databaseAnswers(), this.redis.isConfigured ? this.redis.answers() : undefined]);
+    const [db, uncounted] = await Promise.all([this.databaseAnswers(), this.redis.isConfigured ? this.rates.problem() : undefined]);
     const providers = this.configured();
-    const ready = db && providers.length > 0 && !this.draining;
+    await this.storage.look();
+    const problems = this.storage.reasons;
+    const storage = problems.length === 0;
+    const takenOut = this.registry.pluginsTakenOut();
+    const ready = db && storage && providers.length > 0 && !this.draining;
     return {
       status: ready ? 'ready' : 'not_ready',
-      checks: { db, ...(redis === undefined ? {} : { redis }), providers, draining: this.draining },
+      checks: {
+        db,
+        ...(this.redis.isConfigured ? { redis: uncounted === undefined } : {}),
+        storage,
+        providers,
+        plugins_taken_out: [...takenOut.keys()],
+        draining: this.draining,
+      },
+      reasons: [
+        ...(db ? [] : ['The database cannot be used.']),
+        ...problems,
+        ...(uncounted === undefined ? [] : [uncounted]),
+        ...(providers.length > 0 ? [] : ['No provider is configured.']),
+        ...[...takenOut].map(([plugin, reason]) => `The plugin ${plugin} is out of use until the gateway is started again: ${reason}.`),
+        ...(this.draining ? ['This process is shutting down.'] : []),
+      ],
     };
   }
 
@@ -52,12 +75,15 @@ export class HealthService implements OnModuleDestroy {
       this.queries.lastOutcomes(tenant, this.clock.nowMs() - RECENT_MS),
       this.cache.count(tenant),
     ]);
-    const providers = this.configured().map((provider) =>
-      providerHealth(
+    const providers = this.registry.list().flatMap(({ providerId: provider, configured }) => {
+      if (!configured) return [];
+      const health = providerHealth(
         provider,
         outcomes.find((outcome) => outcome.provider === provider),
-      ),
-    );
+      );
+      const reason = this.registry.takenOut(provider);
+      return reason === undefined ? [health] : [{ ...health, healthy: false, message: `Its plugin is out of use: ${reason}.` }];
+    });
     return {
       status: providers.every(({ healthy }) => healthy) ? 'healthy' : 'degraded',
       providers,
@@ -66,7 +92,7 @@ export class HealthService implements OnModuleDestroy {
   }
 
   private configured(): string[] {
-    return this.registry.list().flatMap(({ providerId, configured }) => (configured ? [providerId] : []));
+    return this.registry.list().flatMap(({ providerId }) => (this.registry.isUsable(providerId) ? [providerId] : []));
   }
 
   private async databaseAnswers(): Promise<boolean> {

@@ -25,7 +25,7 @@ describe('health', () => {
     const answer = await app.inject({ url: '/health/ready' });
     expect([answer.statusCode, answer.json()]).toEqual([
       200,
-      { status: 'ready', checks: { db: true, providers: ['mock'], draining: false } },
+      { status: 'ready', checks: { db: true, storage: true, providers: ['mock'], plugins_taken_out: [], draining: false }, reasons: [] },
     ]);
   });
 
@@ -33,7 +33,11 @@ describe('health', () => {
     const answer = await idle.inject({ url: '/health/ready' });
     expect([answer.statusCode, answer.json()]).toEqual([
       503,
-      { status: 'not_ready', checks: { db: true, providers: [], draining: false } },
+      {
+        status: 'not_ready',
+        checks: { db: true, storage: true, providers: [], plugins_taken_out: [], draining: false },
+        reasons: ['No provider is configured.'],
+      },
     ]);
   });
 
@@ -53,7 +57,7 @@ describe('health', () => {
     const now = Date.now();
     const generation = generationRow({ createdAt: now - 2000, completedAt: now });
     const down = attemptRow(generation, { finishedAt: now - 1000, errorCode: 'provider_unavailable', errorMessage: 'The vendor is down.' });
-    const refused = attemptRow(generation, { ordinal: 2, finishedAt: now, errorCode: 'content_policy_violation', errorMessage: 'No.' });
+    const refused = attemptRow(generation, { ordinal: 2, finishedAt: now, errorCode: 'moderation_blocked', errorMessage: 'No.' });
     await seed(app.get(Database), { generations: [generation], attempts: [down] });
     const degraded = await get('/health');
     expect([degraded.statusCode, degraded.json()]).toMatchObject([

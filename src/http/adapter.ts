@@ -1,34 +1,45 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { randomHex } from '../common/index.js';
+import type { FastifyHttpOptions } from 'fastify';
+import { rewriteUrl } from '../common/index.js';
 import type { Config } from '../config/index.js';
+import { answerParserError, answerRouterError, newRequestId } from './parser-errors.js';
 
-const REQUEST_ID_DIGITS = 24;
 const REQUEST_ID = /^[\w-]{8,128}$/;
 /** OpenAI's SDKs wait ten minutes, and so must an idle socket of ours. */
 const KEEP_ALIVE_MS = 620_000;
-
-/** The same routes under `/openai/v1`, and a doubled slash is no reason for a 404. */
-export function rewriteUrl(url: string): string {
-  const end = url.indexOf('?');
-  const path = (end === -1 ? url : url.slice(0, end)).replace(/\/{2,}/g, '/');
-  const query = end === -1 ? '' : url.slice(end);
-  return (path.startsWith('/openai/v1/') ? path.slice('/openai'.length) : path) + query;
-}
+const MS_PER_SECOND = 1000;
+const MAX_SEGMENT_CHARACTERS = 512;
+/** Looks at connections within the time that headers have: so much later, at most, they are ended. */
+const CHECKS = 4;
 
 export function createAdapter(config: Config): FastifyAdapter {
-  return new FastifyAdapter({
+  const { body_timeout_seconds: requestSeconds, headers_timeout_seconds: headersSeconds } = config.server;
+  const requestTimeout = Math.ceil(requestSeconds * MS_PER_SECOND);
+  const headersTimeout = Math.min(requestTimeout, Math.ceil(headersSeconds * MS_PER_SECOND));
+  const options: FastifyHttpOptions<Server> = {
     bodyLimit: config.server.body_limit_bytes,
     trustProxy: config.server.trust_proxy,
-    routerOptions: { maxParamLength: 512 },
+    routerOptions: { maxParamLength: MAX_SEGMENT_CHARACTERS },
     requestIdHeader: false,
     genReqId: ({ headers }: IncomingMessage) => {
       const given = headers['x-request-id'];
-      return typeof given === 'string' && REQUEST_ID.test(given) ? given : `req_${randomHex().slice(0, REQUEST_ID_DIGITS)}`;
+      return typeof given === 'string' && REQUEST_ID.test(given) ? given : newRequestId();
     },
-    rewriteUrl: ({ url }: IncomingMessage) => rewriteUrl(url ?? '/'),
+    rewriteUrl,
+    clientErrorHandler: answerParserError,
+    frameworkErrors: answerRouterError,
     keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout,
+    http: {
+      // A missing Host is refused as everything else is.
+      requireHostHeader: false,
+      requestTimeout,
+      headersTimeout,
+      connectionsCheckingInterval: Math.ceil(headersTimeout / CHECKS),
+    },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
-  });
+  };
+  return new FastifyAdapter(options);
 }

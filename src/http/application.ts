@@ -5,7 +5,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from '../app.module.js';
 import { CatalogService } from '../catalog/index.js';
 import { SchemaValidator } from '../common/index.js';
-import type { Config } from '../config/index.js';
+import { type Config, passwordOf, proxiesOf } from '../config/index.js';
 import { ProviderRegistry } from '../providers/index.js';
 import type { SecretRegistry } from '../security/index.js';
 import { createAdapter } from './adapter.js';
@@ -24,6 +24,7 @@ const EXPOSED_HEADERS = [
   'x-litegen-generation-id',
   'x-litegen-cost',
   'x-litegen-cost-source',
+  'x-litellm-response-cost',
   'x-litegen-budget-remaining',
   'x-litegen-cache',
   'age',
@@ -40,6 +41,7 @@ const EXPOSED_HEADERS = [
   'openai-poll-after-ms',
   'deprecation',
   'sunset',
+  'x-litegen-successor',
   'link',
   'content-range',
   'accept-ranges',
@@ -56,6 +58,8 @@ export async function createApplication(
     config.storage.s3?.secret_access_key,
     passwordOf(config.database_url),
     passwordOf(config.redis.url),
+    passwordOf(proxiesOf()?.httpProxy),
+    passwordOf(proxiesOf()?.httpsProxy),
   );
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config, ground.secrets), createAdapter(config), {
     logger: ground.logger,
@@ -72,7 +76,7 @@ export async function createApplication(
   });
   enableCors(app, config);
   // What the document says about bodies is what the doors enforce.
-  app.get(SchemaValidator, { strict: false }).useDocument(serveOpenApi(app));
+  app.get(SchemaValidator, { strict: false }).useDocument(serveOpenApi(app, config.server));
   return app;
 }
 
@@ -98,9 +102,8 @@ function enableCors(app: NestFastifyApplication, config: Config): void {
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
     exposedHeaders: EXPOSED_HEADERS,
     maxAge: 600,
+    // Answered with everything else, so that what is no preflight is refused as everything else is.
+    strictPreflight: false,
+    preflightContinue: true,
   });
-}
-
-function passwordOf(url: string | undefined): string | undefined {
-  return url !== undefined && URL.canParse(url) ? decodeURIComponent(new URL(url).password) || undefined : undefined;
 }

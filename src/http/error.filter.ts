@@ -1,6 +1,7 @@
+import { validateHeaderValue } from 'node:http';
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Injectable, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ApiError, type ErrorCode } from '../common/index.js';
+import { ApiError, awayText, type ErrorCode, isBrokenCoding, unavailableCode } from '../common/index.js';
 import { isUnavailable } from '../database/index.js';
 import { SecretRegistry } from '../security/index.js';
 import { RouteTable } from './route-table.js';
@@ -15,12 +16,15 @@ const FRAMEWORK_CODES: Readonly<Record<number, ErrorCode>> = {
   408: 'request_timeout',
   409: 'conflict',
   413: 'body_too_large',
+  414: 'uri_too_long',
   415: 'unsupported_media_type',
   416: 'range_not_satisfiable',
   429: 'rate_limit_exceeded',
   431: 'headers_too_large',
   503: 'service_unavailable',
 };
+
+const UNFORESEEN = 'Something went wrong in the gateway. The request id names it in the logs.';
 
 /** A failover of a database takes some seconds. */
 const RETRY_AFTER_SECONDS = 2;
@@ -29,26 +33,27 @@ const RETRY_AFTER_SECONDS = 2;
 export function toApiError(thrown: unknown, request?: FastifyRequest): ApiError {
   if (thrown instanceof ApiError) return thrown;
   if (isUnavailable(thrown)) {
-    return new ApiError('database_unavailable', 'The database does not answer at the moment. Nothing was sent to a vendor.', {
+    return new ApiError(unavailableCode(thrown), `${awayText(thrown)} Nothing was sent to a vendor.`, {
       retryAfterSeconds: RETRY_AFTER_SECONDS,
       cause: thrown,
     });
   }
+  if (isBrokenCoding(thrown)) return new ApiError('invalid_encoding', brokenCoding(request), { param: 'content-encoding', cause: thrown });
   const status = thrown instanceof HttpException ? thrown.getStatus() : (thrown as { statusCode?: unknown } | null)?.statusCode;
   const code = typeof status === 'number' ? FRAMEWORK_CODES[status] : undefined;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  if (code === undefined)
-    return new ApiError('internal_error', 'Something went wrong in the gateway. The request id names it in the logs.', { cause: thrown });
+  if (code === undefined) return new ApiError('internal_error', UNFORESEEN, { cause: thrown });
   if (code === 'unsupported_media_type') {
     return new ApiError(code, `The content type ${request?.headers['content-type'] ?? '(none)'} is not supported here.`, {
       param: 'content-type',
       accepted: ['application/json', 'multipart/form-data'],
     });
   }
-  if (code === 'malformed_request' && /JSON|Unexpected|property name|Bad control character/i.test(message)) {
-    return new ApiError('invalid_json', `The body is not valid JSON: ${message}`);
-  }
   return new ApiError(code, message, { cause: thrown });
+}
+
+function brokenCoding(request: FastifyRequest | undefined): string {
+  return `The body is not what its content-encoding ${String(request?.headers['content-encoding'] ?? '').slice(0, 40)} says.`;
 }
 
 /** Writes failures: JSON in one envelope, with the request id, and without any secret that a vendor echoed. */
@@ -61,27 +66,52 @@ export class ErrorResponder {
     private readonly routes: RouteTable,
   ) {}
 
-  /** What passes by itself is worth a line, and only a defect its stack. */
-  private report({ code, status, definition, cause, stack }: ApiError, text: string, requestId: string): void {
-    if (status < 500 || definition.fault === 'vendor' || definition.fault === 'nobody') return;
-    const message = `${code}: ${text}`;
-    if (definition.retry) this.logger.warn({ message, requestId, ...(cause instanceof Error ? { cause: cause.message } : {}) });
-    else this.logger.error({ message, requestId, stack: cause instanceof Error ? (cause.stack ?? cause.message) : stack });
-  }
-
   respond(reply: FastifyReply, request: FastifyRequest, thrown: unknown): void {
-    const error = request.is404 ? this.routes.miss(request.method, request.url) : toApiError(thrown, request);
-    const text = this.secrets.redactText(error.message);
-    this.report(error, text, request.id);
+    const error = this.errorOf(request, thrown);
+    this.report(error, request.id);
     if (reply.sent || reply.raw.headersSent) {
       reply.raw.destroy();
       return;
     }
+    const { headers, body } = this.shown(error, request.id);
+    // A target that is no path, such as `*`, comes here past every hook.
     void reply
       .code(error.status)
-      .headers(error.toHeaders())
-      .header('content-type', 'application/json; charset=utf-8')
-      .send(this.secrets.redactText(JSON.stringify(error.toBody(String(request.id)))));
+      .headers({ ...headers, 'x-request-id': request.id, 'content-type': 'application/json; charset=utf-8' })
+      .send(body);
+  }
+
+  private errorOf(request: FastifyRequest, thrown: unknown): ApiError {
+    try {
+      return request.is404 ? this.routes.miss(request.method, request.url) : toApiError(thrown, request);
+    } catch {
+      // It could be anything that a plugin or a library throws, down to an object that cannot even be printed.
+      return new ApiError('internal_error', UNFORESEEN, { cause: thrown });
+    }
+  }
+
+  /** What passes by itself is worth a line, and only a defect its stack. What goes wrong here takes nothing from the answer. */
+  private report({ code, status, definition, message, cause, stack }: ApiError, requestId: string): void {
+    if (status < 500 || definition.fault === 'vendor' || definition.fault === 'nobody') return;
+    try {
+      const line = `${code}: ${this.secrets.redactText(message)}`;
+      if (definition.retry) this.logger.warn({ message: line, requestId, ...(cause instanceof Error ? { cause: cause.message } : {}) });
+      else this.logger.error({ message: line, requestId, stack: cause instanceof Error ? (cause.stack ?? cause.message) : stack });
+    } catch (failure) {
+      this.logger.error({ message: `${code}: its report failed`, requestId, stack: String((failure as Error).stack) });
+    }
+  }
+
+  /** Of an error whose details cannot be written, what is left of it without them. */
+  private shown(error: ApiError, requestId: string): { headers: Record<string, string>; body: string } {
+    try {
+      const headers = error.toHeaders();
+      for (const [name, value] of Object.entries(headers)) validateHeaderValue(name, value);
+      return { headers, body: this.secrets.redactText(JSON.stringify(error.toBody(requestId))) };
+    } catch {
+      const plain = new ApiError(error.code, UNFORESEEN);
+      return { headers: plain.toHeaders(), body: JSON.stringify(plain.toBody(requestId)) };
+    }
   }
 }
 

@@ -3,52 +3,91 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Access, AuthService } from '../auth/index.js';
 import { ApiError, requestShare } from '../common/index.js';
-import { CONFIG, type Config } from '../config/index.js';
+import { type Config, hasRealMasterKey } from '../config/index.js';
+import { CallbacksService } from '../generations/index.js';
 import { KeyThrottlerGuard } from '../limits/index.js';
 import { MetricsService } from '../metrics/index.js';
+import { installBodyParsers } from './body-parsers.js';
 import { ErrorResponder } from './error.filter.js';
+import { PageGuard } from './page-guard.js';
+import { installServerAnswers } from './parser-errors.js';
+import { Places } from './places.js';
+import { installRequestLineChecks } from './request-line.js';
 import { RouteTable } from './route-table.js';
+import { endSlowClients } from './slow-clients.js';
+import { whenOver } from './when-over.js';
 
 const MILLISECONDS = 1000;
 
-/** Routes of libraries, which cannot carry our decorators; `*` is CORS's answer to preflights. */
-const LIBRARY_ROUTES = [/^\*$/, /^\/docs(\/|$)/, /^\/openapi\.(json|yaml)$/, /^\/metrics$/];
+/** All that is left of it behind CORS's headers is to answer. */
+const PREFLIGHT_ROUTE = '*';
+
+/** Routes of libraries, which cannot carry our decorators; `*` is that of preflights. */
+const LIBRARY_ROUTES = [/^\*$/, /^\/$/, /^\/docs(\/|$)/, /^\/openapi\.(json|yaml)$/, /^\/metrics$/];
+
+/** A report says how a job stands and links to its files; what is larger, the next poll finds. */
+export const MAX_CALLBACK_BYTES = 1_048_576;
+
+/** Health checks and metrics are what shows that a process is full. */
+export const ALWAYS_ANSWERED = /^\/(health\/(live|ready)|metrics)$/;
+
+/** Fields of a request's log line, by the headers that hold them. */
+const GENERATION_FIELDS = {
+  'x-litegen-generation-id': 'generation_id',
+  'x-litegen-model': 'model',
+  'x-litegen-provider': 'provider',
+} as const;
+
+/** What proxies note when a client went away before it had an answer; nobody is sent it. */
+const CLIENT_LEFT = 499;
 
 /** Identity, access, metrics and one log line for every request, before and around Nest. */
-export function installHooks(app: NestFastifyApplication, config: Pick<Config, 'cors'>): void {
+export function installHooks(app: NestFastifyApplication, config: Config): void {
   const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
   const routes = app.get(RouteTable);
   fastify.addHook('onRoute', (route) => {
     for (const method of [route.method].flat()) routes.add(method, route.url);
     const access = route.config?.access;
+    if (access?.kind === 'callback') route.bodyLimit = MAX_CALLBACK_BYTES;
     if (access === undefined && !LIBRARY_ROUTES.some((known) => known.test(route.url))) {
       throw new Error(`The route ${String(route.method)} ${route.url} does not say who may use it: add @Public() or @Scoped(…)`);
     }
   });
   const errors = app.get(ErrorResponder);
-  // First, so that a refused request is counted as begun and as ended.
-  installMeasures(fastify, app.get(MetricsService), errors, app.get<Config>(CONFIG).server.max_requests_in_flight);
-  installAccess(fastify, app.get(AuthService), app.get(KeyThrottlerGuard), errors, config.cors.allowed_origins);
-  installParsers(fastify);
+  // First, so that a refused request is counted as begun and as ended, and its client does not send on for ever.
+  endSlowClients(fastify, errors, config.server.idle_timeout_seconds);
+  installMeasures(fastify, app.get(MetricsService));
+  installAccess(fastify, app, errors, config);
+  installRequestLineChecks(fastify, errors);
+  installServerAnswers(fastify);
+  installBodyParsers(fastify);
 }
 
-function installAccess(
-  fastify: FastifyInstance,
-  auth: AuthService,
-  throttler: KeyThrottlerGuard,
-  errors: ErrorResponder,
-  allowedOrigins: readonly string[],
-): void {
+function installAccess(fastify: FastifyInstance, app: NestFastifyApplication, errors: ErrorResponder, config: Config): void {
+  const auth = app.get(AuthService);
+  const throttler = app.get(KeyThrottlerGuard);
+  const callbacks = app.get(CallbacksService, { strict: false });
+  const routes = app.get(RouteTable);
+  const places = new Places(config, app.get(MetricsService));
+  const pages = hasRealMasterKey(config) ? undefined : new PageGuard(config);
   fastify.decorateRequest('principal', undefined);
   fastify.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
     reply.header('x-request-id', request.id);
-    if (request.is404) return;
     const access: Access | undefined = request.routeOptions.config.access;
-    if (access === undefined || access.kind === 'public') return;
     try {
-      const principal = await auth.authenticate(request.headers.authorization);
-      if (principal.kind === 'anonymous') refuseForeignPages(request, allowedOrigins);
+      pages?.checkHost(request);
+      // Nothing of a body that nobody asked for is read.
+      if (routes.isMiss(request)) throw routes.miss(request.method, request.url);
+      if (request.routeOptions.url === PREFLIGHT_ROUTE) return await reply.code(204).header('content-length', '0').send();
+      if (access?.kind !== 'scope') {
+        if (!ALWAYS_ANSWERED.test(request.routeOptions.url ?? '')) places.take('public', request, reply);
+        if (access?.kind !== 'callback' || (await callbacks.isExpected(tokenOf(request)))) return;
+        return reply.send({ received: true });
+      }
+      const principal = await auth.authenticate(credentialOf(request));
+      if (principal.kind === 'anonymous') pages?.checkOrigin(request);
       request.principal = principal;
+      places.take('keyed', request, reply);
       await throttler.take(request, reply);
       if (!principal.scopes.has(access.scope)) {
         throw new ApiError('forbidden_scope', `This API key has no "${access.scope}" scope.`, { accepted: [access.scope] });
@@ -60,66 +99,48 @@ function installAccess(
   });
 }
 
-/** Without a key, the browser of somebody on this machine would be the key: no page from elsewhere may use it. */
-function refuseForeignPages({ headers, host, protocol }: FastifyRequest, allowed: readonly string[]): void {
-  const { origin } = headers;
-  if (origin === undefined || origin === `${protocol}://${host}` || allowed.includes(origin) || allowed.includes('*')) return;
-  throw new ApiError(
-    'forbidden',
-    `Pages of ${origin} may not use a gateway without a master key. Name the origin in cors.allowed_origins.`,
-    {
-      param: 'origin',
-    },
-  );
+/** OpenAI's `Authorization`, or the header that Azure's clients have for the same. */
+function credentialOf({ headers }: FastifyRequest): string | undefined {
+  const { authorization, 'api-key': apiKey } = headers;
+  return authorization || (typeof apiKey === 'string' ? apiKey : undefined);
 }
 
-function installMeasures(fastify: FastifyInstance, metrics: MetricsService, errors: ErrorResponder, mostInFlight: number): void {
+function tokenOf(request: FastifyRequest): string {
+  return (request.params as { readonly token?: string }).token ?? '';
+}
+
+/** The generation that the answer is about, from the headers that tell the caller. */
+function generationFields(reply: FastifyReply): Readonly<Record<string, unknown>> {
+  const found = Object.entries(GENERATION_FIELDS).map(([header, field]) => [field, reply.getHeader(header)] as const);
+  return Object.fromEntries(found.filter(([, value]) => value !== undefined));
+}
+
+function installMeasures(fastify: FastifyInstance, metrics: MetricsService): void {
   const logger = new Logger('Http');
-  let inFlight = 0;
   fastify.addHook('onRequest', (request, reply, done) => {
     metrics.requestStarted();
-    inFlight += 1;
-    // Health checks and metrics are what shows that a process is full.
-    if (inFlight > mostInFlight && request.routeOptions.config.access?.kind === 'scope') {
-      metrics.capacityRefused('process', 'in_flight');
-      errors.respond(reply, request, processIsFull());
-      return;
-    }
+    // Also where the client left before there was an answer, of which the framework says nothing.
+    whenOver(request, reply, () => {
+      const route = request.is404 ? 'unmatched' : (request.routeOptions.url ?? 'unmatched');
+      const status = reply.raw.headersSent ? reply.statusCode : CLIENT_LEFT;
+      metrics.requestFinished(route, request.method, status, reply.elapsedTime / MILLISECONDS);
+      const line = {
+        message: `${request.method} ${route} ${status}`,
+        requestId: request.id,
+        method: request.method,
+        route,
+        status,
+        durationMs: Math.round(reply.elapsedTime * 10) / 10,
+        ...(request.principal === undefined ? {} : { key: request.principal.label }),
+        ...generationFields(reply),
+      };
+      // A probe comes every few seconds and says nothing.
+      if (ALWAYS_ANSWERED.test(route)) logger.debug(line);
+      else logger.log(line);
+    });
     // Many requests may arrive in one turn of the event loop.
     const turn = requestShare.take();
     if (turn === undefined) done();
     else void turn.then(() => done());
-  });
-  fastify.addHook('onResponse', (request, reply, done) => {
-    inFlight -= 1;
-    const route = request.is404 ? 'unmatched' : (request.routeOptions.url ?? 'unmatched');
-    metrics.requestFinished(route, request.method, reply.statusCode, reply.elapsedTime / MILLISECONDS);
-    logger.log({
-      message: `${request.method} ${route} ${reply.statusCode}`,
-      requestId: request.id,
-      durationMs: Math.round(reply.elapsedTime * 10) / 10,
-      key: request.principal?.label,
-    });
-    done();
-  });
-}
-
-function processIsFull(): ApiError {
-  return new ApiError('over_capacity', 'This process answers as many requests as it can.', { retryAfterSeconds: 1 });
-}
-
-/** SDKs send `Content-Type: application/json` with every request, also where there is no body. Call backs are read raw, for their signatures. */
-function installParsers(fastify: FastifyInstance): void {
-  const parse = fastify.getDefaultJsonParser('error', 'error');
-  fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    if (request.routeOptions.config.rawBody === true) done(null, body);
-    else if (body.length === 0) done(null, undefined);
-    else void parse(request, body.toString(), done);
-  });
-  fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
-    const { rawBody } = request.routeOptions.config;
-    if (rawBody === true || (body.length === 0 && request.headers['content-type'] === undefined)) done(null, body);
-    else done(Object.assign(new Error('Unsupported media type'), { statusCode: 415 }), undefined);
   });
 }

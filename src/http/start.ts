@@ -1,31 +1,59 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Config, Exposure } from '../config/index.js';
-import { Database } from '../database/index.js';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { ApiError, listenFailure, whyNoFiles } from '../common/index.js';
+import { type Config, ConfigError, type Exposure } from '../config/index.js';
+import { Database, databaseFailure, lockForGateway, reachDatabase } from '../database/index.js';
 import { HealthService } from '../health/index.js';
+import { ProviderRegistry } from '../providers/index.js';
 import { SecretRegistry } from '../security/index.js';
+import { BlobStore } from '../storage/index.js';
 import type { StopTracing } from '../tracing/index.js';
+import { VERSION } from '../version.js';
 import { createApplication } from './application.js';
+import { banner, startedFacts } from './banner.js';
 import { Connections } from './connections.js';
+import { handleStrayErrors } from './last-resort.js';
 import { PinoLoggerService } from './logging.js';
+import { listenRefusal } from './start-failure.js';
 
 export interface StartFacts {
-  readonly file?: string;
+  /** Files that settings come from. */
+  readonly files: readonly string[];
   readonly exposure: Exposure;
   readonly stopTracing?: StopTracing;
 }
 
-/** Starts the gateway and keeps it running until a signal ends it. */
+/** Starts the gateway and keeps it running until a signal ends it. @throws ConfigError for whatever an operator can mend */
 export async function start(config: Config, facts: StartFacts): Promise<void> {
   const secrets = new SecretRegistry();
   const logger = new PinoLoggerService(config, secrets);
-  const app = await createApplication(config, { secrets, logger });
+  logWarnings(logger);
+  // Before the database, so that who starts a second gateway by mistake hears of the port at once.
+  const failure = await listenFailure(config.server.host, config.server.port);
+  if (failure !== undefined) throw listenRefusal(failure, config.server);
+  await reachDatabase(config, (line) => logger.warn(line, 'Database'));
+  // Before anything reads or migrates it: the one that still uses it may be finishing what it has.
+  const lock = await lockForGateway(config, (line) => logger.warn(line, 'Database'));
+  const app = await prepared(config, createApplication(config, { secrets, logger }));
+  handleStrayErrors(app.get(ProviderRegistry), logger);
   const database = app.get(Database);
   if (config.database.migrate_on_start) {
-    for (const name of await database.migrate()) logger.log(`Migrated: ${name}`, 'Database');
+    const applied = await prepared(config, database.migrate(config.database.migration_wait_seconds));
+    if (applied.length > 0) logger.log(`The schema was brought up to date (${applied.length} migrations)`, 'Database');
+    for (const name of applied) logger.debug(`Applied ${name}`, 'Database');
+  } else if (await database.pendingMigrations()) {
+    throw new ConfigError([
+      'database.migrate_on_start is false, and the schema is not up to date: run `litegen migrate` (`npm run migrate` in a clone) first',
+    ]);
   }
+  await checkFolder(app, config);
   if (facts.exposure.kind === 'open') logger.warn(facts.exposure.message, 'Exposure');
   const connections = new Connections(app);
-  await app.listen(config.server.port, config.server.host);
+  try {
+    await app.listen(config.server.port, config.server.host);
+  } catch (error) {
+    throw listenRefusal(error, config.server);
+  }
   endOnSignals(logger, async (signal) => {
     app.get(HealthService).drain();
     connections.leave();
@@ -33,29 +61,50 @@ export async function start(config: Config, facts: StartFacts): Promise<void> {
     if (signal === 'SIGTERM') await delay(config.server.drain_delay_seconds * 1000);
     connections.end(config.server.shutdown_grace_seconds * 1000);
     await app.close();
+    await lock.release();
     await facts.stopTracing?.();
   });
-  announce(await app.getUrl(), config, facts);
+  const started = startedFacts(app, facts);
+  if (logger.isJson) {
+    const { url, bound, providers, unconfigured, files } = started;
+    logger.announce({ version: VERSION, url, bound, providers, unconfigured, files }, `LiteGen is ready at ${url}`);
+  } else if (config.observability.log_level !== 'silent') process.stdout.write(banner(started));
 }
 
-function announce(url: string, config: Config, facts: StartFacts): void {
-  const base = url.replace('[::1]', '127.0.0.1').replace('[::]', '127.0.0.1').replace('0.0.0.0', '127.0.0.1');
-  const lines = [
-    '',
-    `LiteGen is ready at ${base}`,
-    `  API         ${base}/v1`,
-    `  Swagger UI  ${base}/docs`,
-    `  OpenAPI     ${base}/openapi.json`,
-    `  Settings    ${facts.file ?? 'defaults and environment (no litegen.yaml)'}`,
-    '',
-    'Try it:',
-    `  curl ${base}/v1/images/generations${facts.exposure.kind === 'protected' ? ' -H "Authorization: Bearer $LITEGEN_KEY"' : ''} \\`,
-    `    -H 'Content-Type: application/json' \\`,
-    `    -d '{"model": "mock/paint", "prompt": "a red fox under a teal sky"}'`,
-    '',
-  ];
-  if (facts.exposure.kind === 'local') lines.push('No master key is set: everybody on this machine is an administrator.', '');
-  if (config.observability.log_level !== 'silent') process.stdout.write(`${lines.join('\n')}\n`);
+/** Node's own lines on stderr would be no JSON among JSON. */
+function logWarnings(logger: PinoLoggerService): void {
+  process.removeAllListeners('warning');
+  process.on('warning', ({ name, message }) => {
+    // The AWS SDK announces the end of its support of Node 20 at every start; its release that is pinned here works on it.
+    if (name === 'NodeVersionSupportWarning') logger.debug(message, 'Node');
+    else logger.warn(`${name}: ${message}`, 'Node');
+  });
+}
+
+/** What was made ready, or the failure in the words of the settings. */
+async function prepared<T>(config: Config, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'storage_unavailable') throw new ConfigError([`storage.path: ${error.message}`]);
+    throw databaseFailure(error, config);
+  }
+}
+
+/** A folder of files that belongs to somebody else makes every answer an error; a full disk, which somebody empties, does not end a start. */
+async function checkFolder(app: NestFastifyApplication, { storage }: Config): Promise<void> {
+  if (storage.backend !== 'local') return;
+  try {
+    await app.get(BlobStore).check();
+  } catch (error) {
+    const { cause, message } = error as Error;
+    const { code = '' } = (cause ?? error) as NodeJS.ErrnoException;
+    if (!/^(EACCES|EPERM|EROFS|ENOTDIR)$/.test(code)) return;
+    const reason = whyNoFiles(storage.path) ?? message;
+    throw new ConfigError([
+      `storage.path: ${storage.path} cannot be used: ${reason}. Change its owner or mode, or set LITEGEN__STORAGE__PATH.`,
+    ]);
+  }
 }
 
 function endOnSignals(logger: PinoLoggerService, close: (signal: NodeJS.Signals) => Promise<void>): void {

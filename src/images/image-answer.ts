@@ -4,7 +4,7 @@ import { toUsage } from '../doors/index.js';
 import type { Created, GenerationRecord, Linker } from '../generations/index.js';
 import type { ResponseFormat } from './dto/image-request.dto.js';
 import type { ImageGenerationResponse, ImageResult } from './dto/image-response.dto.js';
-import { imageFacts } from './image-facts.js';
+import { imageFacts, pixelsOf } from './image-facts.js';
 
 /** An answer whose base64 is still in the store. */
 export type ImageAnswer = Omit<ImageGenerationResponse, 'data'> & {
@@ -32,6 +32,7 @@ export function toImageAnswer(
       ...(format === 'url' ? {} : { b64_json: new FileText(output.sha256, output.bytes) }),
       ...(output.revisedPrompt === null ? {} : { revised_prompt: output.revisedPrompt }),
       content_type: output.contentType,
+      ...pixelsOf(output),
       index,
     })),
   };

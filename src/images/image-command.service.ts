@@ -1,12 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { principalOf } from '../auth/index.js';
+import type { Model } from '../catalog/index.js';
 import {
   BodyReader,
   cacheDirectivesOf,
   collectReferences,
+  discardAll,
   type Intake,
   idempotencyOf,
+  isDryRun,
   pick,
   quoteIdOf,
   References,
@@ -14,7 +17,7 @@ import {
   strictByHeader,
   toCommand,
 } from '../doors/index.js';
-import type { GenerationCommand } from '../generations/index.js';
+import { type GenerationCommand, GenerationsService } from '../generations/index.js';
 import type { ImageEditRequest, ResponseFormat } from './dto/image-request.dto.js';
 
 const IMAGE_PARAMS: readonly string[] = [
@@ -31,6 +34,12 @@ export type ImageOperation = 'image.generate' | 'image.edit';
 /** The schema of each route's body. */
 const SCHEMAS: Readonly<Record<ImageOperation, string>> = { 'image.generate': 'ImageGenerationRequest', 'image.edit': 'ImageEditRequest' };
 
+type NamedModel = Pick<GenerationCommand, 'model' | 'principal'>;
+
+function needsNoWords({ operations, prompt }: Model): boolean {
+  return operations.includes('image.edit') && !prompt.required;
+}
+
 /** A request for images, read and checked. */
 export interface ImageJob {
   readonly command: GenerationCommand;
@@ -45,6 +54,7 @@ export class ImageCommands {
   constructor(
     private readonly bodies: BodyReader,
     private readonly references: References,
+    private readonly generations: GenerationsService,
   ) {}
 
   /**
@@ -60,13 +70,35 @@ export class ImageCommands {
     return this.read(request, 'image.edit');
   }
 
+  /** An edit that the model makes of a picture alone. @throws ApiError `operation_unsupported` for a model that needs words */
+  variation(request: FastifyRequest): Promise<ImageJob> {
+    return this.read(request, 'image.edit', (named) => {
+      this.generations.modelThat(needsNoWords, 'makes no variations, as it needs words', named);
+    });
+  }
+
   /** As the route of the operation would read the body. @throws ApiError */
   fromBody(request: FastifyRequest, operation: ImageOperation, body: object): Promise<ImageJob> {
     return this.job(request, operation, this.bodies.check<ImageEditRequest>(SCHEMAS[operation], body));
   }
 
-  private async read(request: FastifyRequest, operation: ImageOperation): Promise<ImageJob> {
-    return this.job(request, operation, await this.bodies.read<ImageEditRequest>(request, SCHEMAS[operation], { allowVideo: false }));
+  /** @param judge what the route wants of the model beyond what planning finds; throws where that is not met */
+  private async read(request: FastifyRequest, operation: ImageOperation, judge?: (named: NamedModel) => void): Promise<ImageJob> {
+    // What is wrong with the query is told before a body is read.
+    isDryRun(request);
+    const principal = principalOf(request);
+    const checkModel = (model: string): void => {
+      if (judge === undefined) this.generations.modelOf({ model, principal });
+      else judge({ model, principal });
+    };
+    const intake = await this.bodies.read<ImageEditRequest>(request, SCHEMAS[operation], { allowVideo: false, checkModel });
+    try {
+      judge?.({ model: intake.fields.model, principal });
+      return await this.job(request, operation, intake);
+    } catch (error) {
+      await discardAll(intake.files.map(({ reference }) => reference));
+      throw error;
+    }
   }
 
   private async job(request: FastifyRequest, operation: ImageOperation, intake: Intake<ImageEditRequest>): Promise<ImageJob> {
@@ -94,7 +126,7 @@ export class ImageCommands {
         references: await this.references.resolve(principal, named),
         unknown,
         params: pick(fields, IMAGE_PARAMS),
-        strictByDefault: strictByHeader(request),
+        strictByHeader: strictByHeader(request),
         partialImages: fields.partial_images ?? 0,
         stream,
         delivery: fields.response_format ?? 'both',

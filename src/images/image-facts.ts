@@ -3,10 +3,10 @@ import type { GenerationEntity } from '../generations/index.js';
 
 /** What OpenAI's answers tell about a picture beside its bytes. */
 export interface ImageFacts {
-  readonly size?: string;
-  readonly quality?: string;
-  readonly background?: string;
-  readonly output_format?: string;
+  readonly size?: string | undefined;
+  readonly quality?: string | undefined;
+  readonly background?: string | undefined;
+  readonly output_format?: string | undefined;
 }
 
 interface Picture {
@@ -15,24 +15,40 @@ interface Picture {
   readonly height?: number | null;
 }
 
-/** What was asked for, else what the model does unasked, else what the file shows. */
+/**
+ * What OpenAI's own answers can hold: its SDKs refuse other values when they validate strictly, and those that closed their list of sizes are in use.
+ * Every picture's true size stands beside it.
+ */
+const OPENAI_VALUES = {
+  size: new Set(['1024x1024', '1536x1024', '1024x1536']),
+  quality: new Set(['low', 'medium', 'high', 'xhigh', 'max']),
+  background: new Set(['transparent', 'opaque']),
+  output_format: new Set(['png', 'webp', 'jpeg', 'gif', 'svg']),
+} as const satisfies Record<keyof ImageFacts, ReadonlySet<string>>;
+
+/** What was asked for, else what the model does unasked, else what the file shows, as far as OpenAI has a word for it. */
 export function imageFacts(
   { request }: Pick<GenerationEntity, 'request'>,
   model: Model | undefined,
   picture: Picture | undefined,
 ): ImageFacts {
-  const quality = request.params.quality ?? textDefault(model, 'quality');
-  const background = request.params.background ?? textDefault(model, 'background');
-  const size = sizeOf(request.params.size, picture);
-  return {
-    ...(size === undefined ? {} : { size }),
-    ...(quality === undefined ? {} : { quality }),
-    ...(background === undefined ? {} : { background }),
-    ...(picture === undefined ? {} : { output_format: formatOf(picture.contentType) }),
+  const facts: ImageFacts = {
+    size: sizeOf(request.params.size, picture),
+    quality: request.params.quality ?? textDefault(model, 'quality'),
+    background: request.params.background ?? textDefault(model, 'background'),
+    output_format: picture === undefined ? undefined : formatOf(picture.contentType),
   };
+  return Object.fromEntries(
+    Object.entries(facts).filter(([name, value]) => value !== undefined && OPENAI_VALUES[name as keyof ImageFacts].has(value)),
+  );
 }
 
-/** OpenAI's events have all four. */
+/** Pixels of a picture, where its file tells them. */
+export function pixelsOf({ width, height }: Picture): { width?: number; height?: number } {
+  return width && height ? { width, height } : {};
+}
+
+/** OpenAI's events have all four, and a word for what is not known. */
 export function eventFacts(facts: ImageFacts): Required<ImageFacts> {
   return { size: 'auto', quality: 'auto', background: 'auto', output_format: 'png', ...facts };
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CatalogService } from '../catalog/index.js';
 import { ApiError, Clock, EventStream, FileText } from '../common/index.js';
-import { Answers, connectionOf, createdHeaders, NO_USAGE, toUsage } from '../doors/index.js';
+import { Answers, connectionOf, createdHeaders, NO_USAGE, releasing, toUsage } from '../doors/index.js';
 import {
   type Created,
   failureOf,
@@ -13,7 +13,7 @@ import {
 } from '../generations/index.js';
 import { LinkSigner } from '../storage/index.js';
 import type { ImageJob } from './image-command.service.js';
-import { eventFacts, imageFacts } from './image-facts.js';
+import { eventFacts, imageFacts, pixelsOf } from './image-facts.js';
 
 /** A failure within this time is an HTTP error; later the stream has begun and tells it as an event. */
 const QUIET_MS = 5_000;
@@ -42,7 +42,7 @@ export class ImageStreams {
       stream.push(this.partialEvent(family, admitted, signal));
       begun.resolve();
     };
-    const ended = this.generations.create(job.command, {
+    const creating = this.generations.create(job.command, {
       wait: { until: 'ended', timeoutMs: WAIT_MS },
       onSignal,
       connection: connectionOf(reply),
@@ -50,6 +50,7 @@ export class ImageStreams {
         admitted = created;
       },
     });
+    const ended = releasing(job.command, creating);
     const timer = setTimeout(begun.resolve, QUIET_MS);
     const early = await Promise.race([ended, begun.promise]).finally(() => clearTimeout(timer));
     if (early !== undefined) {
@@ -123,6 +124,7 @@ export class ImageStreams {
           index,
           url: link(output),
           content_type: output.contentType,
+          ...pixelsOf(output),
           ...(output.revisedPrompt === null ? {} : { revised_prompt: output.revisedPrompt }),
           model: generation.model,
           provider: generation.provider,

@@ -1,33 +1,25 @@
 import { Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
-import { ApiExtraModels, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiExtraModels, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Scoped } from '../auth/index.js';
-import { ApiErrors } from '../common/index.js';
-import { ApiGenerationHeaders, CostEstimate } from '../doors/index.js';
+import { ApiEstimateAnswers, ApiGenerationAnswers, ApiGenerationHeaders } from '../doors/index.js';
 import { GenerationDetail } from '../generations/index.js';
+import { ImageCompletedEvent, ImageErrorEvent, ImagePartialEvent } from './dto/image-event.dto.js';
 import { ImageEditRequest, ImageGenerationRequest } from './dto/image-request.dto.js';
 import { ImageGenerationResponse } from './dto/image-response.dto.js';
 import { ImageCommands } from './image-command.service.js';
-import { EDIT_BODY, GENERATION_BODY, STREAM_DESCRIPTION } from './images.openapi.js';
+import { EDIT_BODY, GENERATION_BODY, STREAM_DESCRIPTION, VARIATION_BODY } from './images.openapi.js';
 import { ImagesService } from './images.service.js';
 
-const DRY_RUN = {
-  name: 'dryRun',
-  required: false,
-  type: Boolean,
-  description: 'True: answers the price and the receipt; nothing is generated.',
-};
-const FAILURES = [400, 401, 402, 403, 404, 409, 413, 415, 424, 429, 502, 503, 504] as const;
-
-/** `ApiResponse` knows one shape for a status; the others are named in words. */
-const ANSWER = {
-  status: 200,
-  type: ImageGenerationResponse,
-  description: 'The pictures. With `dryRun` a CostEstimate instead; with `stream` server-sent events.',
+const ANSWERS = {
+  answer: ImageGenerationResponse,
+  description: 'The pictures; with `stream` server-sent events.',
+  pending: { type: GenerationDetail, description: 'Still running; `Location` says where to look.' },
+  events: [ImagePartialEvent, ImageCompletedEvent, ImageErrorEvent],
 };
 
 @ApiTags('Images')
-@ApiExtraModels(ImageGenerationRequest, ImageEditRequest, ImageGenerationResponse, CostEstimate)
+@ApiExtraModels(ImageGenerationRequest, ImageEditRequest)
 @Controller('v1/images')
 export class ImagesController {
   constructor(
@@ -47,11 +39,8 @@ export class ImagesController {
       STREAM_DESCRIPTION,
     requestBody: GENERATION_BODY,
   })
-  @ApiQuery(DRY_RUN)
   @ApiGenerationHeaders()
-  @ApiResponse(ANSWER)
-  @ApiResponse({ status: 202, type: GenerationDetail, description: 'Still running; `Location` says where to look.' })
-  @ApiErrors(...FAILURES)
+  @ApiGenerationAnswers(ANSWERS)
   async generateImage(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await this.images.run(await this.commands.generation(request), request, reply);
   }
@@ -66,13 +55,26 @@ export class ImagesController {
       'What a file is, its bytes tell; its declared type means nothing. A file under another name has that name as its role.',
     requestBody: EDIT_BODY,
   })
-  @ApiQuery(DRY_RUN)
   @ApiGenerationHeaders()
-  @ApiResponse(ANSWER)
-  @ApiResponse({ status: 202, type: GenerationDetail, description: 'Still running; `Location` says where to look.' })
-  @ApiErrors(...FAILURES)
+  @ApiGenerationAnswers(ANSWERS)
   async editImage(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await this.images.run(await this.commands.edit(request), request, reply);
+  }
+
+  @Post('variations')
+  @HttpCode(200)
+  @Scoped('generate')
+  @ApiOperation({
+    summary: 'Vary an image',
+    description:
+      'Takes what an edit takes, without a prompt. For models that edit a picture without words; any other is refused with ' +
+      '`operation_unsupported`, and `error.accepted` lists those.',
+    requestBody: VARIATION_BODY,
+  })
+  @ApiGenerationHeaders()
+  @ApiGenerationAnswers(ANSWERS)
+  async varyImage(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    await this.images.run(await this.commands.variation(request), request, reply);
   }
 
   @Post('cost')
@@ -83,8 +85,7 @@ export class ImagesController {
     description: 'Takes what a generation takes, checks it in full, and answers the price and the receipt. References are not fetched.',
     requestBody: GENERATION_BODY,
   })
-  @ApiResponse({ status: 200, type: CostEstimate, description: 'The price.' })
-  @ApiErrors(400, 401, 403, 404, 413, 415, 424)
+  @ApiEstimateAnswers()
   async estimateImageCost(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await this.images.estimate(await this.commands.generation(request), reply);
   }

@@ -1,27 +1,25 @@
 import { getSchemaPath } from '@nestjs/swagger';
-import { documentForm, formSchema, type RequestBody } from '../doors/index.js';
-import { ImageEditRequest, ImageGenerationRequest } from './dto/image-request.dto.js';
-
-const FILE = { type: 'string', format: 'binary' };
+import { FORM_FLAG, formBodies, type RequestBody } from '../doors/index.js';
+import { ImageEditRequest, ImageGenerationRequest, MAX_PARTIAL_IMAGES } from './dto/image-request.dto.js';
 
 const FORM_FIELDS = {
-  model: { type: 'string', example: 'mock/paint' },
+  model: { type: 'string', minLength: 1, example: 'mock/paint' },
   prompt: { type: 'string', example: 'add a moon' },
-  n: { type: 'integer', example: 1 },
+  n: { type: 'integer', maximum: Number.MAX_SAFE_INTEGER, example: 1 },
   size: { type: 'string', example: '512x512' },
   quality: { type: 'string' },
   background: { type: 'string' },
   output_format: { type: 'string' },
   response_format: { type: 'string', enum: ['url', 'b64_json'] },
-  stream: { type: 'boolean' },
-  partial_images: { type: 'integer' },
+  stream: FORM_FLAG,
+  partial_images: { type: 'integer', minimum: 0, maximum: MAX_PARTIAL_IMAGES },
 };
 
 const IMAGE_FILES = {
-  image: { ...FILE, description: 'The picture to work from.' },
-  'image[]': { type: 'array', items: FILE, description: 'Several pictures; both names together are one list.' },
-  mask: { ...FILE, description: 'A mask with the role `mask`.' },
-};
+  image: { description: 'The picture to work from.' },
+  'image[]': { description: 'Several pictures; both names together are one list.', several: true },
+  mask: { description: 'A mask with the role `mask`.' },
+} as const;
 
 export const GENERATION_BODY: RequestBody = {
   required: true,
@@ -44,14 +42,14 @@ export const GENERATION_BODY: RequestBody = {
         },
       },
     },
-    'multipart/form-data': { schema: { oneOf: [formSchema(FORM_FIELDS, IMAGE_FILES), documentForm(ImageGenerationRequest)] } },
+    'multipart/form-data': formBodies(ImageGenerationRequest, FORM_FIELDS, IMAGE_FILES),
   },
 };
 
 export const EDIT_BODY: RequestBody = {
   required: true,
   content: {
-    'multipart/form-data': { schema: { oneOf: [formSchema(FORM_FIELDS, IMAGE_FILES), documentForm(ImageEditRequest)] } },
+    'multipart/form-data': formBodies(ImageEditRequest, FORM_FIELDS, IMAGE_FILES),
     'application/json': {
       schema: { $ref: getSchemaPath(ImageEditRequest) },
       examples: {
@@ -71,6 +69,20 @@ export const EDIT_BODY: RequestBody = {
         },
       },
     },
+  },
+};
+
+const { prompt: _prompt, ...WORDLESS_FIELDS } = FORM_FIELDS;
+
+export const VARIATION_BODY: RequestBody = {
+  required: true,
+  content: {
+    'multipart/form-data': formBodies(
+      ImageEditRequest,
+      { ...WORDLESS_FIELDS, model: { type: 'string', minLength: 1, example: 'mock/variation' } },
+      { image: IMAGE_FILES.image },
+    ),
+    'application/json': { schema: { $ref: getSchemaPath(ImageEditRequest) } },
   },
 };
 

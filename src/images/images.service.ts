@@ -1,16 +1,19 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { principalOf } from '../auth/index.js';
+import { wholeOf } from '../auth/index.js';
 import { CatalogService } from '../catalog/index.js';
 import { ApiError, Clock, type Preferences, parsePrefer } from '../common/index.js';
-import { Answers, connectionOf, createdHeaders, isDryRun, planHeaders, toCostEstimate } from '../doors/index.js';
+import { CONFIG, type Config, ownPath } from '../config/index.js';
+import { Answers, connectionOf, createdHeaders, isDryRun, planHeaders, releasing, toCostEstimate } from '../doors/index.js';
 import {
   type Created,
   type CreateOptions,
+  type GenerationCommand,
   GenerationsQueries,
   GenerationsService,
   isTerminal,
   linkerFor,
+  type Planned,
   toGenerationDetail,
 } from '../generations/index.js';
 import { LinkSigner } from '../storage/index.js';
@@ -32,6 +35,7 @@ export class ImagesService {
     private readonly answers: Answers,
     private readonly links: LinkSigner,
     private readonly clock: Clock,
+    @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   /** @throws ApiError */
@@ -39,7 +43,8 @@ export class ImagesService {
     if (isDryRun(request)) return this.estimate(job, reply);
     if (job.stream) return this.streams.run(job, request, reply);
     const preferences = parsePrefer(request.headers.prefer);
-    const created = await this.generations.create(job.command, { ...waitOf(preferences), connection: connectionOf(reply) });
+    const creating = this.generations.create(job.command, { ...waitOf(preferences), connection: connectionOf(reply) });
+    const created = await releasing(job.command, creating);
     reply.headers(createdHeaders(created, this.clock.now(), preferences));
     if (!isTerminal(created.generation.status)) return this.pending(created, request, reply);
     throwUnlessCompleted(created);
@@ -49,16 +54,20 @@ export class ImagesService {
 
   /** What the request would cost; nothing is generated. @throws ApiError */
   async estimate(job: ImageJob, reply: FastifyReply): Promise<void> {
-    const planned = this.generations.quote(job.command);
+    const planned = await releasing(job.command, this.quoted(job.command));
     reply.headers(planHeaders(planned, this.clock.now()));
     await this.answers.json(reply, 200, toCostEstimate(planned));
+  }
+
+  private async quoted(command: GenerationCommand): Promise<Planned> {
+    return this.generations.quote(command);
   }
 
   private async pending(created: Created, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { generation, outputs, attempts, remainingMicros } = created;
     // What was just admitted need not be read back.
-    const view = attempts === undefined ? await this.queries.find(principalOf(request), generation.id) : { generation, outputs, attempts };
-    reply.header('location', `/v1/generations/${generation.id}`);
+    const view = attempts === undefined ? await this.queries.find(wholeOf(generation), generation.id) : { generation, outputs, attempts };
+    reply.header('location', ownPath(this.config.server, `/v1/generations/${generation.id}`));
     if (view === null)
       throw new ApiError('not_found', `There is no generation ${generation.id} any more.`, { generationId: generation.id });
     await this.answers.json(reply, 202, toGenerationDetail(view, linkerFor(this.links, request), remainingMicros));

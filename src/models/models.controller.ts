@@ -15,10 +15,10 @@ export class ModelsController {
   @Scoped('read')
   @ApiOperation({
     summary: 'List models',
-    description: 'Those that this key can call now: their provider is configured, the key may use them, and they are not switched off.',
+    description:
+      'Those that this key can call now: their provider is configured, the key may use them, and they are not switched off. `retired_names` are names of switched-off models that one stands in for.',
   })
   @ApiOkResponse({ type: ModelListResponse })
-  @ApiErrors(400, 401, 403)
   listModels(@Req() request: FastifyRequest, @Query() query: ListModelsQuery): ModelListResponse {
     return { object: 'list', data: this.models.list(principalOf(request), query) };
   }
@@ -27,11 +27,12 @@ export class ModelsController {
   @Scoped('read')
   @ApiOperation({
     summary: 'Get a model’s schema',
-    description: 'Also of a provider that is not configured. `Deprecation` and `Sunset` headers tell about the model’s end.',
+    description:
+      'Of one that this key may use, also of a provider that is not configured. `Deprecation` and `Sunset` headers tell about the model’s end, and `X-Litegen-Successor` what to use, or what stands in for it.',
   })
   @ApiParam({ name: 'id', description: 'An id or an alias; its slashes may be sent as they are.', example: 'mock/paint' })
   @ApiOkResponse({ type: ModelSchema })
-  @ApiErrors(401, 403, 404)
+  @ApiErrors(404)
   getModelSchema(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply, @Param('id') id: string): ModelSchema {
     const { schema, headers } = this.models.describe(principalOf(request), id);
     reply.headers(headers);

@@ -24,34 +24,48 @@ export class ModelsService {
   /** Only what the caller could call right now (R33), by id. */
   list(caller: Principal, filter: ListModelsQuery): ModelInfo[] {
     const now = this.clock.now();
+    const retiredNames = this.catalog.retiredNames();
     return this.catalog
       .models()
       .filter((model) => this.isAvailable(caller, model, now) && matches(model, filter))
-      .map((model) => toModelInfo(model, { available: true, now }));
+      .map((model) => toModelInfo(model, { available: true, now, retiredNames: retiredNames.get(model.id) }));
   }
 
   /**
-   * Any model of the catalogue, also one whose provider is not configured, or that was switched off.
+   * Any model that the caller may use, also one whose provider is not configured, or that was switched off.
    * @param name an id or an alias
-   * @throws ApiError `model_not_found`, `model_ambiguous`
+   * @throws ApiError `model_not_found`
    */
   describe(caller: Principal, name: string): DescribedModel {
     const now = this.clock.now();
-    const providers = new Set(this.registry.list().flatMap(({ providerId, configured }) => (configured ? [providerId] : [])));
-    const model = this.catalog.find(name) ?? this.catalog.resolve(name, { providers }).model;
+    const providers = this.registry.callable();
+    const options = { providers, mayUse: (id: string) => mayUseModel(caller, id) };
+    const { model } = this.catalog.named(name, options);
+    const standIn = this.catalog.standIn(model);
+    if (!options.mayUse(model.id) && (standIn === undefined || !options.mayUse(standIn.id))) this.catalog.throwUnknown(name, options);
     const { object, created, owned_by, is_available } = toModelInfo(model, { available: this.isAvailable(caller, model, now), now });
     return {
       schema: { ...(toModelSchema(model) as unknown as ModelSchema), object, created, owned_by, is_available },
-      headers: lifecycleHeaders(model, now),
+      headers: lifecycleHeaders(model, now, standIn),
     };
   }
 
-  /** By name. Plugins that could not be used stand among the providers, with the reason. */
-  providers(): ProviderCatalogEntry[] {
-    const { providers, rejected } = this.registry.catalogEntries();
+  /**
+   * By name. Plugins that could not be used stand among the providers, with the reason. A caller whose models are limited sees the providers
+   * of those alone.
+   */
+  providers(caller: Principal): ProviderCatalogEntry[] {
+    const { providers: all, rejected: refusals } = this.registry.catalogEntries();
     const models = new Map<string, number>();
-    for (const { provider } of this.catalog.models()) models.set(provider, (models.get(provider) ?? 0) + 1);
-    const entries = providers.map((entry): ProviderCatalogEntry => ({ ...entry, ...standing(entry), models: models.get(entry.name) ?? 0 }));
+    for (const { id, provider } of this.catalog.models()) {
+      if (mayUseModel(caller, id)) models.set(provider, (models.get(provider) ?? 0) + 1);
+    }
+    const isLimited = caller.allowedModels !== undefined;
+    const providers = isLimited ? all.filter(({ name }) => models.has(name)) : all;
+    const rejected = isLimited ? [] : refusals;
+    const entries = providers.map(({ toSet, takenOut, ...entry }): ProviderCatalogEntry => {
+      return { ...entry, ...standing({ ...entry, toSet, takenOut }), models: models.get(entry.name) ?? 0 };
+    });
     const refused = rejected.map(
       ({ name, package: packageName, source, reason }): ProviderCatalogEntry => ({
         name,
@@ -66,6 +80,7 @@ export class ModelsService {
         configured: false,
         missing: [],
         egress: [],
+        transfers: [],
         models: 0,
         plugin: { id: name, package: packageName ?? null, version: null, source },
       }),
@@ -74,7 +89,7 @@ export class ModelsService {
   }
 
   private isAvailable(caller: Principal, model: Model, now: Date): boolean {
-    return this.registry.get(model.provider) !== undefined && mayUseModel(caller, model.id) && !isSunset(model, now);
+    return this.registry.isUsable(model.provider) && mayUseModel(caller, model.id) && !isSunset(model, now);
   }
 }
 
@@ -88,8 +103,9 @@ function matches(model: Model, { media_type: mediaType, provider, operation }: L
 
 type Entry = ReturnType<ProviderRegistry['catalogEntries']>['providers'][number];
 
-function standing({ name, enabled, configured, missing }: Entry): { status: ProviderStatus; reason: string | null } {
+function standing({ name, enabled, configured, toSet, takenOut }: Entry): { status: ProviderStatus; reason: string | null } {
+  if (takenOut !== undefined) return { status: 'taken_out', reason: takenOut };
   if (configured) return { status: 'ready', reason: null };
   if (!enabled) return { status: 'disabled', reason: `providers.${name}.enabled is false` };
-  return { status: 'not_configured', reason: `not set: ${missing.map((setting) => `providers.${name}.${setting}`).join(', ')}` };
+  return { status: 'not_configured', reason: `not set: ${toSet.join(', ')}` };
 }

@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testApplication } from '../../test/support/application.js';
+import { generationRow, seed } from '../../test/support/generations.js';
+import { createKey } from '../../test/support/keys.js';
+import { Database } from '../database/index.js';
 import type { ModelInfo, ModelSchema } from './dto/model.dto.js';
 import type { ProviderCatalogEntry } from './dto/provider.dto.js';
 
@@ -26,7 +29,7 @@ models:
     media_type: image
     display_name: Gone
     capabilities: { text_to_image: true }
-    lifecycle: { sunset: 2025-01-01, successor: mock/paint }
+    lifecycle: { sunset: 2025-01-01, successor: "mock/odd:name-v1.5" }
     pricing: { base_cost_usd: "0.01" }
 `;
 
@@ -72,6 +75,7 @@ describe('the models door', () => {
       media_type: 'image',
       is_available: true,
       aliases: expect.any(Array),
+      retired_names: ['mock/gone'],
       operations: ['image.generate'],
       capabilities: {
         supports_text_to_image: true,
@@ -181,12 +185,120 @@ describe('the models door', () => {
       pool_field: 'api_keys',
       fields: expect.arrayContaining([{ key: 'api_key', label: 'API key', secret: true, optional: false }]),
       status: 'not_configured',
-      reason: 'not set: providers.fal.api_key',
+      reason: 'not set: FAL_KEY',
       missing: ['api_key'],
     });
     expect(entry('openai')).toMatchObject({ status: 'disabled', enabled: false });
     const rejected = entries.find(({ status }) => status === 'rejected');
     expect(rejected).toMatchObject({ modalities: [], fields: [], configured: false, plugin: { package: 'litegen-provider-broken' } });
     expect(rejected?.reason).toMatch(/\S/);
+  });
+});
+
+describe('a key whose models are limited', () => {
+  const master = { authorization: 'Bearer a-master-key-for-limited-models' };
+  const folder = mkdtempSync(join(tmpdir(), 'litegen-limited-models-'));
+  let app: NestFastifyApplication;
+  let headers: { authorization: string };
+
+  beforeAll(async () => {
+    writeFileSync(join(folder, 'own.yaml'), OPERATOR_MODELS.replace('brush: mock/odd:name-v1.5', 'house: fal/flux-dev'));
+    ({ app } = await testApplication('sqlite://:memory:', {
+      master_key: 'a-master-key-for-limited-models',
+      models_directory: folder,
+      providers: { fal: { api_key: 'k' } },
+    }));
+    ({ headers } = await createKey(app, master, { scopes: 'generate,read', allowed_models: ['mock/paint', 'fal/flux-schnell'] }));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const get = (url: string, as: { authorization: string } = headers) => app.inject({ url, headers: as });
+  const unsaid = (text: string, name: string) => text.replaceAll(name, 'X').replace(/req_\w+/, '');
+
+  it('describes those, and knows no other', async () => {
+    expect((await get('/v1/models/mock/paint')).statusCode).toBe(200);
+    expect((await get('/v1/models/flux-schnell')).json()).toMatchObject({ id: 'fal/flux-schnell' });
+    const never = unsaid((await get('/v1/models/mock%2Fnever-was')).body, 'mock/never-was');
+    for (const name of ['openai/gpt-image-1', 'mock/gone', 'mock/odd:name-v1.5', 'house', 'odd:name-v1.5', 'gone']) {
+      expect((await get(`/v1/models/${name}`, master)).statusCode, name).toBeOneOf([200, 404]);
+      for (const url of [`/v1/models/${name}`, `/v1/models/${encodeURIComponent(name)}`]) {
+        const answer = await get(url);
+        expect([name, answer.statusCode, answer.json<{ error: { code: string } }>().error.code]).toEqual([name, 404, 'model_not_found']);
+        expect(answer.body.replaceAll(name, '')).not.toMatch(/switched off|flux-dev|mock\/odd/);
+      }
+    }
+    const { id } = (await get('/v1/models', master)).json<{ data: ModelInfo[] }>().data.find((model) => model.id === 'mock/image-gen') ?? {
+      id: '',
+    };
+    expect(unsaid((await get(`/v1/models/${encodeURIComponent(id)}`)).body, id)).toBe(never);
+  });
+
+  it('is given no other’s name where one is misspelled or means several', async () => {
+    for (const name of ['fal/flux-de', 'flux-de', 'hous', 'mock/od:name-v1.5', 'gpt-image-1']) {
+      for (const answer of [
+        await get(`/v1/models/${name}`),
+        await app.inject({ method: 'POST', url: '/v1/images/cost', headers, payload: { model: name, prompt: 'x' } }),
+        await app.inject({ method: 'POST', url: '/v1/quote', headers, payload: { models: [name], prompt: 'x' } }),
+      ]) {
+        const others = answer.body
+          .replaceAll(name, '')
+          .match(/\b(openai|fal|mock)\/[\w:.-]+|house\b/g)
+          ?.filter((id) => !['mock/paint', 'fal/flux-schnell', name].includes(id));
+        expect([name, others ?? []]).toEqual([name, []]);
+      }
+    }
+  });
+
+  it('is told that it may not use one that it names, and nothing more of it', async () => {
+    for (const name of ['fal/flux-dev', 'mock/gone', 'house']) {
+      const answer = await app.inject({ method: 'POST', url: '/v1/images/cost', headers, payload: { model: name, prompt: 'x' } });
+      expect([answer.statusCode, answer.json()]).toMatchObject([403, { error: { code: 'model_not_allowed', model: name } }]);
+      expect(answer.body).not.toMatch(name === 'house' ? /flux-dev/ : /switched off/);
+    }
+  });
+
+  it('sees the vendors of those alone', async () => {
+    const entries = (await get('/v1/providers')).json<ProviderCatalogEntry[]>();
+    expect(entries.map(({ name, models }) => [name, models])).toEqual([
+      ['fal', 1],
+      ['mock', 1],
+    ]);
+    expect((await get('/v1/providers', master)).json<ProviderCatalogEntry[]>().length).toBeGreaterThan(2);
+    const { headers: none } = await createKey(app, master, { allowed_models: [] });
+    expect((await get('/v1/providers', none)).json()).toEqual([]);
+  });
+
+  it('reads figures that name no other', async () => {
+    const rowsOf = ['mock/paint', 'openai/gpt-image-1'].map((model) => generationRow({ model, provider: model.split('/')[0] }));
+    await seed(app.get(Database), { generations: rowsOf });
+    const stats = (await get('/v1/stats')).json<{
+      models_used: { model: string }[];
+      providers_used: { provider: string }[];
+      total_requests: number;
+    }>();
+    expect([
+      stats.models_used.map(({ model }) => model),
+      stats.providers_used.map(({ provider }) => provider),
+      stats.total_requests,
+    ]).toEqual([['mock/paint'], ['mock'], 2]);
+  });
+});
+
+describe('the models that come with the gateway', () => {
+  it('were each created on the day of their release, whenever the gateway started', async () => {
+    const { app } = await testApplication('sqlite://:memory:', {
+      providers: { fal: { api_key: 'k' }, openai: { api_key: 'k' }, 'openai-compatible': { api_base: 'http://127.0.0.1:1/v1' } },
+    });
+    const { data } = (await app.inject('/v1/models')).json<{ data: ModelInfo[] }>();
+    expect(new Set(data.map(({ provider }) => provider))).toEqual(new Set(['fal', 'mock', 'openai', 'openai-compatible']));
+    for (const { id, created, lifecycle } of data) {
+      expect([id, lifecycle.released]).toEqual([id, expect.stringMatching(/^20\d\d-\d\d-\d\d$/)]);
+      expect([id, created]).toEqual([id, Date.parse(`${lifecycle.released}T00:00:00Z`) / 1000]);
+      expect([id, created * 1000 < Date.now()]).toEqual([id, true]);
+    }
+    for (const id of ['openai/dall-e-2', 'fal/veo-3']) {
+      const retired = (await app.inject(`/v1/models/${id}`)).json<ModelSchema>();
+      expect([id, retired.created > 0]).toEqual([id, true]);
+    }
   });
 });

@@ -1,7 +1,7 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, Req } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { Scoped } from '../auth/index.js';
-import { ApiErrors } from '../common/index.js';
+import type { FastifyRequest } from 'fastify';
+import { principalOf, Scoped } from '../auth/index.js';
 import { ProviderCatalogEntry } from './dto/provider.dto.js';
 import { ModelsService } from './models.service.js';
 
@@ -14,11 +14,12 @@ export class ProvidersController {
   @Scoped('read')
   @ApiOperation({
     summary: 'List providers',
-    description: 'Every vendor there is a plugin for, what it lacks, and the plugins that could not be used with the reasons.',
+    description:
+      'Every vendor there is a plugin for, what it lacks, and the plugins that could not be used with the reasons. A key whose models are ' +
+      'limited sees the vendors of those alone.',
   })
   @ApiOkResponse({ type: [ProviderCatalogEntry] })
-  @ApiErrors(401, 403)
-  listProviders(): ProviderCatalogEntry[] {
-    return this.models.providers();
+  listProviders(@Req() request: FastifyRequest): ProviderCatalogEntry[] {
+    return this.models.providers(principalOf(request));
   }
 }

@@ -47,7 +47,7 @@ export class QuotesController {
     description: 'The quote, or with `models` a list of them.',
     schema: { oneOf: [{ $ref: getSchemaPath(Quote) }, { $ref: getSchemaPath(QuoteList) }] },
   })
-  @ApiErrors(400, 401, 403, 404, 413, 415, 424)
+  @ApiErrors(404, 424)
   createQuote(@Req() request: FastifyRequest): Promise<Quote | QuoteList> {
     return this.quotes.quote(request);
   }

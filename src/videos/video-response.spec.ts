@@ -63,7 +63,29 @@ describe('toVideo', () => {
       params: { duration_seconds: { kind: 'float', default: 5 }, size: { kind: 'size', default: '1280x720' } },
     } as unknown as Model;
     expect(toVideo(record({}), model, link)).toMatchObject({ seconds: '5', size: '1280x720' });
-    expect(view({})).toMatchObject({ seconds: '', size: '' });
+    expect(view({})).toMatchObject({ seconds: '', size: '1280x720' });
+    expect(view({}, { resolution: '1080p', aspect_ratio: '9:16' }).size).toBe('1080x1920');
+    const labelled = {
+      params: { resolution: { kind: 'string', default: '480p' }, aspect_ratio: { kind: 'aspect_ratio', default: '1:1' } },
+    };
+    expect(toVideo(record({}), labelled as unknown as Model, link).size).toBe('480x480');
+    const listed = {
+      params: {
+        size: {
+          kind: 'size',
+          mode: 'enum',
+          values: [
+            [256, 256],
+            [320, 180],
+            [180, 320],
+          ],
+        },
+      },
+    } as unknown as Model;
+    expect(toVideo(record({}), listed, link).size).toBe('320x180');
+    expect(toVideo(record({}, { aspect_ratio: '9:16' }), listed, link).size).toBe('180x320');
+    expect(toVideo(record({}, { aspect_ratio: '9:16' }), model, link).size).toBe('720x1280');
+    expect(view({}, { resolution: '848x480' }).size).toBe('848x480');
   });
 
   it('links every file, and estimates the cost until it is known', () => {

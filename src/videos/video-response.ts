@@ -1,4 +1,5 @@
-import type { Model } from '../catalog/index.js';
+import type { Size } from '@litegen/plugin-sdk';
+import { formatSize, type Model, parseRatio, parseSize } from '../catalog/index.js';
 import { toUsage } from '../doors/index.js';
 import {
   type Created,
@@ -43,7 +44,7 @@ export function toVideo(
     seconds: lengthOf(generation, model, first),
     size: sizeOf(generation, model, first),
     prompt: generation.request.prompt,
-    remixed_from_video_id: null,
+    remixed_from_video_id: generation.request.remixOf ?? null,
     error: dialect === 'openai' || error === null ? error : error.message,
     error_code: error?.code ?? null,
     ...(first === undefined ? {} : { video_url: link(first) }),
@@ -83,9 +84,42 @@ function lengthOf({ request }: GenerationEntity, model: Model | undefined, clip:
 }
 
 function sizeOf({ request }: GenerationEntity, model: Model | undefined, clip: Clip): string {
-  if (clip?.width && clip.height) return `${clip.width}x${clip.height}`;
+  if (clip?.width && clip.height) return formatSize({ width: clip.width, height: clip.height });
   const { size } = request.params;
-  if (typeof size === 'object') return `${size.width}x${size.height}`;
+  return formatSize(typeof size === 'object' ? size : defaultSize(request.params, model));
+}
+
+/** What the model makes of a request that names no size. */
+function defaultSize({ resolution, aspect_ratio: ratio }: GenerationEntity['request']['params'], model: Model | undefined): Size {
   const spec = model?.params.size;
-  return spec?.kind === 'size' && spec.default !== undefined ? spec.default : '';
+  const named = spec?.kind === 'size' && spec.default !== undefined ? parseSize(spec.default) : undefined;
+  if (named !== undefined && resolution === undefined && ratio === undefined) return named;
+  const usual = usualSize(
+    resolution ?? textDefault(model, 'resolution'),
+    ratio ?? textDefault(model, 'aspect_ratio'),
+    named && Math.min(named.width, named.height),
+  );
+  if (spec?.kind !== 'size' || spec.mode !== 'enum' || resolution !== undefined) return usual;
+  const [width, height] = spec.values.find(([across, down]) => isAlike(across / down, usual.width / usual.height)) ?? [];
+  return width === undefined || height === undefined ? usual : { width, height };
+}
+
+/** Sides are whole and even, and so a ratio is met nearly. */
+function isAlike(first: number, second: number): boolean {
+  return Math.abs(first / second - 1) < 0.02;
+}
+
+function textDefault(model: Model | undefined, name: 'resolution' | 'aspect_ratio'): string | undefined {
+  const spec = model?.params[name];
+  return spec?.kind === 'string' || spec?.kind === 'aspect_ratio' ? spec.default : undefined;
+}
+
+/** `720p` is the shorter side. A video whose file is not there yet, and of which nothing else is known, is most likely 720p and wide. */
+function usualSize(resolution = '', ratio = '16:9', side = 720): Size {
+  const exact = parseSize(resolution);
+  if (exact !== undefined) return exact;
+  const shorter = Number(/^(\d{3,4})p$/i.exec(resolution)?.[1] ?? side);
+  const share = parseRatio(ratio) ?? 16 / 9;
+  const longer = Math.round((shorter * Math.max(share, 1 / share)) / 2) * 2;
+  return share >= 1 ? { width: longer, height: shorter } : { width: shorter, height: longer };
 }

@@ -1,19 +1,25 @@
 import { getSchemaPath } from '@nestjs/swagger';
-import { documentForm, formSchema, type RequestBody } from '../doors/index.js';
-import { VideoGenerationRequest } from './dto/video-request.dto.js';
-
-const FILE = { type: 'string', format: 'binary' };
+import { formBodies, type RequestBody } from '../doors/index.js';
+import { VideoGenerationRequest, VideoRemixRequest } from './dto/video-request.dto.js';
 
 const FORM_FIELDS = {
-  model: { type: 'string', example: 'mock/clip' },
+  model: { type: 'string', minLength: 1, example: 'mock/clip' },
   prompt: { type: 'string', example: 'a red ball rolls to the right' },
   seconds: { type: 'string', example: '2' },
   size: { type: 'string', example: '320x180' },
 };
 
 const FILES = {
-  input_reference: { ...FILE, description: 'A picture to start from.' },
-  'input_reference[]': { type: 'array', items: FILE, description: 'Several pictures.' },
+  input_reference: { description: 'A picture to start from.' },
+  'input_reference[]': { description: 'Several pictures.', several: true },
+} as const;
+
+export const REMIX_BODY: RequestBody = {
+  required: true,
+  content: {
+    'application/json': { schema: { $ref: getSchemaPath(VideoRemixRequest) } },
+    'multipart/form-data': { schema: { $ref: getSchemaPath(VideoRemixRequest) } },
+  },
 };
 
 export const VIDEO_BODY: RequestBody = {
@@ -32,6 +38,6 @@ export const VIDEO_BODY: RequestBody = {
         },
       },
     },
-    'multipart/form-data': { schema: { oneOf: [formSchema(FORM_FIELDS, FILES), documentForm(VideoGenerationRequest)] } },
+    'multipart/form-data': formBodies(VideoGenerationRequest, FORM_FIELDS, FILES),
   },
 };

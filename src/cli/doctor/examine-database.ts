@@ -1,9 +1,8 @@
-import { accessSync, constants, existsSync } from 'node:fs';
-import { dirname } from 'node:path';
-import type { Clock } from '../../common/index.js';
+import { existsSync } from 'node:fs';
+import { type Clock, whyNotWritable } from '../../common/index.js';
 import type { Config } from '../../config/index.js';
-import { Database, type MigrationList, openDataSources, rows, sqlitePath } from '../../database/index.js';
-import { type Finding, firstLine } from './finding.js';
+import { Database, type MigrationList, openDataSources, openToOthers, rows, sqlitePath, whyUnreachable } from '../../database/index.js';
+import type { Finding } from './finding.js';
 
 const MAX_SKEW_MS = 2_000;
 
@@ -20,8 +19,18 @@ export async function* examineDatabase(config: Config, migrations: MigrationList
       };
       return;
     }
+    const reason = whyNotWritable(path);
+    if (reason !== undefined) {
+      yield {
+        level: 'fail',
+        subject: 'database',
+        message: `${path} cannot be used: ${reason}`,
+        remedy: 'Change its owner or mode, or set LITEGEN__DATABASE_URL.',
+      };
+      return;
+    }
     if (!existsSync(path)) {
-      yield firstStart(path);
+      yield { level: 'ok', subject: 'database', message: `${path} is made at the first start` };
       return;
     }
   }
@@ -32,7 +41,7 @@ export async function* examineDatabase(config: Config, migrations: MigrationList
     yield {
       level: 'fail',
       subject: 'database',
-      message: `cannot be reached: ${firstLine(error)}`,
+      message: `cannot be reached: ${whyUnreachable(error)}`,
       remedy: 'Check database_url, that the server runs, and that the user may connect.',
     };
     return;
@@ -40,6 +49,7 @@ export async function* examineDatabase(config: Config, migrations: MigrationList
   try {
     await opened.check();
     yield { level: 'ok', subject: 'database', message: opened.dialect };
+    if (isSqlite(config)) yield privacy(sqlitePath(config.database_url));
     yield await pending(opened, config);
     yield* skew(opened, clock);
   } finally {
@@ -47,20 +57,16 @@ export async function* examineDatabase(config: Config, migrations: MigrationList
   }
 }
 
-function firstStart(path: string): Finding {
-  let folder = dirname(path);
-  while (!existsSync(folder)) folder = dirname(folder);
-  try {
-    accessSync(folder, constants.W_OK);
-    return { level: 'ok', subject: 'database', message: `${path} is made at the first start` };
-  } catch {
-    return {
-      level: 'fail',
-      subject: 'database',
-      message: `${path} cannot be made: ${folder} cannot be written to`,
-      remedy: 'Change the folder’s owner or mode, or set LITEGEN__DATABASE_URL.',
-    };
-  }
+/** What can be mended was mended when the file was opened. */
+function privacy(path: string): Finding {
+  const files = openToOthers(path);
+  if (files.length === 0) return { level: 'ok', subject: 'database', message: `only its owner may read ${path}` };
+  return {
+    level: 'warn',
+    subject: 'database',
+    message: `others than its owner may read ${files.join(', ')}`,
+    remedy: 'Run `chmod 600` on them as their owner, and keep them on a file system that knows modes.',
+  };
 }
 
 async function pending(opened: Database, config: Config): Promise<Finding> {

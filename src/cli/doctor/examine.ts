@@ -1,20 +1,22 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Clock } from '../../common/index.js';
+import { Clock, listenFailure } from '../../common/index.js';
 import { assessExposure, type Config, ConfigError, type LoadedConfig } from '../../config/index.js';
 import { openDataSources } from '../../database/index.js';
+import { Redis } from '../../redis/index.js';
 import { openBlobStore } from '../../storage/index.js';
 import { examineApplication } from './examine-application.js';
 import { examineDatabase, isSqlite } from './examine-database.js';
-import { type DoctorHost, type Finding, firstLine } from './finding.js';
+import { type DoctorHost, type ExamineOptions, type Finding, firstLine } from './finding.js';
 
 const DAY_MS = 86_400_000;
+const SECRETS_KEY_BYTES = 32;
 const BINDING_REMEDY =
   'Run `npm rebuild sqlite3`. Where no ready-made binary exists it is compiled, for which Python 3, make and a C++ compiler are needed. ' +
   'With npm 12 the install script runs only when package.json lists it under allowScripts. Or use Postgres: LITEGEN__DATABASE_URL=postgres://…';
 
 /** Everything that can keep a gateway from working, one finding each; what depends on something broken is left out. */
-export async function* examine(host: DoctorHost): AsyncGenerator<Finding> {
+export async function* examine(host: DoctorHost, options: ExamineOptions = {}): AsyncGenerator<Finding> {
   const clock = new Clock();
   yield node(host);
   let loaded: LoadedConfig;
@@ -27,13 +29,62 @@ export async function* examine(host: DoctorHost): AsyncGenerator<Finding> {
   const { config, file } = loaded;
   yield { level: 'ok', subject: 'settings', message: file ?? 'defaults and environment (no litegen.yaml)' };
   yield exposure(config);
+  yield secretsAtRest(config);
   yield clockAgainstRelease(host, clock);
   const binding = await sqliteBinding(config);
   yield binding;
   if (binding.level !== 'fail') yield* examineDatabase(config, host.migrations, clock);
   yield await storage(config, clock);
+  yield await redis(config, clock);
+  yield await port(config);
   // Nothing of what is looked at needs the real database, which may be down.
-  if (binding.level === 'ok') yield* examineApplication({ ...config, database_url: 'sqlite://:memory:' }, host);
+  if (binding.level === 'ok') yield* examineApplication({ ...config, database_url: 'sqlite://:memory:' }, host, options);
+}
+
+/** By a write and a read, as requests use it. */
+async function redis(config: Config, clock: Clock): Promise<Finding> {
+  const { url } = config.redis;
+  if (url === undefined) return { level: 'skip', subject: 'redis', message: 'redis.url is not set; every process counts for itself' };
+  const place = new URL(url).host;
+  const connection = new Redis(config, clock);
+  try {
+    await connection.onModuleInit();
+    const key = connection.keyOf('doctor');
+    await connection.run(async (client) => client.set(key, 'ok', { expiration: { type: 'EX', value: 10 } }));
+    await connection.run(async (client) => client.del(key));
+    return { level: 'ok', subject: 'redis', message: `${place} can be written to` };
+  } catch (error) {
+    const cause = error instanceof Error && error.cause !== undefined ? firstLine(error.cause) : firstLine(error);
+    return {
+      level: 'fail',
+      subject: 'redis',
+      message: `${place} cannot be used: ${cause}`,
+      remedy: 'Check redis.url and that the server runs; requests with rates are refused while it is away.',
+    };
+  } finally {
+    connection.onApplicationShutdown();
+  }
+}
+
+async function port({ server: { host, port } }: Config): Promise<Finding> {
+  const failure = await listenFailure(host, port);
+  if (failure === undefined) {
+    return { level: 'ok', subject: 'port', message: `${port} of ${host} is free` };
+  }
+  if (failure.code === 'EADDRINUSE') {
+    return {
+      level: 'warn',
+      subject: 'port',
+      message: `${port} of ${host} is taken, by this gateway or another program`,
+      remedy: 'Choose another with LITEGEN__SERVER__PORT unless it is the gateway that runs.',
+    };
+  }
+  return {
+    level: 'fail',
+    subject: 'port',
+    message: `${port} of ${host} cannot be listened on: ${firstLine(failure)}`,
+    remedy: 'Check server.host and server.port.',
+  };
 }
 
 function node({ nodeRange, nodeVersion }: DoctorHost): Finding {
@@ -73,6 +124,25 @@ function exposure(config: Config): Finding {
     case 'refused':
       return { level: 'fail', subject: 'access', message: assessed.message, remedy: 'Set LITEGEN__MASTER_KEY to a long random value.' };
   }
+}
+
+/** The pepper of keys' hashes, the key of signed links and the one that seals webhooks' secrets lie in the database. */
+function secretsAtRest({ secrets_key: key }: Config): Finding {
+  const remedy = 'Set LITEGEN__SECRETS_KEY to what `openssl rand -base64 32` prints, and keep a copy of it beside the backups.';
+  if (key === undefined || key === '') {
+    return {
+      level: 'warn',
+      subject: 'secrets',
+      message:
+        'no secrets_key: whoever reads the database or a backup of it can sign links to files, read webhooks’ secrets and test guesses of keys',
+      remedy,
+    };
+  }
+  const bytes = Buffer.from(key, 'base64').length;
+  if (bytes !== SECRETS_KEY_BYTES) {
+    return { level: 'fail', subject: 'secrets', message: `secrets_key is ${bytes} bytes long, and has to be ${SECRETS_KEY_BYTES}`, remedy };
+  }
+  return { level: 'ok', subject: 'secrets', message: 'the installation’s own secrets are sealed in the database' };
 }
 
 /** Leases, links and signatures go by the clock. */

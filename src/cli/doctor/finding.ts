@@ -1,14 +1,20 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { Config, LoadedConfig } from '../../config/index.js';
+import type { Config, LoadedConfig, Overrides } from '../../config/index.js';
 import type { MigrationList } from '../../database/index.js';
 
 export interface Finding {
-  readonly level: 'ok' | 'warn' | 'fail';
+  /** `skip`: there was nothing to look at. */
+  readonly level: 'ok' | 'skip' | 'warn' | 'fail';
   /** What was looked at, in a word. */
   readonly subject: string;
   readonly message: string;
   /** What to do about it. */
   readonly remedy?: string;
+}
+
+export interface ExamineOptions {
+  /** Ask the vendors as well. */
+  readonly online?: boolean;
 }
 
 export interface DoctorHost {
@@ -18,7 +24,7 @@ export interface DoctorHost {
   readonly root: string;
   readonly nodeVersion: string;
   readonly migrations: MigrationList;
-  loadConfig(): LoadedConfig;
+  loadConfig(overrides?: Overrides): LoadedConfig;
   /** The application, not yet listening. */
   createApplication(config: Config): Promise<NestFastifyApplication>;
 }

@@ -1,2 +1,2 @@
 export { examine } from './examine.js';
-export type { DoctorHost, Finding } from './finding.js';
+export type { DoctorHost, ExamineOptions, Finding } from './finding.js';

@@ -6,17 +6,26 @@ export class LivenessResponse {
 }
 
 class ReadinessChecks {
-  @ApiProperty({ description: 'Whether the database answers.' })
+  @ApiProperty({ description: 'Whether the database takes what is written and answers it.' })
   db!: boolean;
 
   @ApiPropertyOptional({
     description:
-      'Whether Redis answers, where it is configured. Without it the process is ready, and what may spend of limited keys is refused.',
+      'Whether requests can be counted in Redis, where it is configured, found out by counting one. Without it the process is ready, and what may spend of limited keys is refused.',
   })
   redis?: boolean;
 
+  @ApiProperty({ description: 'Whether what vendors deliver can be stored: there is room on the disks and the file store takes it.' })
+  storage!: boolean;
+
   @ApiProperty({ type: [String], description: 'Providers that can be called.' })
   providers!: string[];
+
+  @ApiProperty({
+    type: [String],
+    description: 'Plugins that this process no longer calls, because of their faults, until it is started again.',
+  })
+  plugins_taken_out!: string[];
 
   @ApiProperty({ description: 'Whether this process is shutting down.' })
   draining!: boolean;
@@ -28,6 +37,9 @@ export class ReadinessResponse {
 
   @ApiProperty({ type: ReadinessChecks })
   checks!: ReadinessChecks;
+
+  @ApiProperty({ type: [String], description: 'What is wrong, a sentence each, also where the process is ready all the same.' })
+  reasons!: string[];
 }
 
 class ProviderHealth {

@@ -1,11 +1,14 @@
 import { ApiExtraModels, ApiPropertyOptional, getSchemaPath } from '@nestjs/swagger';
+import { LONGEST_NAME } from '../../common/index.js';
 import { BaseGenerationRequest, type ImageInput, ImageReference, MAX_REFERENCES } from '../../doors/index.js';
 
 export const RESPONSE_FORMATS = ['url', 'b64_json'] as const;
 export type ResponseFormat = (typeof RESPONSE_FORMATS)[number];
 
 /** The most that any model streams; each model’s own limit is in its description. */
-const MAX_PARTIAL_IMAGES = 10;
+export const MAX_PARTIAL_IMAGES = 10;
+
+const WORD = { type: String, nullable: true, maxLength: LONGEST_NAME } as const;
 
 /** OpenAI’s image request and LiteGen’s in one. */
 export class ImageGenerationRequest extends BaseGenerationRequest {
@@ -16,19 +19,19 @@ export class ImageGenerationRequest extends BaseGenerationRequest {
   })
   response_format?: ResponseFormat | null;
 
-  @ApiPropertyOptional({ type: String, nullable: true, description: 'Such as `png`, `jpeg`, `webp`.' })
+  @ApiPropertyOptional({ ...WORD, description: 'Such as `png`, `jpeg`, `webp`.' })
   output_format?: string | null;
 
   @ApiPropertyOptional({ type: 'integer', nullable: true, minimum: 0, maximum: 100 })
   output_compression?: number | null;
 
-  @ApiPropertyOptional({ type: String, nullable: true, description: 'Such as `transparent`, `opaque`, `auto`.' })
+  @ApiPropertyOptional({ ...WORD, description: 'Such as `transparent`, `opaque`, `auto`.' })
   background?: string | null;
 
-  @ApiPropertyOptional({ type: String, nullable: true, description: 'How strictly the vendor moderates, such as `low`.' })
+  @ApiPropertyOptional({ ...WORD, description: 'How strictly the vendor moderates, such as `low`.' })
   moderation?: string | null;
 
-  @ApiPropertyOptional({ type: String, nullable: true, description: 'How closely references are kept, such as `high`.' })
+  @ApiPropertyOptional({ ...WORD, description: 'How closely references are kept, such as `high`.' })
   input_fidelity?: string | null;
 
   @ApiPropertyOptional({ type: Boolean, nullable: true, default: false, description: 'Answer with server-sent events.' })
@@ -59,13 +62,20 @@ export class ImageEditRequest extends ImageGenerationRequest {
   })
   image?: ImageInput | ImageInput[] | null;
 
-  @ApiPropertyOptional({ type: [ImageReference], nullable: true, maxItems: MAX_REFERENCES, description: 'OpenAI’s list of the JSON form.' })
-  images?: ImageReference[] | null;
+  @ApiPropertyOptional({
+    type: 'array',
+    nullable: true,
+    maxItems: MAX_REFERENCES,
+    items: { oneOf: [{ type: 'string' }, { $ref: getSchemaPath(ImageReference) }] },
+    description: 'OpenAI’s list of the JSON form; also of URLs, `data:` URLs and base64 text.',
+  })
+  images?: ImageInput[] | null;
 
   @ApiPropertyOptional({
     nullable: true,
     oneOf: [{ type: 'string' }, { $ref: getSchemaPath(ImageReference) }],
-    description: 'Where the first picture may change: its transparent pixels. In a form: a file `mask`.',
+    description:
+      'Where the first picture may change: its transparent pixels. A URL, a `data:` URL, base64 text or an object; in a form a file `mask`.',
   })
   mask?: ImageInput | null;
 }

@@ -14,6 +14,12 @@ export class ImageResult {
   @ApiProperty({ type: String, description: 'By the file’s own bytes.', example: 'image/png' })
   content_type!: string;
 
+  @ApiPropertyOptional({ type: 'integer', description: 'Pixels, as measured.', example: 1024 })
+  width?: number;
+
+  @ApiPropertyOptional({ type: 'integer', example: 1024 })
+  height?: number;
+
   @ApiProperty({ type: 'integer', minimum: 0, example: 0 })
   index!: number;
 }
@@ -40,12 +46,12 @@ export class ImageGenerationResponse {
 
   @ApiPropertyOptional({
     type: String,
-    description: 'Pixels of the first picture, as asked for or else as measured.',
+    description: 'Pixels of the first picture, where that is one of the sizes that all of OpenAI’s SDKs know.',
     example: '1024x1024',
   })
   size?: string;
 
-  @ApiPropertyOptional({ type: String, example: 'high' })
+  @ApiPropertyOptional({ type: String, description: 'Where it is one of OpenAI’s own, never `auto`; so the next two.', example: 'high' })
   quality?: string;
 
   @ApiPropertyOptional({ type: String, example: 'opaque' })

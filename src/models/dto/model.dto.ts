@@ -1,6 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsOptional, IsString, MaxLength } from 'class-validator';
+import { IsIn, IsString } from 'class-validator';
 import { type ModelInfo as CatalogModelInfo, type ModelPricing as CatalogModelPricing, OPERATIONS } from '../../catalog/index.js';
+import { IsName, IsUndefinable } from '../../common/index.js';
 
 const MEDIA_TYPES = ['image', 'video'] as const;
 const OBJECT = { type: 'object', additionalProperties: true } as const;
@@ -8,18 +9,18 @@ const OPTIONAL_DAY = { type: String, format: 'date', nullable: true } as const;
 
 export class ListModelsQuery {
   @ApiPropertyOptional({ enum: MEDIA_TYPES })
-  @IsOptional()
+  @IsUndefinable()
   @IsIn(MEDIA_TYPES)
   media_type?: (typeof MEDIA_TYPES)[number];
 
   @ApiPropertyOptional({ example: 'mock' })
-  @IsOptional()
+  @IsUndefinable()
   @IsString()
-  @MaxLength(100)
+  @IsName()
   provider?: string;
 
   @ApiPropertyOptional({ enum: OPERATIONS, description: 'Only models that do this.' })
-  @IsOptional()
+  @IsUndefinable()
   @IsIn(OPERATIONS)
   operation?: (typeof OPERATIONS)[number];
 }
@@ -69,7 +70,7 @@ class ModelLifecycle {
   @ApiProperty(OPTIONAL_DAY)
   deprecated!: string | null;
 
-  @ApiProperty({ ...OPTIONAL_DAY, description: 'From this day on the model is refused.' })
+  @ApiProperty({ ...OPTIONAL_DAY, description: 'From this day on its successor stands in for it, or it is refused.' })
   sunset!: string | null;
 
   @ApiProperty({ type: String, nullable: true, description: 'What to use instead.' })
@@ -100,7 +101,10 @@ export class ModelInfo implements CatalogModelInfo {
   @ApiProperty({ enum: ['model'] })
   object!: 'model';
 
-  @ApiProperty({ type: 'integer', description: 'Unix seconds of the release; 0 when it is not known.' })
+  @ApiProperty({
+    type: 'integer',
+    description: 'Unix seconds of the model’s release (`lifecycle.released`); 0 where its file names no day.',
+  })
   created!: number;
 
   @ApiProperty({ description: 'The provider.' })
@@ -123,6 +127,9 @@ export class ModelInfo implements CatalogModelInfo {
 
   @ApiProperty({ type: [String], description: 'Further names that callers may use.' })
   aliases!: readonly string[];
+
+  @ApiProperty({ type: [String], description: 'Names of switched-off models for which it stands in.' })
+  retired_names!: readonly string[];
 
   @ApiProperty({ enum: OPERATIONS, isArray: true })
   operations!: CatalogModelInfo['operations'];
@@ -232,6 +239,9 @@ export class ModelSchema {
 
   @ApiProperty({ type: [String], description: 'Vendor options that callers may put under `extra`.' })
   extra_allowlist!: string[];
+
+  @ApiProperty({ description: 'Whether requests with `strict: false` may send options that the list lacks, unchecked and unpriced.' })
+  extra_passthrough!: boolean;
 
   @ApiProperty({ type: [String] })
   tags!: string[];

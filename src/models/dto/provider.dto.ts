@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 
-export const PROVIDER_STATUSES = ['ready', 'not_configured', 'disabled', 'rejected'] as const;
+export const PROVIDER_STATUSES = ['ready', 'not_configured', 'disabled', 'taken_out', 'rejected'] as const;
 export type ProviderStatus = (typeof PROVIDER_STATUSES)[number];
 
 class ProviderField {
@@ -68,6 +68,9 @@ export class ProviderCatalogEntry {
 
   @ApiProperty({ type: [String], description: 'Origins that the plugin may call.' })
   egress!: readonly string[];
+
+  @ApiProperty({ type: [String], description: 'Where its outputs may come from: origins, or `public` for any public address.' })
+  transfers!: readonly string[];
 
   @ApiProperty({ type: 'integer', description: 'How many models it has in the catalogue.' })
   models!: number;

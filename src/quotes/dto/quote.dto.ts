@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
 import { OPERATIONS } from '../../catalog/index.js';
-import { ErrorDetail } from '../../common/index.js';
+import { ErrorDetail, LONGEST_NAME, OpenBody } from '../../common/index.js';
 import { CostEstimate, MAX_REFERENCES } from '../../doors/index.js';
 import type { Operation } from '../../generations/index.js';
 
@@ -9,6 +9,7 @@ const CONFIDENCES = ['published', 'reported', 'estimated'] as const;
 const COUNT = { type: 'integer', minimum: 0, maximum: MAX_REFERENCES } as const;
 
 /** A generation request as its route takes it, and what is asked about it. */
+@OpenBody()
 @ApiSchema({ description: 'Beside these: the fields of the generation request itself, as JSON.' })
 export class QuoteRequest {
   @ApiPropertyOptional({
@@ -18,11 +19,19 @@ export class QuoteRequest {
   })
   operation?: Operation | null;
 
-  @ApiPropertyOptional({ type: String, nullable: true, description: 'Either this or `models`.', example: 'mock/priced-paint' })
+  @ApiPropertyOptional({
+    type: String,
+    nullable: true,
+    minLength: 1,
+    maxLength: LONGEST_NAME,
+    description: 'Either this or `models`.',
+    example: 'mock/priced-paint',
+  })
   model?: string | null;
 
   @ApiPropertyOptional({
-    type: [String],
+    type: 'array',
+    items: { type: 'string', minLength: 1, maxLength: LONGEST_NAME },
     nullable: true,
     minItems: 1,
     maxItems: MAX_CANDIDATES,

@@ -6,7 +6,7 @@ export const VIDEO_STATUSES = ['queued', 'in_progress', 'pending', 'processing',
 export type VideoStatus = (typeof VIDEO_STATUSES)[number];
 
 export class VideoError {
-  @ApiProperty({ type: String, example: 'content_policy_violation' })
+  @ApiProperty({ type: String, example: 'moderation_blocked' })
   code!: string;
 
   @ApiProperty({ type: String })
@@ -78,13 +78,17 @@ export class VideoGenerationResponse {
   @ApiProperty({ type: String, description: 'The length as text; empty while nobody knows it.', example: '2' })
   seconds!: string;
 
-  @ApiProperty({ type: String, description: '`WIDTHxHEIGHT`; empty while nobody knows it.', example: '320x180' })
+  @ApiProperty({
+    type: String,
+    description: '`WIDTHxHEIGHT`: of the file; until it is there, what was asked for or what the model makes unasked.',
+    example: '320x180',
+  })
   size!: string;
 
   @ApiProperty({ type: String })
   prompt!: string;
 
-  @ApiProperty({ type: String, nullable: true })
+  @ApiProperty({ type: String, nullable: true, description: 'The video that this is a remix of.' })
   remixed_from_video_id!: string | null;
 
   @ApiProperty({
