@@ -13,7 +13,7 @@ import { PostgresDatabases } from './lib/database.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { verdictTable } from './lib/report.mjs';
 
-const PARTS = ['budget', 'idempotency', 'rollout', 'kill', 'pause', 'postgres', 'redis'];
+const PARTS = ['budget', 'idempotency', 'rollout', 'kill', 'pause', 'postgres', 'redis', 'disk', 'neighbours', 'plugin'];
 
 /** Scenarios of the benchmark that belong to the same promises. */
 const SCENARIOS = ['watching', 'webhooks', 'cache-hit', 'prices'].filter((name) =>

@@ -21,13 +21,18 @@ export function workspaces() {
   );
 }
 
+function isBuilt(folder) {
+  const output = join(folder, 'dist');
+  return existsSync(output) && readdirSync(output).length > 0;
+}
+
 /** True when a source, a removal of one, or a setting is younger than the last complete build. */
 export function isStale() {
   if (!existsSync(STAMP)) return true;
   const folders = workspaces();
-  if (folders.some((folder) => !existsSync(join(folder, 'dist')))) return true;
+  if (!folders.every(isBuilt)) return true;
   const sources = [
-    ...['src', 'migrations', 'tsconfig.json', 'tsconfig.base.json', 'nest-cli.json', 'package.json'].map((path) => join(ROOT, path)),
+    ...['src', 'migrations', 'tsconfig.json', 'tsconfig.base.json', 'package.json'].map((path) => join(ROOT, path)),
     ...folders.flatMap((folder) => ['src', 'tsconfig.json', 'package.json'].map((path) => join(folder, path))),
   ];
   const builtAt = statSync(STAMP).mtimeMs;
@@ -48,10 +53,12 @@ export function build() {
   const folders = workspaces();
   for (const folder of folders) {
     // The compiler believes its notes of the last build even where the output is gone.
-    if (!existsSync(join(folder, 'dist'))) rmSync(join(folder, 'tsconfig.tsbuildinfo'), { force: true });
+    if (!isBuilt(folder)) rmSync(join(folder, 'tsconfig.tsbuildinfo'), { force: true });
   }
   run('tsc', ['-b', ...folders]);
-  run('nest', ['build']);
+  // What a source left behind that is gone now would still be loaded.
+  rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
+  run('tsc', ['-p', 'tsconfig.json']);
   execute(process.execPath, [join(ROOT, 'scripts/parse-models.mjs')]);
   mkdirSync(dirname(STAMP), { recursive: true });
   writeFileSync(STAMP, '');

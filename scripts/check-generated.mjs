@@ -12,6 +12,7 @@ const GENERATED = [
   { file: 'packages/plugin-sdk/schema/model.schema.json', command: ['dist/src/cli.js', 'model-schema'] },
   { file: 'docs/errors.md', command: ['dist/src/cli.js', 'errors', '--markdown'] },
   { file: 'docs/configuration.md', command: ['dist/src/cli.js', 'config', '--markdown'] },
+  { file: 'litegen.example.yaml', command: ['dist/src/cli.js', 'config', '--example'] },
 ];
 
 function generate(command) {

@@ -19,15 +19,19 @@ function installWhenDue() {
   const changedAt = (path) => statSync(join(ROOT, path), { throwIfNoEntry: false })?.mtimeMs;
   const installedAt = changedAt('node_modules/.package-lock.json');
   if (installedAt !== undefined && installedAt >= (changedAt('package-lock.json') ?? 0)) return;
-  console.error('Installing dependencies (npm ci); the first time takes a few minutes …');
-  const { status } = spawnSync('npm', ['ci', '--include=dev'], { cwd: ROOT, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' });
+  console.error('Installing dependencies with npm ci, which takes a few minutes the first time.');
+  const { status } = spawnSync('npm', ['ci', '--include=dev', '--no-progress'], {
+    cwd: ROOT,
+    stdio: ['ignore', 2, 2],
+    shell: process.platform === 'win32',
+  });
   if (status !== 0) fail('npm ci failed; its own message is above.');
 }
 
 async function buildWhenDue() {
   const { build, isStale } = await import('./build.mjs');
   if (!isStale()) return;
-  console.error('Building …');
+  console.error('Building the gateway.');
   try {
     build();
   } catch (error) {

@@ -1,7 +1,21 @@
 // `npm test`: builds when due, runs Vitest, and ends stdout with the line `tests: N passed, N failed`.
 //   npm test -- [what `vitest run` takes]
+//   TEST_PGBOUNCER=1 npm test: what uses a database, on Postgres alone and by way of a PgBouncer in transaction mode
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseCLI, startVitest } from 'vitest/node';
 import { buildIfStale } from './build.mjs';
+import { filesOf, ROOT } from './files.mjs';
+
+const DATABASE = /\b(databases|postgresDatabase)\(\)/;
+/** These start servers of their own, or look at something else. */
+const APART = /^test\/(chaos|hostile|tooling)\//;
+
+function databaseSuites() {
+  return filesOf(['src', 'test'], /\.spec\.ts$/).filter(
+    (file) => !APART.test(file) && DATABASE.test(readFileSync(join(ROOT, file), 'utf8')),
+  );
+}
 
 /** What cannot be counted as a test and yet went wrong: a file that did not load, a hook that threw, an unhandled rejection. */
 function countResults(vitest) {
@@ -23,7 +37,8 @@ function countResults(vitest) {
 async function run() {
   buildIfStale();
   const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)]);
-  const vitest = await startVitest('test', filter, options);
+  const isPooled = process.env.TEST_PGBOUNCER === '1' && filter.length === 0;
+  const vitest = await startVitest('test', isPooled ? databaseSuites() : filter, options);
   try {
     return countResults(vitest);
   } finally {

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import sqlite3 from 'sqlite3';
 import { ROOT } from '../../scripts/files.mjs';
 import { verdict } from './report.mjs';
 
@@ -12,7 +13,9 @@ const LOOK_EVERY_MS = 250;
 // Sums and times fit a number.
 pg.types.setTypeParser(20, Number);
 
-async function query(url, text, values = []) {
+/** One statement on a connection of its own; its rows. */
+export async function query(url, text, values = []) {
+  if (url.startsWith('sqlite:')) return querySqlite(url.slice('sqlite://'.length), text, values);
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
@@ -20,6 +23,26 @@ async function query(url, text, values = []) {
   } finally {
     await client.end();
   }
+}
+
+async function querySqlite(path, text, values) {
+  const database = new sqlite3.Database(path, sqlite3.OPEN_READWRITE);
+  try {
+    return await new Promise((resolve, reject) =>
+      database.all(text, values, (error, rows) => (error === null ? resolve(rows) : reject(error))),
+    );
+  } finally {
+    await new Promise((resolve) => database.close(resolve));
+  }
+}
+
+/** A transaction that has done one statement and stays open, with the locks that it took, until `end`. */
+export async function hold(url, text) {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query('BEGIN');
+  await client.query(text);
+  return { end: () => client.end() };
 }
 
 /** Waits until nothing is under way any more, deliveries of webhooks included. Answers how long that took, or null after the limit. */

@@ -60,13 +60,18 @@ export class Cluster {
   #directory = mkdtempSync(join(tmpdir(), 'litegen-cluster-'));
   #database;
   #settings;
+  #process = {};
   #balancer = new Helper('balancer');
 
-  /** @param options `databases`, where to make one; `settings` of every replica; `count` of replicas */
-  static async start({ databases, settings = {}, count = 3 }) {
+  /**
+   * @param options `databases`, where to make one; `settings` of every replica; `count` of replicas; `environment` and `nodeOptions` of each;
+   *   `dataDirectory` for files, and for rows that are in a file
+   */
+  static async start({ databases, settings = {}, count = 3, environment = {}, nodeOptions = [], dataDirectory }) {
     const cluster = new Cluster();
+    cluster.#process = { environment, nodeOptions };
     try {
-      await cluster.#prepare(databases, settings);
+      await cluster.#prepare(databases, settings, dataDirectory ?? cluster.#directory);
       // The first of them makes the tables; they may start at once.
       cluster.replicas = await Promise.all(Array.from({ length: count }, () => cluster.#startReplica()));
       await cluster.#tellBalancer();
@@ -79,15 +84,15 @@ export class Cluster {
 
   replicas = [];
 
-  async #prepare(databases, settings) {
-    this.#database = await databases.create(this.#directory);
+  async #prepare(databases, settings, dataDirectory) {
+    this.#database = await databases.create(dataDirectory);
     const vendorDirectory = join(this.#directory, 'vendor');
     mkdirSync(vendorDirectory);
     this.vendor = new VendorBook(vendorDirectory);
     this.#settings = {
       ...settings,
       providers: { mock: { options: { state_directory: vendorDirectory } }, ...settings.providers },
-      storage: { path: join(this.#directory, 'blobs') },
+      storage: { path: join(dataDirectory, 'blobs'), ...settings.storage },
       observability: { log_level: 'warn', ...settings.observability },
     };
     this.url = await this.#balancer.call('listen');
@@ -98,7 +103,13 @@ export class Cluster {
   }
 
   #startReplica() {
-    return startGateway({ database: this.#database, settings: this.#settings, models: MODELS, readyPath: '/health/ready' });
+    return startGateway({
+      database: this.#database,
+      settings: this.#settings,
+      models: MODELS,
+      readyPath: '/health/ready',
+      ...this.#process,
+    });
   }
 
   #tellBalancer() {

@@ -54,7 +54,7 @@ export class PostgresDatabases {
 
 /** The tests' own Postgres. `settings`: further server settings by name. */
 export function startPostgres(settings) {
-  return fromTests('postgres-server', async ({ PostgresServer }) => {
+  return fromTests('support/postgres-server', async ({ PostgresServer }) => {
     const server = await PostgresServer.prepare(settings);
     await server.start();
     return server;
@@ -63,7 +63,31 @@ export function startPostgres(settings) {
 
 /** The tests' own Redis. */
 export function startRedis() {
-  return fromTests('redis-server', ({ RedisServer }) => RedisServer.start());
+  return fromTests('support/redis-server', ({ RedisServer }) => RedisServer.start());
+}
+
+/** The tests' own PgBouncer in transaction mode; `settings` are PgBouncer's. */
+export function startPgBouncer(serverUrl, settings) {
+  return fromTests('support/pgbouncer', async ({ PgBouncer }) => {
+    const pooler = await PgBouncer.prepare(serverUrl, settings);
+    await pooler.start();
+    return pooler;
+  });
+}
+
+/** The tests' own bucket. */
+export function startS3() {
+  return fromTests('vendors/s3/server', ({ startS3Vendor }) => startS3Vendor());
+}
+
+/** One address that leads to one server after the other. */
+export function startTcpFront(url) {
+  return fromTests('support/tcp-front', ({ TcpFront }) => TcpFront.open(url));
+}
+
+/** The tests' own file system that is soon full. @throws where this process may not mount one */
+export function mountSmallDisk(megabytes) {
+  return fromTests('support/small-disk', ({ SmallDisk }) => new SmallDisk(megabytes));
 }
 
 /** What the tests have, in TypeScript that Vite loads. */
@@ -76,7 +100,7 @@ async function fromTests(name, use) {
     server: { middlewareMode: true, watch: null, ws: false },
   });
   try {
-    return await use(await vite.ssrLoadModule(`/test/support/${name}.ts`));
+    return await use(await vite.ssrLoadModule(`/test/${name}.ts`));
   } finally {
     await vite.close();
   }

@@ -21,9 +21,9 @@ export const KINDS = [
 /**
  * Runs `disturb` under load and answers what came of it. Callers repeat a request under its Idempotency-Key until it is answered.
  * @param options `withCluster`; `settings` of the replicas; `rpmLimit` of the callers' key; `load`, such as `{connections, rate}`; `disturb({cluster, progress})`,
- *   after whose end no new jobs begin
+ *   after whose end no new jobs begin; `also({cluster})`, asked when everything has ended
  */
-export async function storm({ withCluster, settings = {}, rpmLimit, load, disturb }) {
+export async function storm({ withCluster, settings = {}, rpmLimit, load, disturb, also }) {
   const [callers, receiver] = [new Helper('callers'), new Helper('receiver')];
   try {
     const hookUrl = await receiver.call('listen');
@@ -40,7 +40,7 @@ export async function storm({ withCluster, settings = {}, rpmLimit, load, distur
       const acceptedIds = result.jobs.flatMap(({ id, status }) => (id === undefined || status >= 300 ? [] : [id]));
       const facts = await audit({ databaseUrl: cluster.databaseUrl, vendor: cluster.vendor, acceptedIds });
       const webhooks = webhookFacts(await receiver.call('messages'), facts.ended);
-      return { observed, result, facts, webhooks, settledAfterMs, errors: cluster.errors() };
+      return { observed, result, facts, webhooks, settledAfterMs, errors: cluster.errors(), also: await also?.({ cluster }) };
     });
   } finally {
     await Promise.all([callers.stop(), receiver.stop()]);

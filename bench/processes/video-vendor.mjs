@@ -18,7 +18,15 @@ function makeMp4() {
     head.write(type, 4, 'latin1');
     return Buffer.concat([head, data]);
   };
-  return Buffer.concat([box('ftyp', Buffer.from('isom\0\0\x02\0isomiso2mp41')), box('mdat', Buffer.alloc(1024, 0x5a))]);
+  // One second of 64x36 pixels, as its headers say.
+  const movie = Buffer.alloc(100);
+  movie.writeUInt32BE(1000, 12);
+  movie.writeUInt32BE(1000, 16);
+  const track = Buffer.alloc(84);
+  track.writeUInt32BE(64 * 65_536, 76);
+  track.writeUInt32BE(36 * 65_536, 80);
+  const moov = box('moov', Buffer.concat([box('mvhd', movie), box('trak', box('tkhd', track))]));
+  return Buffer.concat([box('ftyp', Buffer.from('isom\0\0\x02\0isomiso2mp41')), moov, box('mdat', Buffer.alloc(1024, 0x5a))]);
 }
 
 function json(response, status, body) {

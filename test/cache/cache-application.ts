@@ -91,6 +91,8 @@ export class CacheGateway {
       const real = clock.nowMs.bind(clock);
       let shiftMs = 0;
       vi.spyOn(clock, 'nowMs').mockImplementation(() => real() + shiftMs);
+      const monotonic = clock.monotonicMs.bind(clock);
+      vi.spyOn(clock, 'monotonicMs').mockImplementation(() => monotonic() + shiftMs);
       const url = await app.getUrl();
       const master = new Client(url, MASTER_KEY);
       started.push({

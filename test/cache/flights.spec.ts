@@ -123,7 +123,7 @@ describe.each(databases())('the same request at the same time on $name', ({ name
     expect(tally(answers.map(({ status }) => status))).toEqual({ 400: 10 });
     expect([gateway.calls, billed]).toEqual([2, 0]);
     const failures = answers.map((answer) => answer.json<{ error: { code: string; generation_id: string } }>().error);
-    expect(tally(failures.map(({ code }) => code))).toEqual({ content_policy_violation: 10 });
+    expect(tally(failures.map(({ code }) => code))).toEqual({ moderation_blocked: 10 });
     const views = await Promise.all(failures.map(({ generation_id: id }) => at(0).generation(id)));
     expect(tally(views.map(({ error }) => error?.charged))).toEqual({ no: 10 });
     // Later requests ask for themselves.

@@ -26,11 +26,14 @@ describe.each(databases())('a storm of requests that are cached, renewed, cleare
       const clearing = gateway.master().send('/v1/cache', { method: 'DELETE' });
       answers.push(
         ...(await Promise.all(
-          Array.from({ length: AT_ONCE }, (_, index) => {
+          Array.from({ length: AT_ONCE }, async (_, index) => {
             const control: Record<string, string> = index % 13 === 0 ? { 'cache-control': 'no-cache' } : {};
             const fields = { model: 'openai-compatible/picture', prompt: `subject ${index % KEYS}`, response_format: 'url' };
             const by = clients[index % clients.length] as (typeof clients)[number];
-            return by.image(fields, { headers: { 'x-litegen-cache-ttl': '3600', ...control } });
+            const ask = (): Promise<Answer> => by.image(fields, { headers: { 'x-litegen-cache-ttl': '3600', ...control } });
+            const answer = await ask();
+            // On a busy machine a caller may be asked to come again, and does, as the SDKs do.
+            return answer.status === 503 && answer.headers.has('retry-after') ? ask() : answer;
           }),
         )),
       );

@@ -2,7 +2,9 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { postgresDatabase } from '../support/databases.js';
+import { hasPgBouncer } from '../support/pgbouncer.js';
 import { hasRedis } from '../support/redis-server.js';
+import { canMount } from '../support/small-disk.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Of the calm before and after each outage, where a part has any. */
@@ -28,10 +30,21 @@ describe.skipIf(process.platform !== 'linux')('the proof that users can run', ()
     { parts: ['budget', 'idempotency'], what: 'a budget admits what it covers, and a key buys once, however many ask at once' },
     { parts: ['rollout'], what: 'a rolling restart fails no request' },
     { parts: ['postgres'], what: 'an outage of the database loses no job and no money, and needs no restart' },
+    { parts: ['plugin'], what: 'a plugin that floods, hangs, comes too late and throws stands in nobody’s way' },
   ])('$what', { timeout: PATIENCE_MS }, async ({ parts }) => holds(await chaos(...parts)));
+
+  it.skipIf(!canMount())('a disk that fills and empties loses nothing, and needs no restart', { timeout: 2 * PATIENCE_MS }, async () =>
+    holds(await chaos('disk')),
+  );
 
   it.skipIf(!hasRedis)('an outage of Redis lets nothing through uncounted', { timeout: PATIENCE_MS }, async () =>
     holds(await chaos('redis')),
+  );
+
+  it.skipIf(!hasRedis || !hasPgBouncer)(
+    'what stands beside the gateway fails for seconds, and nothing delivered is lost (needs Redis and PgBouncer)',
+    { timeout: 2 * PATIENCE_MS },
+    async () => holds(await chaos('neighbours')),
   );
 
   function holds({ code, output }: { readonly code: number | null; readonly output: string }): void {

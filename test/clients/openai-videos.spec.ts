@@ -1,7 +1,9 @@
 import OpenAI, { APIError, BadRequestError, ConflictError, NotFoundError, RateLimitError, toFile } from 'openai';
+import { VERSION } from 'openai/version';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Gateway, startGateway } from '../support/gateway.js';
 import { makePng } from '../vendors/media.js';
+import { client } from './table.js';
 
 let gateway: Gateway;
 let openai: OpenAI;
@@ -14,6 +16,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway?.stop();
 });
+
+const call = (calls: string) => client('OpenAI', 'openai', VERSION, calls);
 
 type Video = OpenAI.Videos.Video;
 
@@ -42,7 +46,7 @@ function params(options: Record<string, unknown>): OpenAI.Videos.VideoCreatePara
 }
 
 describe('the official OpenAI client: videos', () => {
-  it('creates, polls and downloads', async () => {
+  it('creates, polls and downloads', call('`videos.create`, `retrieve`, `downloadContent`'), async () => {
     const created = await openai.videos.create(params({ prompt: 'a red ball [mock latency=700ms]', seconds: '2', size: '320x180' }));
     expect(created).toMatchObject({
       object: 'video',
@@ -71,7 +75,7 @@ describe('the official OpenAI client: videos', () => {
     expect([part.status, await part.text()]).toEqual([206, 'ftyp']);
   });
 
-  it('starts from a file, from a URL object and from words alone', async () => {
+  it('starts from a file, from a URL object and from words alone', call('`videos.create` with `input_reference`'), async () => {
     const png = makePng({ width: 64, height: 64 });
     const file = await openai.videos.create(params({ seconds: '1', input_reference: await toFile(png, 'upload') }));
     const image = await openai.videos.create(
@@ -83,7 +87,7 @@ describe('the official OpenAI client: videos', () => {
     expect([roles(file), roles(image), roles(words)]).toEqual([['input_reference'], ['input_reference'], []]);
   });
 
-  it('lists by cursor, in both orders', async () => {
+  it('lists by cursor, in both orders', call('`videos.list`'), async () => {
     const ids: string[] = [];
     for (let count = 0; count < 3; count += 1) ids.push((await openai.videos.create(params({ seconds: '1', prompt: `clip ${count}` }))).id);
     const newest: string[] = [];
@@ -97,13 +101,13 @@ describe('the official OpenAI client: videos', () => {
     expect((await failure(Promise.resolve(openai.videos.list({ after: 'nothing' })))) instanceof NotFoundError).toBe(true);
   });
 
-  it('deletes', async () => {
+  it('deletes', call('`videos.delete`'), async () => {
     const { id } = await openai.videos.create(params({ prompt: 'x [mock latency=60s]', seconds: '1' }));
     expect(await openai.videos.delete(id)).toEqual({ id, object: 'video.deleted', deleted: true });
     expect((await failure(openai.videos.retrieve(id))) instanceof NotFoundError).toBe(true);
   });
 
-  it('gets a refusal as an error, and a later failure as a state', async () => {
+  it('gets a refusal as an error, and a later failure as a state', call('a video that is refused, and one that fails later'), async () => {
     const refused = await failure(openai.videos.create(params({ prompt: 'x [mock fail=rate_limited retry_after=3]' })));
     expect(refused).toBeInstanceOf(RateLimitError);
     expect(refused).toMatchObject({ code: 'provider_rate_limited', requestID: expect.stringMatching(/^req_/) });
@@ -111,10 +115,10 @@ describe('the official OpenAI client: videos', () => {
 
     const { id } = await openai.videos.create(params({ prompt: 'x [mock fail=content_rejected at=run latency=300ms]' }));
     const failed = await finished(id);
-    expect(failed).toMatchObject({ status: 'failed', error: { code: 'content_policy_violation', message: expect.any(String) } });
+    expect(failed).toMatchObject({ status: 'failed', error: { code: 'moderation_blocked', message: expect.any(String) } });
     const content = await failure(openai.videos.downloadContent(id));
     expect(content).toBeInstanceOf(BadRequestError);
-    expect(content.code).toBe('content_policy_violation');
+    expect(content.code).toBe('moderation_blocked');
   });
 
   it('has failed when it was cancelled, which LiteGen’s route calls so', async () => {
@@ -126,7 +130,66 @@ describe('the official OpenAI client: videos', () => {
     expect(await openai.videos.retrieve(theirs.id)).toMatchObject({ status: 'cancelled', error_code: 'cancelled' });
   });
 
-  it('is refused what the model does not make', async () => {
+  it('tells a size before there is a file: what the model makes unasked', async () => {
+    const created = await openai.videos.create(params({ prompt: 'x [mock latency=400ms]', seconds: '1' }));
+    expect(created).toMatchObject({ status: 'in_progress', size: '320x180' });
+    expect(await finished(created.id)).toMatchObject({ status: 'completed', size: '320x180' });
+  });
+
+  it('remixes a video where the model takes one', call('`videos.remix`'), async () => {
+    const source = await openai.videos.create(params({ seconds: '1', size: '256x256' }));
+    expect(source.remixed_from_video_id).toBeNull();
+    await finished(source.id);
+    const remix = await openai.videos.remix(source.id, { prompt: 'a blue ball [mock latency=300ms]' });
+    const expected = { model: 'mock/clip', seconds: '1', size: '256x256', remixed_from_video_id: source.id };
+    expect(remix).toMatchObject({ ...expected, prompt: 'a blue ball [mock latency=300ms]' });
+    expect(await finished(remix.id)).toMatchObject({ ...expected, status: 'completed' });
+    const [first, second] = await Promise.all(
+      [source, remix].map(async ({ id }) => Buffer.from(await (await openai.videos.downloadContent(id)).arrayBuffer()).toString('base64')),
+    );
+    expect(first).not.toBe(second);
+    const again = await openai.videos.remix(remix.id, { prompt: 'a green ball' });
+    expect(again.remixed_from_video_id).toBe(remix.id);
+  });
+
+  it('says why there is no remix', call('`videos.remix`'), async () => {
+    const running = await openai.videos.create(params({ prompt: 'x [mock latency=60s]', seconds: '1' }));
+    const early = await failure(openai.videos.remix(running.id, { prompt: 'a blue ball' }));
+    expect(early).toBeInstanceOf(ConflictError);
+    expect(early).toMatchObject({ code: 'not_ready' });
+    const other = await openai.videos.create(params({ model: 'mock/strict-duration-video' }));
+    await finished(other.id);
+    const unable = await failure(openai.videos.remix(other.id, { prompt: 'a blue ball' }));
+    expect(unable).toBeInstanceOf(BadRequestError);
+    expect(unable).toMatchObject({
+      code: 'operation_unsupported',
+      param: 'model',
+      message: '400 mock/strict-duration-video remixes no videos: use mock/clip or mock/priced-clip.',
+    });
+    expect((await failure(openai.videos.remix('nothing', { prompt: 'a blue ball' }))) instanceof NotFoundError).toBe(true);
+    const source = await openai.videos.create(params({ seconds: '1' }));
+    await finished(source.id);
+    const wordless = await failure(openai.videos.remix(source.id, {} as OpenAI.Videos.VideoRemixParams));
+    expect(wordless).toMatchObject({ status: 400, code: 'prompt_required', param: 'prompt' });
+    const more = { prompt: 'a blue ball', model: 'mock/clip' } as OpenAI.Videos.VideoRemixParams;
+    expect(await failure(openai.videos.remix(source.id, more))).toMatchObject({ status: 400, code: 'param_unsupported', param: 'model' });
+  });
+
+  it('has no previews of a video, and says so', call('`videos.downloadContent` with `variant`, refused'), async () => {
+    const { id } = await openai.videos.create(params({ seconds: '1' }));
+    await finished(id);
+    for (const variant of ['thumbnail', 'spritesheet'] as const) {
+      const error = await failure(openai.videos.downloadContent(id, { variant }));
+      expect(error).toBeInstanceOf(BadRequestError);
+      expect(error).toMatchObject({ code: 'param_unsupported', param: 'variant' });
+      expect(error.message).toContain(`mock/clip makes no ${variant}`);
+    }
+    expect((await openai.videos.downloadContent(id, { variant: 'video' })).headers.get('content-type')).toBe('video/mp4');
+    const poster = { variant: 'poster' } as unknown as OpenAI.Videos.VideoDownloadContentParams;
+    expect(await failure(openai.videos.downloadContent(id, poster))).toMatchObject({ code: 'param_enum_mismatch', param: 'variant' });
+  });
+
+  it('is refused what the model does not make', call('a video that is refused, and one that fails later'), async () => {
     const error = await failure(openai.videos.create(params({ seconds: '60' })));
     expect(error).toBeInstanceOf(BadRequestError);
     expect(error).toMatchObject({ code: 'param_out_of_range', param: 'seconds' });

@@ -70,8 +70,11 @@ describe.each(databases())('limits of work under way on $name', ({ name, url }) 
       return list.filter((status) => status === 'completed').length >= ROOM * 2;
     });
     expect(most).toBe(ROOM);
-    const refused = await image(headers, 'latency=0ms');
-    expect(refused.statusCode).toBe(429);
+    // A place may be free for a moment, until the next of the queue takes it.
+    const refused = await until(async () => {
+      const answer = await image(headers, 'latency=0ms');
+      return answer.statusCode === 429 && answer;
+    });
     expect(refused.json()).toMatchObject({ error: { code: 'concurrency_limit_exceeded', type: 'rate_limit_exceeded' } });
     expect(refused.headers).toMatchObject({ 'retry-after': '2', 'x-should-retry': 'true' });
     for (const { id } of answers.map((answer) => answer.json<{ id: string }>()))

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { DEFAULT_TENANT, SCOPES } from '../../src/auth/index.js';
+import { DEFAULT_TENANT, SCOPES, wholeOf } from '../../src/auth/index.js';
 import { LedgerRepository, ReconciliationRepository } from '../../src/budgets/index.js';
 import { Database } from '../../src/database/index.js';
 import { type GenerationCommand, GenerationsService } from '../../src/generations/index.js';
@@ -45,7 +45,7 @@ describe.each(databases())('what comes to nothing is billed by the vendor’s ru
 
   function command(kind: 'image' | 'video', prompt: string): GenerationCommand {
     return {
-      principal: { kind: 'key', ...DEFAULT_TENANT, keyId: KEY_ID, label: 'k', scopes: new Set(SCOPES) },
+      principal: { kind: 'key', ...DEFAULT_TENANT, keyId: KEY_ID, label: 'k', scopes: new Set(SCOPES), strict: true },
       requestId: 'req_test',
       operation: kind === 'image' ? 'image.generate' : 'video.generate',
       model: `mock/expensive-${kind}`,
@@ -80,7 +80,7 @@ describe.each(databases())('what comes to nothing is billed by the vendor’s ru
     const { generation } = await engine.create(command('video', 'x [mock latency=60s]'), {
       wait: { until: 'accepted', timeoutMs: PATIENCE_MS },
     });
-    const cancelled = (await engine.cancel(DEFAULT_TENANT, generation.id)).generation;
+    const cancelled = (await engine.cancel(wholeOf(DEFAULT_TENANT), generation.id)).generation;
     expect(cancelled).toMatchObject({ status: 'cancelled', holdState: 'settled', costMicros: VIDEO_MICROS });
     expect((await spending()).usedMicros - before.usedMicros).toBe(VIDEO_MICROS);
   });

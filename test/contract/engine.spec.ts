@@ -1,6 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { DEFAULT_TENANT, type Principal, SCOPES } from '../../src/auth/index.js';
+import { DEFAULT_TENANT, type Principal, SCOPES, wholeOf } from '../../src/auth/index.js';
 import { ApiError } from '../../src/common/index.js';
 import { Database } from '../../src/database/index.js';
 import { GenerationsRepository } from '../../src/generations/generations.repository.js';
@@ -25,7 +25,7 @@ describe.each(databases())('the engine on $name', ({ url }) => {
     await addKey(app.get(Database), KEY_ID, 12_000_000);
   });
 
-  const principal: Principal = { kind: 'key', ...DEFAULT_TENANT, keyId: KEY_ID, label: 'k', scopes: new Set(SCOPES) };
+  const principal: Principal = { kind: 'key', ...DEFAULT_TENANT, keyId: KEY_ID, label: 'k', scopes: new Set(SCOPES), strict: true };
 
   function command(change: Partial<GenerationCommand> = {}): GenerationCommand {
     return {
@@ -53,7 +53,7 @@ describe.each(databases())('the engine on $name', ({ url }) => {
   async function run(wanted: GenerationCommand): Promise<GenerationRecord> {
     const created = await engine.create(wanted, { wait: { until: 'ended', timeoutMs: PATIENCE_MS } });
     expect(isTerminal(created.generation.status)).toBe(true);
-    return engine.get(DEFAULT_TENANT, created.generation.id);
+    return engine.get(wholeOf(DEFAULT_TENANT), created.generation.id);
   }
 
   const balance = () => spendingOf(app.get(Database), KEY_ID);
@@ -108,11 +108,11 @@ describe.each(databases())('the engine on $name', ({ url }) => {
     const refused = await run(command({ model: 'mock/expensive-image', prompt: 'x [mock fail=content_rejected charged=no]' }));
     expect(refused.generation).toMatchObject({
       status: 'failed',
-      errorCode: 'content_policy_violation',
+      errorCode: 'moderation_blocked',
       costMicros: 0,
       holdState: 'released',
     });
-    expect(failureOf(refused.generation)).toMatchObject({ status: 400, code: 'content_policy_violation' });
+    expect(failureOf(refused.generation)).toMatchObject({ status: 400, code: 'moderation_blocked' });
     const after = await balance();
     expect(after.usedMicros - before.usedMicros).toBe(5_000_000);
     expect(after.heldMicros).toBe(before.heldMicros);
@@ -137,28 +137,28 @@ describe.each(databases())('the engine on $name', ({ url }) => {
 
   it('cancels what is queued or running when the vendor confirms, and says so when it does not', async () => {
     const started = await engine.create(video('x [mock latency=60s]'), { wait: { until: 'accepted', timeoutMs: PATIENCE_MS } });
-    expect((await engine.cancel(DEFAULT_TENANT, started.generation.id)).generation).toMatchObject({
+    expect((await engine.cancel(wholeOf(DEFAULT_TENANT), started.generation.id)).generation).toMatchObject({
       status: 'cancelled',
       holdState: 'released',
     });
     const stubborn = await engine.create(video('x [mock latency=3s cancel=too_late]'), {
       wait: { until: 'accepted', timeoutMs: PATIENCE_MS },
     });
-    const asked = await engine.cancel(DEFAULT_TENANT, stubborn.generation.id);
+    const asked = await engine.cancel(wholeOf(DEFAULT_TENANT), stubborn.generation.id);
     expect(asked.generation.status).toBe('running');
     expect(asked.generation.cancelRequestedAt).not.toBeNull();
-    const end = await engine.waitFor(DEFAULT_TENANT, stubborn.generation.id, PATIENCE_MS);
+    const end = await engine.waitFor(wholeOf(DEFAULT_TENANT), stubborn.generation.id, PATIENCE_MS);
     expect(end.generation.status).toBe('completed');
-    await expect(engine.cancel(DEFAULT_TENANT, stubborn.generation.id)).rejects.toMatchObject({ code: 'conflict' });
+    await expect(engine.cancel(wholeOf(DEFAULT_TENANT), stubborn.generation.id)).rejects.toMatchObject({ code: 'conflict' });
   });
 
   it('keeps waiting through a status word that it does not know', async () => {
     const { generation } = await engine.create(video('x [mock status=brewing latency=700ms]'), {
       wait: { until: 'accepted', timeoutMs: PATIENCE_MS },
     });
-    const later = await engine.waitFor(DEFAULT_TENANT, generation.id, 1_500);
+    const later = await engine.waitFor(wholeOf(DEFAULT_TENANT), generation.id, 1_500);
     expect(['running', 'completed']).toContain(later.generation.status);
-    await engine.cancel(DEFAULT_TENANT, generation.id).catch(() => undefined);
+    await engine.cancel(wholeOf(DEFAULT_TENANT), generation.id).catch(() => undefined);
   });
 
   it('counts a success without media as a failure', async () => {
@@ -234,7 +234,7 @@ describe.each(databases())('the engine on $name', ({ url }) => {
 
   it('shows nothing to another tenant', async () => {
     const { generation } = await run(command());
-    const stranger = { orgId: 'another', appId: 'tenant' };
+    const stranger = wholeOf({ orgId: 'another', appId: 'tenant' });
     await expect(engine.get(stranger, generation.id)).rejects.toBeInstanceOf(ApiError);
     await expect(engine.cancel(stranger, generation.id)).rejects.toMatchObject({ code: 'not_found' });
     await expect(engine.remove(stranger, generation.id)).rejects.toMatchObject({ code: 'not_found' });
@@ -242,7 +242,7 @@ describe.each(databases())('the engine on $name', ({ url }) => {
 
   it('hides what its owner deleted', async () => {
     const { generation } = await run(command());
-    await engine.remove(DEFAULT_TENANT, generation.id);
-    await expect(engine.get(DEFAULT_TENANT, generation.id)).rejects.toMatchObject({ code: 'not_found' });
+    await engine.remove(wholeOf(DEFAULT_TENANT), generation.id);
+    await expect(engine.get(wholeOf(DEFAULT_TENANT), generation.id)).rejects.toMatchObject({ code: 'not_found' });
   });
 });

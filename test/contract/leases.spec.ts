@@ -10,6 +10,8 @@ import { Database, openDataSources, rows } from '../../src/database/index.js';
 import { AttemptEntity } from '../../src/generations/attempt.entity.js';
 import { CacheFlights } from '../../src/generations/cache-flights.repository.js';
 import { CapacityRepository } from '../../src/generations/capacity.repository.js';
+import { DeferredStepsRepository } from '../../src/generations/deferred-steps.repository.js';
+import { EndsRepository } from '../../src/generations/ends.repository.js';
 import { GenerationEntity } from '../../src/generations/generation.entity.js';
 import { GenerationsRepository } from '../../src/generations/generations.repository.js';
 import { IdempotencyRepository } from '../../src/generations/idempotency.repository.js';
@@ -91,6 +93,16 @@ describe.each(databases())('leases on $name', ({ url }) => {
           new CacheFlights(new CacheEntriesRepository(one)),
           new CapacityLimits(config, new KeyCapacities(new Clock(), new ApiKeysRepository(one))),
           new CapacityRepository(),
+          new EndsRepository(
+            one,
+            new Ledger(new LedgerRepository()),
+            new BudgetDirectory(new BudgetsRepository(one), new Clock()),
+            new AssetsRepository(one),
+            new CacheFlights(new CacheEntriesRepository(one)),
+            new CapacityLimits(config, new KeyCapacities(new Clock(), new ApiKeysRepository(one))),
+            new CapacityRepository(),
+            new DeferredStepsRepository(one),
+          ),
         ),
     );
     return async () => {
@@ -143,7 +155,7 @@ describe.each(databases())('leases on $name', ({ url }) => {
     expect(await generations.beginAttempt(stale, attempt, NOW, { ...row, limits: [] })).toBe(false);
     expect(await first().release(stale, { status: 'running', nextRunAtMs: NOW }, NOW)).toBe(false);
     expect(await lifecycle().settle({ lease: stale, generation: row, nowMs: NOW, outputs: [], settlement: cancelled })).toBeNull();
-    expect((await first().heartbeat('paused', [row.id], NOW + LEASE_MS)).size).toBe(0);
+    expect((await first().heartbeat('paused', [row.id], NOW + LEASE_MS)).alive.size).toBe(0);
     expect(await generations.findAny(row.id)).toMatchObject({ status: 'queued', leaseOwner: 'other', leaseToken: 2 });
     expect(
       await lifecycle().settle({ lease: { id: row.id, token: 2 }, generation: row, nowMs: NOW, outputs: [], settlement: cancelled }),
@@ -216,11 +228,13 @@ describe.each(databases())('leases on $name', ({ url }) => {
     const end = { nowMs: NOW + 7, outputs: [] };
     const ends = await Promise.all([
       lifecycle().settle({ ...end, lease: { id: dearest.id, token: 0 }, generation: dearest, settlement: completed }),
-      lifecycle().settle({ ...end, lease: { id: dearest.id, token: 0 }, generation: dearest, settlement: cancelled }),
+      lifecycle().settle({ ...end, lease: { id: dearest.id, token: 0 }, generation: dearest, settlement: completed }),
       lifecycle().settle({ ...end, lease: { id: last.id, token: 9 }, generation: last, settlement: cancelled }),
       lifecycle().settle({ ...end, lease: { id: last.id, token: 0 }, generation: last, settlement: cancelled }),
     ]);
-    expect(ends).toEqual([[], null, null, []]);
+    // Which of the first two is first is not said: it may be looked up meanwhile what the key allows.
+    expect(ends.slice(0, 2)).toEqual(expect.arrayContaining([[], null]));
+    expect(ends.slice(2)).toEqual([null, []]);
     expect(await generations.findAny(dearest.id)).toMatchObject({
       status: 'completed',
       progress: 100,

@@ -176,6 +176,11 @@ export const CASES: readonly Case[] = [
     () => invalid('param_enum_mismatch', 'reference_images[0].type'),
   ),
   changed(
+    'an unknown field of a reference',
+    () => ({ reference_images: [{ type: 'url', value: PICTURE, weight: 0.5 }] }),
+    () => ({ ...invalid('param_unsupported', 'reference_images[0].weight'), accepted: ['type', 'value', 'role'] }),
+  ),
+  changed(
     'a reference that is no picture',
     () => ({ reference_images: [{ type: 'base64', value: Buffer.from('no picture at all').toString('base64') }] }),
     () => ({ status: 400, code: 'reference_invalid', type: 'invalid_request_error', param: 'reference_images[0]' }),

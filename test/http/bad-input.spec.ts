@@ -30,7 +30,11 @@ describe('bad input', () => {
 
   beforeAll(async () => {
     writeFileSync(join(models, 'retired.yaml'), `models:\n${RETIRED}`);
-    const { app } = await testApplication(databaseUrl, { models_directory: models, server: { body_limit_bytes: BODY_LIMIT_BYTES } });
+    const { app } = await testApplication(databaseUrl, {
+      models_directory: models,
+      retired_models: 'refuse',
+      server: { body_limit_bytes: BODY_LIMIT_BYTES },
+    });
     await app.listen(0, '127.0.0.1');
     client = new Client(await app.getUrl());
   });

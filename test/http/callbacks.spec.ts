@@ -1,3 +1,4 @@
+import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Client, failureOf } from '../support/client.js';
 import type { FalVendor } from '../vendors/fal/server.js';
@@ -81,6 +82,26 @@ describe('a vendor that calls back', () => {
     expect(fal.count(/\/status$/)).toBeGreaterThan(0);
     expect((await call(fal.delivery(requestId))).status).toBe(200);
     expect((await client.generation(id)).attempts).toEqual(generation.attempts);
+  });
+
+  it('is short: a body of more than a mebibyte is not taken, and the next poll tells as much', async () => {
+    const { id, requestId, call } = await running('fal/called-back');
+    const genuine = fal.delivery(requestId);
+    const answer = await answerOf(call({ ...genuine, body: Buffer.alloc(1_048_577, ' ') }));
+    expect(failureOf(answer)).toMatchObject({ status: 413, code: 'body_too_large' });
+    expect((await call(genuine)).status).toBe(200);
+    expect((await client.ended(id)).status).toBe('completed');
+    // Nothing of what comes too late is read: the body that is announced here never comes.
+    const { status } = await new Promise<{ status: number | undefined }>((resolve, reject) => {
+      const url = new URL(new URL(fal.submissions[0]?.webhookUrl ?? '').pathname, vendors.url);
+      const late = httpRequest(url, { method: 'POST', headers: { ...genuine.headers, 'content-length': '1000' } }, (response) => {
+        resolve({ status: response.statusCode });
+        late.destroy();
+      });
+      late.on('error', reject);
+      late.flushHeaders();
+    });
+    expect(status).toBe(200);
   });
 
   it('finds nobody at an address that was never given out', async () => {

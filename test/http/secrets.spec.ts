@@ -215,7 +215,8 @@ describe('secrets', () => {
   it('do not show when the start fails', async () => {
     const secret = SECRETS['the password of the database'];
     for (const databaseUrl of [`postgres://${role}:${secret}@127.0.0.1:1/none`, `mysql://${role}:${secret}@127.0.0.1:1/none`]) {
-      const failure = await startGateway({ databaseUrl, env: { LITEGEN__MASTER_KEY: SECRETS['the master key'] } }).then(
+      const env = { LITEGEN__MASTER_KEY: SECRETS['the master key'], LITEGEN__DATABASE__START_TIMEOUT_SECONDS: '0' };
+      const failure = await startGateway({ databaseUrl, env }).then(
         () => 'it started',
         (error: unknown) => String(error),
       );

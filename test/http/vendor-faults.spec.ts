@@ -84,7 +84,7 @@ describe('a vendor that fails', () => {
 
   describe('when it refuses', () => {
     it.each<readonly [string, object, Outcome]>([
-      ['for moderation', { prompt: COMPATIBLE_PROMPTS.blocked }, outcome(400, 'content_policy_violation', 'no')],
+      ['for moderation', { prompt: COMPATIBLE_PROMPTS.blocked }, outcome(400, 'moderation_blocked', 'no')],
       ['for want of memory', { prompt: COMPATIBLE_PROMPTS.outOfMemory }, outcome(400, 'provider_invalid_request', 'no')],
     ])('says so: %s', async (_name, fields, expected) => {
       const made = compatible.imagesMade();

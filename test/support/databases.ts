@@ -14,9 +14,10 @@ export interface TestDatabase {
 /**
  * A fresh, empty database of each kind, for `describe.each(databases())('$name', ({ url }) => …)`. Call it at the top of a
  * test file or of a `describe`: they exist from the first `beforeAll` on and are dropped after the last `afterAll`.
+ * With `TEST_PGBOUNCER=1` it is Postgres alone, by way of PgBouncer.
  */
 export function databases(): TestDatabase[] {
-  return [sqliteDatabase(), postgresDatabase()];
+  return inject('postgres').pooledUrl === null ? [sqliteDatabase(), postgresDatabase()] : [postgresDatabase()];
 }
 
 export function sqliteDatabase(): TestDatabase {
@@ -28,14 +29,12 @@ export function sqliteDatabase(): TestDatabase {
 export function postgresDatabase(): TestDatabase {
   const server = inject('postgres');
   const database = `litegen_test_${randomBytes(8).toString('hex')}`;
-  const url = new URL(server.url);
+  const url = new URL(server.pooledUrl ?? server.url);
   url.pathname = `/${database}`;
   let isCreated = false;
   beforeAll(async () => {
-    if (server.startUrl !== null) {
-      const answer = await fetch(server.startUrl, { method: 'POST' });
-      if (!answer.ok) throw new Error(await answer.text());
-    }
+    const answer = await fetch(server.startUrl, { method: 'POST' });
+    if (!answer.ok) throw new Error(await answer.text());
     await execute(server.url, `CREATE DATABASE ${database}`);
     isCreated = true;
   });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 60_000;
 
 export interface GatewayOptions {
   /** Variables on top of a clean environment. */
@@ -85,7 +85,7 @@ function ready(child: ChildProcess, output: () => string): Promise<string> {
     const onExit = (code: number | null): void => fail(`The gateway ended with code ${code} before it served`);
     child.once('exit', onExit);
     child.stdout?.on('data', () => {
-      const url = /LiteGen is ready at (\S+)/.exec(output())?.[1];
+      const url = /LiteGen is ready at ([^\s"]+)/.exec(output())?.[1];
       if (url === undefined) return;
       clearTimeout(timer);
       child.off('exit', onExit);

@@ -1,37 +1,53 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestProject } from 'vitest/node';
+import { hasPgBouncer, PgBouncer } from './pgbouncer.js';
 import { PostgresServer } from './postgres-server.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** `url`: an administrator's connection. `startUrl`: a POST there answers 204 once the server runs; null: it runs already. */
-    postgres: { url: string; startUrl: string | null };
+    /**
+     * `url`: an administrator's connection. `pooledUrl`: the same by way of PgBouncer; null: without one. `startUrl`: a POST there answers
+     * 204 once they run.
+     */
+    postgres: { url: string; pooledUrl: string | null; startUrl: string };
   }
 }
 
-/** Offers every test file one Postgres for the run, which starts when the first one asks: a run of unit tests pays nothing. */
-export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+/**
+ * Offers every test file one Postgres for the run, which starts when the first one asks: a run of unit tests pays nothing.
+ * With `TEST_PGBOUNCER=1` the tests reach it through a PgBouncer in transaction mode.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const external = process.env.TEST_DATABASE_URL;
-  if (external) {
-    project.provide('postgres', { url: external, startUrl: null });
-    return undefined;
-  }
-  const postgres = await PostgresServer.prepare();
+  const postgres = external ? undefined : await PostgresServer.prepare();
+  const url = external || (postgres?.url ?? '');
+  const pooler = process.env.TEST_PGBOUNCER === '1' ? await preparePooler(url) : undefined;
   let started: Promise<void> | undefined;
+  const start = async (): Promise<void> => {
+    await postgres?.start();
+    await pooler?.start();
+  };
   const door = createServer((_request, response) => {
-    started ??= postgres.start();
+    started ??= start();
     started.then(
       () => response.writeHead(204).end(),
       (error: unknown) => response.writeHead(500).end(String(error)),
     );
   });
   await new Promise<void>((listening) => door.listen(0, '127.0.0.1', listening));
-  project.provide('postgres', { url: postgres.url, startUrl: `http://127.0.0.1:${(door.address() as AddressInfo).port}/` });
+  const startUrl = `http://127.0.0.1:${(door.address() as AddressInfo).port}/`;
+  project.provide('postgres', { url, pooledUrl: pooler?.urlOf(url) ?? null, startUrl });
   return async () => {
     door.closeAllConnections();
     door.close();
     await started?.catch(() => undefined);
-    await postgres.stop();
+    await pooler?.stop();
+    await postgres?.stop();
   };
+}
+
+async function preparePooler(url: string): Promise<PgBouncer> {
+  if (!hasPgBouncer) throw new Error('TEST_PGBOUNCER=1 needs `pgbouncer` (Debian: apt-get install pgbouncer)');
+  return PgBouncer.prepare(url);
 }

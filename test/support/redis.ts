@@ -5,8 +5,8 @@ export { hasRedis } from './redis-server.js';
 
 export class RedisServer extends Server {
   /** Started, and stopped after the file or `describe` in which it is called. */
-  static override async start(): Promise<Server> {
-    const server = await Server.start();
+  static override async start(settings: readonly string[] = []): Promise<Server> {
+    const server = await Server.start(settings);
     servers.add(server);
     return server;
   }

@@ -37,10 +37,18 @@ function chunk(type: string, data: Buffer): Buffer {
   return out;
 }
 
-/** The smallest file that is recognised as MP4, padded to `bytes`. It has no frames, so no player shows it. */
-export function makeMp4(bytes = 64): Buffer {
+/** An MP4 of one second, 64×36 pixels, in `bytes` (at least 300). It has no frames, so no player shows it. */
+export function makeMp4(bytes = 300): Buffer {
   const ftyp = box('ftyp', Buffer.concat([Buffer.from('isom'), Buffer.from([0, 0, 2, 0]), Buffer.from('isomiso2mp41')]));
-  return Buffer.concat([ftyp, box('mdat', Buffer.alloc(Math.max(0, bytes - ftyp.length - 8), 0x5a))]);
+  const movie = Buffer.alloc(100);
+  movie.writeUInt32BE(1000, 12);
+  movie.writeUInt32BE(1000, 16);
+  const track = Buffer.alloc(84);
+  track.writeUInt32BE(0x1_0000, 40);
+  track.writeUInt32BE(64 * 0x1_0000, 76);
+  track.writeUInt32BE(36 * 0x1_0000, 80);
+  const moov = box('moov', Buffer.concat([box('mvhd', movie), box('trak', box('tkhd', track))]));
+  return Buffer.concat([ftyp, moov, box('mdat', Buffer.alloc(bytes - ftyp.length - moov.length - 8, 0x5a))]);
 }
 
 function box(type: string, data: Buffer): Buffer {

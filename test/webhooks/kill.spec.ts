@@ -34,7 +34,7 @@ webhooks: { timeout_seconds: 1, retry_schedule_seconds: [1, 1, 1], endpoint_conc
     return new Client(gateway.url, MASTER_KEY);
   }
 
-  it('are all delivered after the restart, under the ids they had', { timeout: 60_000 }, async () => {
+  it('are all delivered after the restart, under the ids they had', { timeout: 150_000 }, async () => {
     const before = await start();
     const endpoint = await before.read<Endpoint>('/v1/webhooks/endpoints', { body: { url: home.url } });
     // The first is under way and never answered, the others are committed and never sent.

@@ -35,7 +35,7 @@ export interface ShippedParam {
 const folder = new URL('../../../plugins/fal/models/', import.meta.url);
 
 export const SHIPPED_MODELS: readonly ShippedModel[] = readdirSync(folder)
-  .filter((name) => name.endsWith('.yaml'))
+  .filter((name) => name.endsWith('.yaml') && name !== 'retired.yaml')
   .flatMap((name) => (parse(readFileSync(new URL(name, folder), 'utf8')) as { models: ShippedModel[] }).models);
 
 /** A shipped model as a request names it. */

@@ -6,6 +6,8 @@ export interface S3Vendor extends HttpVendor {
   readonly bucket: string;
   /** By key. */
   readonly objects: Map<string, Buffer>;
+  /** When each was last written, milliseconds since the epoch; a test may change it. */
+  readonly modified: Map<string, number>;
 }
 
 export interface S3VendorOptions {
@@ -20,8 +22,9 @@ const SIGNATURE =
 export async function startS3Vendor(options: S3VendorOptions = {}): Promise<S3Vendor> {
   const { bucket = 'media', accessKeyId = 'test-key' } = options;
   const objects = new Map<string, Buffer>();
-  const vendor = await startHttpVendor((request) => refusal(request, accessKeyId) ?? answer(request, bucket, objects));
-  return Object.assign(vendor, { bucket, objects });
+  const modified = new Map<string, number>();
+  const vendor = await startHttpVendor((request) => refusal(request, accessKeyId) ?? answer(request, bucket, { objects, modified }));
+  return Object.assign(vendor, { bucket, objects, modified });
 }
 
 /** What S3 checks before it looks at the object: the signature's form and key, and that the body is the signed one. */
@@ -40,24 +43,56 @@ function refusal(request: ReceivedRequest, accessKeyId: string): VendorReply | u
   return undefined;
 }
 
-function answer(request: ReceivedRequest, bucket: string, objects: Map<string, Buffer>): VendorReply {
+function answer(request: ReceivedRequest, bucket: string, { objects, modified }: Pick<S3Vendor, 'objects' | 'modified'>): VendorReply {
   const [, namedBucket, ...rest] = decodeURIComponent(request.path).split('/');
   if (namedBucket !== bucket) return failure(404, 'NoSuchBucket', 'The specified bucket does not exist');
   const key = rest.join('/');
   switch (request.method) {
-    case 'PUT':
+    case 'PUT': {
+      const source = request.headers['x-amz-copy-source'];
+      if (source !== undefined) return copy(decodeURIComponent(source).replace(/^\//, ''), bucket, key, { objects, modified });
       if (request.headers['content-length'] === undefined) return failure(411, 'MissingContentLength', 'A length is needed');
       objects.set(key, request.body);
+      modified.set(key, Date.now());
       return { status: 200, headers: { etag: etag(request.body) } };
+    }
     case 'DELETE':
       objects.delete(key);
       return { status: 204 };
     case 'HEAD':
     case 'GET':
+      if (key === '' && request.query['list-type'] === '2') return list(request.query, objects, modified);
       return read(request, objects.get(key));
     default:
       return failure(405, 'MethodNotAllowed', 'Not here');
   }
+}
+
+/** As many as fit on a page. */
+const PAGE = 3;
+
+function copy(source: string, bucket: string, key: string, { objects, modified }: Pick<S3Vendor, 'objects' | 'modified'>): VendorReply {
+  const object = objects.get(source.slice(bucket.length + 1));
+  if (object === undefined) return failure(404, 'NoSuchKey', 'The specified key does not exist.');
+  objects.set(key, object);
+  modified.set(key, Date.now());
+  const body = `<CopyObjectResult><LastModified>${new Date().toISOString()}</LastModified><ETag>${etag(object)}</ETag></CopyObjectResult>`;
+  return { status: 200, headers: { 'content-type': 'application/xml' }, body };
+}
+
+function list(query: Readonly<Record<string, string>>, objects: Map<string, Buffer>, modified: Map<string, number>): VendorReply {
+  const prefix = query['prefix'] ?? '';
+  const keys = [...objects.keys()].filter((key) => key.startsWith(prefix) && key > (query['continuation-token'] ?? '')).sort();
+  const page = keys.slice(0, PAGE);
+  const contents = page.map(
+    (key) =>
+      `<Contents><Key>${key}</Key><LastModified>${new Date(modified.get(key) ?? 0).toISOString()}</LastModified>` +
+      `<Size>${objects.get(key)?.length}</Size></Contents>`,
+  );
+  const more = keys.length > page.length;
+  const next = more ? `<NextContinuationToken>${page.at(-1)}</NextContinuationToken>` : '';
+  const body = `<?xml version="1.0"?><ListBucketResult><IsTruncated>${more}</IsTruncated>${next}${contents.join('')}</ListBucketResult>`;
+  return { status: 200, headers: { 'content-type': 'application/xml' }, body };
 }
 
 function read(request: ReceivedRequest, object: Buffer | undefined): VendorReply {
