@@ -1,46 +1,48 @@
-// The walls of the house. A module of src/ imports from its own floor or a lower one, and only through the other module's index.ts.
+// The layers of src/, and what packages and plugins may know. docs/architecture.md draws them.
 
-const FLOORS = [
-  ['ground', ['config', 'database', 'redis', 'security', 'metrics', 'tracing', 'common']],
-  ['knowledge', ['catalog', 'providers', 'storage', 'auth', 'tenancy', 'audit']],
-  ['judgement', ['routing', 'cache', 'costs', 'budgets', 'limits']],
-  ['engine', ['generations', 'webhooks']],
-];
+/** Top first: a layer imports from itself and from those after it. src/<layer>/<module>/ is a module, and others reach it through its index.ts alone. */
+const LAYERS = ['app', 'api', 'engine', 'policy', 'domain', 'platform'];
 const SPEC = '\\.spec\\.ts$';
-const modules = (names) => `^src/(${names.join('|')})/`;
-const below = (count) => FLOORS.slice(0, count).flatMap(([, names]) => names);
+const anyOf = (names) => `(${names.join('|')})`;
 
-/** A floor may reach itself and what lies under it: everything else in a folder of src/ is above. What has no floor is a door. */
-const floorRules = FLOORS.map(([floor, names], index) => ({
-  name: `floor-${floor}`,
+const layerRules = LAYERS.slice(1).map((layer, index) => ({
+  name: `layer-${layer}`,
   severity: 'error',
-  comment: `${floor} knows nothing of the floors above it`,
-  from: { path: modules(names), pathNot: SPEC },
-  to: { path: '^src/', pathNot: modules(below(index + 1)) },
+  comment: `${layer} knows nothing of the layers above it`,
+  from: { path: `^src/${layer}/`, pathNot: SPEC },
+  to: { path: `^src/${anyOf(LAYERS.slice(0, index + 1))}/` },
 }));
 
 module.exports = {
   forbidden: [
-    ...floorRules,
+    ...layerRules,
+    // A file that stands alone breaks no rule of imports.
+    ...[{}, { orphan: true }].map((kind) => ({
+      name: 'known-layers',
+      severity: 'error',
+      comment: 'A file of src/ lies in a layer, and below app in a module of it',
+      from: { ...kind, path: '^src/', pathNot: ['^src/app/', `^src/${anyOf(LAYERS)}/[^/]+/`] },
+      to: {},
+    })),
     {
       name: 'no-cycles',
       severity: 'error',
       from: { pathNot: SPEC },
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+      to: { circular: true },
     },
     {
       name: 'module-index',
       severity: 'error',
       comment: 'Another module is imported by its index.ts only',
-      from: { path: '^src/([^/]+)/', pathNot: SPEC },
-      to: { path: '^src/[^/]+/', pathNot: ['^src/$1/', '^src/[^/]+/index\\.ts$'] },
+      from: { path: '^src/([^/]+/[^/]+)/', pathNot: ['^src/app/', SPEC] },
+      to: { path: '^src/[^/]+/[^/]+/', pathNot: ['^src/$1/', '^src/[^/]+/[^/]+/index\\.ts$'] },
     },
     {
-      name: 'module-index-root',
+      name: 'module-index-app',
       severity: 'error',
-      comment: 'main, cli and the root module import modules by their index.ts only; http is part of the root',
-      from: { path: '^src/[^/]+\\.ts$', pathNot: SPEC },
-      to: { path: '^src/[^/]+/', pathNot: ['^src/http/', '^src/[^/]+/index\\.ts$'] },
+      comment: 'app, whose folders are one module, imports the others by their index.ts only',
+      from: { path: '^src/app/', pathNot: SPEC },
+      to: { path: '^src/[^/]+/[^/]+/', pathNot: ['^src/app/', '^src/[^/]+/[^/]+/index\\.ts$'] },
     },
     {
       name: 'plugin-alone',
@@ -56,7 +58,7 @@ module.exports = {
       to: { path: ['^test/', '^packages/plugin-sdk/(src|dist)/testing/'] },
     },
     {
-      name: 'packages-beside-the-house',
+      name: 'packages-alone',
       severity: 'error',
       from: { path: '^packages/' },
       to: { path: '^(src|migrations|plugins|test|bench)/' },
@@ -77,7 +79,7 @@ module.exports = {
       name: 'undici-in-security',
       severity: 'error',
       comment: 'Only security opens outbound connections',
-      from: { path: '^(src|plugins)/', pathNot: ['^src/security/', SPEC] },
+      from: { path: '^(src|plugins)/', pathNot: ['^src/platform/security/', SPEC] },
       to: { path: '(^|/)node_modules/undici/', dependencyTypesNot: ['type-only'] },
     },
     {
@@ -86,14 +88,14 @@ module.exports = {
       comment: 'SQL lives in repositories, entities, migrations and the database module',
       from: {
         path: '^src/',
-        pathNot: ['^src/database/', '\\.(repository|entity|module)\\.ts$', SPEC],
+        pathNot: ['^src/platform/database/', '\\.(repository|entity|module)\\.ts$', SPEC],
       },
       to: { path: '(^|/)node_modules/(typeorm|pg|sqlite3)/', dependencyTypesNot: ['type-only'] },
     },
     {
-      name: 'doors-without-sql',
+      name: 'api-without-sql',
       severity: 'error',
-      from: { path: '^src/[^/]+/', pathNot: [modules(below(FLOORS.length)), SPEC] },
+      from: { path: '^src/(app|api)/', pathNot: ['^src/app/app.module.ts$', SPEC] },
       to: { path: '(^|/)node_modules/(@nestjs/)?typeorm/' },
     },
     {

@@ -30,4 +30,4 @@ EXPOSE 4000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.LITEGEN__SERVER__PORT}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # The same flags as `npm start`.
-CMD ["node", "--v8-pool-size=2", "--max-semi-space-size=32", "dist/src/main.js"]
+CMD ["node", "--v8-pool-size=2", "--max-semi-space-size=32", "dist/src/app/main.js"]

@@ -58,20 +58,20 @@ export default tseslint.config(
   },
   {
     files: ['src/**/*.ts'],
-    ignores: [...SPECS, 'src/config/**', 'src/security/**', 'src/common/clock.ts'],
+    ignores: [...SPECS, 'src/platform/config/**', 'src/platform/security/**', 'src/platform/common/clock.ts'],
     rules: { 'no-restricted-syntax': ['error', ...CLOCK, ...ENVIRONMENT_IN_GATEWAY, ...NETWORK_IN_GATEWAY] },
   },
   {
-    files: ['src/common/clock.ts'],
+    files: ['src/platform/common/clock.ts'],
     rules: { 'no-restricted-syntax': ['error', ...ENVIRONMENT_IN_GATEWAY, ...NETWORK_IN_GATEWAY] },
   },
   {
-    files: ['src/config/**/*.ts'],
+    files: ['src/platform/config/**/*.ts'],
     ignores: SPECS,
     rules: { 'no-restricted-syntax': ['error', ...CLOCK, ...NETWORK_IN_GATEWAY] },
   },
   {
-    files: ['src/security/**/*.ts'],
+    files: ['src/platform/security/**/*.ts'],
     ignores: SPECS,
     rules: { 'no-restricted-syntax': ['error', ...CLOCK, ...ENVIRONMENT_IN_GATEWAY] },
   },

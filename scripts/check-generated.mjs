@@ -8,11 +8,11 @@ import { ROOT } from './files.mjs';
 
 /** Each command prints its file, and nothing else, on stdout. */
 const GENERATED = [
-  { file: 'docs/openapi.json', command: ['dist/src/cli.js', 'openapi'] },
-  { file: 'packages/plugin-sdk/schema/model.schema.json', command: ['dist/src/cli.js', 'model-schema'] },
-  { file: 'docs/errors.md', command: ['dist/src/cli.js', 'errors', '--markdown'] },
-  { file: 'docs/configuration.md', command: ['dist/src/cli.js', 'config', '--markdown'] },
-  { file: 'litegen.example.yaml', command: ['dist/src/cli.js', 'config', '--example'] },
+  { file: 'docs/openapi.json', command: ['dist/src/app/cli.js', 'openapi'] },
+  { file: 'packages/plugin-sdk/schema/model.schema.json', command: ['dist/src/app/cli.js', 'model-schema'] },
+  { file: 'docs/errors.md', command: ['dist/src/app/cli.js', 'errors', '--markdown'] },
+  { file: 'docs/configuration.md', command: ['dist/src/app/cli.js', 'config', '--markdown'] },
+  { file: 'litegen.example.yaml', command: ['dist/src/app/cli.js', 'config', '--example'] },
 ];
 
 function generate(command) {

@@ -10,7 +10,7 @@ const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
 const children = [
   [tsc, '-b', '--watch', '--preserveWatchOutput', ...workspaces()],
   [tsc, '-p', 'tsconfig.json', '--watch', '--preserveWatchOutput'],
-  [...nodeFlags(), '--watch', '--watch-preserve-output', 'dist/src/main.js'],
+  [...nodeFlags(), '--watch', '--watch-preserve-output', 'dist/src/app/main.js'],
 ].map((args) => spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit' }));
 
 const stop = (signal) => {

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ROOT } from './files.mjs';
 
 const PLUGINS = join(ROOT, 'plugins');
-const CATALOG = join(ROOT, 'dist/src/catalog');
+const CATALOG = join(ROOT, 'dist/src/domain/catalog');
 
 async function parseModels() {
   const target = join(CATALOG, 'parsed-yaml.json');

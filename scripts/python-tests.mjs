@@ -50,7 +50,7 @@ async function startOpenAi() {
 
 /** The built gateway in a process of its own. */
 async function startGateway(directory, openai) {
-  const child = spawn(process.execPath, [join(ROOT, 'dist/src/main.js')], {
+  const child = spawn(process.execPath, [join(ROOT, 'dist/src/app/main.js')], {
     cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {

@@ -89,7 +89,7 @@ async function withGateway(databaseUrl, work) {
       egress: { allow: [new URL(hooks.url).host] },
     }),
   );
-  const child = spawn(process.execPath, [join(ROOT, 'dist/src/main.js')], {
+  const child = spawn(process.execPath, [join(ROOT, 'dist/src/app/main.js')], {
     cwd: directory,
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { PATH: process.env.PATH },

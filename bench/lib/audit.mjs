@@ -128,7 +128,7 @@ function duplicateSubmits(generations, attempts, bought, vendor) {
 
 /** `litegen reconcile`: `{code, text}`, and 0 when there is no difference. */
 export async function reconcile(databaseUrl) {
-  const child = spawn(process.execPath, [join(ROOT, 'dist/src/cli.js'), 'reconcile'], {
+  const child = spawn(process.execPath, [join(ROOT, 'dist/src/app/cli.js'), 'reconcile'], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, LITEGEN__DATABASE_URL: databaseUrl },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -12,7 +12,7 @@ import { nodeFlags } from '../../scripts/node-flags.mjs';
 import { track } from './children.mjs';
 import { parseMetrics } from './metrics.mjs';
 
-const MAIN = join(ROOT, 'dist/src/main.js');
+const MAIN = join(ROOT, 'dist/src/app/main.js');
 const MONITOR = join(ROOT, 'bench/loop-monitor.mjs');
 const START_TIMEOUT_MS = 60_000;
 const PROBE_EVERY_MS = 5;

@@ -40,7 +40,7 @@ export async function run() {
 function readPrices() {
   const directory = mkdtempSync(join(tmpdir(), 'litegen-bench-prices-'));
   try {
-    const command = spawnSync(process.execPath, [join(ROOT, 'dist/src/cli.js'), 'prices', '--json'], {
+    const command = spawnSync(process.execPath, [join(ROOT, 'dist/src/app/cli.js'), 'prices', '--json'], {
       cwd: directory,
       env: { PATH: process.env.PATH },
       encoding: 'utf8',

@@ -2,16 +2,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
-import { AuthService, DEFAULT_TENANT, type Tenant } from '../../src/auth/index.js';
+import { AuthService, DEFAULT_TENANT, type Tenant } from '../../src/domain/access/index.js';
+import { Clock } from '../../src/platform/common/index.js';
+import { Database, insertRows } from '../../src/platform/database/index.js';
 import {
   BudgetDirectory,
   BudgetKeyQuotas,
   BudgetsRepository,
   LedgerRepository,
   ReconciliationRepository,
-} from '../../src/budgets/index.js';
-import { Clock } from '../../src/common/index.js';
-import { Database, insertRows } from '../../src/database/index.js';
+} from '../../src/policy/budgets/index.js';
 import { type Settings, testApplication } from '../support/application.js';
 import { Client } from '../support/client.js';
 import { type CompatibleVendor, startCompatibleVendor } from '../vendors/openai-compatible/server.js';

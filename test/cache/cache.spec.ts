@@ -2,7 +2,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { rows } from '../../src/database/index.js';
+import { rows } from '../../src/platform/database/index.js';
 import { type Answer, type Client, type GenerationView, until } from '../support/client.js';
 import { databases } from '../support/databases.js';
 import { makePng } from '../vendors/media.js';

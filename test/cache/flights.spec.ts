@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { rows } from '../../src/database/index.js';
+import { rows } from '../../src/platform/database/index.js';
 import { type Answer, Client, type GenerationView, until } from '../support/client.js';
 import { databases } from '../support/databases.js';
 import { makePng } from '../vendors/media.js';

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Client } from '../support/client.js';
 import { type Gateway, startGateway } from '../support/gateway.js';
 
-const CLI = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../../dist/src/app/cli.js', import.meta.url));
 /** A start waits no longer than this for one that drains, and five seconds. */
 const HASTE = { LITEGEN__SERVER__SHUTDOWN_GRACE_SECONDS: '1' };
 const PATIENCE_MS = 60_000;

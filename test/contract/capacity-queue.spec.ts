@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { newId } from '../../src/common/index.js';
-import { Database, rows } from '../../src/database/index.js';
-import { CapacityRepository } from '../../src/generations/capacity.repository.js';
-import { capacityName } from '../../src/limits/index.js';
+import { CapacityRepository } from '../../src/engine/generations/capacity.repository.js';
+import { newId } from '../../src/platform/common/index.js';
+import { Database, rows } from '../../src/platform/database/index.js';
+import { capacityName } from '../../src/policy/limits/index.js';
 import { type TestApplication, testApplication } from '../support/application.js';
 import { until } from '../support/client.js';
 import { databases } from '../support/databases.js';

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Database, rows } from '../../src/database/index.js';
+import { Database, rows } from '../../src/platform/database/index.js';
 import { type TestApplication, testApplication } from '../support/application.js';
 import { until } from '../support/client.js';
 import { databases } from '../support/databases.js';

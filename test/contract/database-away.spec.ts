@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { configSchema } from '../../src/config/index.js';
-import { CommitUnknown, Database, DatabaseTimeout, isUnavailable, openDataSources, rows } from '../../src/database/index.js';
+import { configSchema } from '../../src/platform/config/index.js';
+import { CommitUnknown, Database, DatabaseTimeout, isUnavailable, openDataSources, rows } from '../../src/platform/database/index.js';
 import { testApplication } from '../support/application.js';
 import { until } from '../support/client.js';
 import { DatabaseProxy } from '../support/database-proxy.js';

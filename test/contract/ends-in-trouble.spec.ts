@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
-import { sqlitePath } from '../../src/database/index.js';
+import { sqlitePath } from '../../src/platform/database/index.js';
 import { until } from '../support/client.js';
 import { postgresDatabase, sqliteDatabase } from '../support/databases.js';
 import { DELIVERED, PricedApplication } from '../support/priced-application.js';

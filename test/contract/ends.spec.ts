@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { rows } from '../../src/database/index.js';
-import { GenerationSignals } from '../../src/generations/generation-signals.js';
-import { MetricsService } from '../../src/metrics/index.js';
+import { GenerationSignals } from '../../src/engine/generations/generation-signals.js';
+import { rows } from '../../src/platform/database/index.js';
+import { MetricsService } from '../../src/platform/metrics/index.js';
 import { until } from '../support/client.js';
 import { databases } from '../support/databases.js';
 import { DELIVERED, PricedApplication } from '../support/priced-application.js';

@@ -1,11 +1,17 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { DEFAULT_TENANT, type Principal, SCOPES, wholeOf } from '../../src/auth/index.js';
-import { ApiError } from '../../src/common/index.js';
-import { Database } from '../../src/database/index.js';
-import { GenerationsRepository } from '../../src/generations/generations.repository.js';
-import { failureOf, type GenerationCommand, type GenerationRecord, GenerationsService, isTerminal } from '../../src/generations/index.js';
-import { BlobStore } from '../../src/storage/index.js';
+import { DEFAULT_TENANT, type Principal, SCOPES, wholeOf } from '../../src/domain/access/index.js';
+import { BlobStore } from '../../src/domain/storage/index.js';
+import { GenerationsRepository } from '../../src/engine/generations/generations.repository.js';
+import {
+  failureOf,
+  type GenerationCommand,
+  type GenerationRecord,
+  GenerationsService,
+  isTerminal,
+} from '../../src/engine/generations/index.js';
+import { ApiError } from '../../src/platform/common/index.js';
+import { Database } from '../../src/platform/database/index.js';
 import { testApplication } from '../support/application.js';
 import { databases } from '../support/databases.js';
 import { addKey, spendingOf } from '../support/keys.js';

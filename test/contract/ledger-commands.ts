@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import type { HoldRequest, Spender } from '../../src/budgets/index.js';
+import type { HoldRequest, Spender } from '../../src/policy/budgets/index.js';
 import { type Books, BUDGETS, expectSound, type Model, spenders } from './ledger-model.js';
 
 type Command = fc.AsyncCommand<Model, Books>;

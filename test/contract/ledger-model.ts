@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { DEFAULT_TENANT } from '../../src/auth/index.js';
+import { DEFAULT_TENANT } from '../../src/domain/access/index.js';
+import { Clock } from '../../src/platform/common/index.js';
+import { type Database, rows } from '../../src/platform/database/index.js';
 import {
   BudgetDirectory,
   BudgetEntity,
@@ -10,9 +12,7 @@ import {
   LedgerRepository,
   ReconciliationRepository,
   type Spender,
-} from '../../src/budgets/index.js';
-import { Clock } from '../../src/common/index.js';
-import { type Database, rows } from '../../src/database/index.js';
+} from '../../src/policy/budgets/index.js';
 
 const DAY_MS = 86_400_000;
 /** 2027-01-15T00:00:00Z */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { configSchema } from '../../src/config/index.js';
-import { CommitUnknown, Database, isUnavailable, openDataSources, rows } from '../../src/database/index.js';
+import { configSchema } from '../../src/platform/config/index.js';
+import { CommitUnknown, Database, isUnavailable, openDataSources, rows } from '../../src/platform/database/index.js';
 import { databases, postgresDatabase, sqliteDatabase } from '../support/databases.js';
 import { canMount, SmallDisk } from '../support/small-disk.js';
 import { withSqliteFaults } from '../support/sqlite-faults.js';

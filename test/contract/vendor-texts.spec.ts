@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { rows } from '../../src/database/index.js';
+import { rows } from '../../src/platform/database/index.js';
 import { databases } from '../support/databases.js';
 import { DELIVERED, PricedApplication, type Written } from '../support/priced-application.js';
 import { breakTable, mend } from '../support/triggers.js';

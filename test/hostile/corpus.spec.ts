@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ERRORS } from '../../src/common/index.js';
+import { ERRORS } from '../../src/platform/common/index.js';
 import { Client } from '../support/client.js';
 import { databases } from '../support/databases.js';
 import { type Gateway, startGateway } from '../support/gateway.js';

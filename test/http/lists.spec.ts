@@ -1,7 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { DEFAULT_TENANT } from '../../src/auth/index.js';
-import { Database, insertRows, rows } from '../../src/database/index.js';
+import { DEFAULT_TENANT } from '../../src/domain/access/index.js';
+import { Database, insertRows, rows } from '../../src/platform/database/index.js';
 import { testApplication } from '../support/application.js';
 import { databases } from '../support/databases.js';
 import { attemptRow, generationRow, SEED_TIME_MS, seed } from '../support/generations.js';

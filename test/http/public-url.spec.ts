@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { configSchema } from '../../src/config/index.js';
+import { configSchema } from '../../src/platform/config/index.js';
 import { type TestApplication, testApplication } from '../support/application.js';
 
 const PUBLIC = 'https://gw.example/litegen';

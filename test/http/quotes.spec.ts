@@ -1,8 +1,8 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { EntityManager } from 'typeorm';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Clock } from '../../src/common/index.js';
-import { Database, rows } from '../../src/database/index.js';
+import { Clock } from '../../src/platform/common/index.js';
+import { Database, rows } from '../../src/platform/database/index.js';
 import { testApplication } from '../support/application.js';
 import { databases } from '../support/databases.js';
 

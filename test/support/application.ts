@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll } from 'vitest';
-import { type Config, configSchema } from '../../src/config/index.js';
-import { Database } from '../../src/database/index.js';
-import { createApplication } from '../../src/http/application.js';
-import { PinoLoggerService } from '../../src/http/logging.js';
-import { SecretRegistry } from '../../src/security/index.js';
+import { createApplication } from '../../src/app/http/application.js';
+import { PinoLoggerService } from '../../src/app/http/logging.js';
+import { type Config, configSchema } from '../../src/platform/config/index.js';
+import { Database } from '../../src/platform/database/index.js';
+import { SecretRegistry } from '../../src/platform/security/index.js';
 
 export interface TestApplication {
   readonly app: NestFastifyApplication;

@@ -1,8 +1,8 @@
-import { DEFAULT_TENANT } from '../../src/auth/index.js';
-import { newId } from '../../src/common/index.js';
-import type { Database } from '../../src/database/index.js';
-import { AttemptEntity, GenerationEntity } from '../../src/generations/index.js';
-import { AssetEntity } from '../../src/storage/index.js';
+import { DEFAULT_TENANT } from '../../src/domain/access/index.js';
+import { AssetEntity } from '../../src/domain/storage/index.js';
+import { AttemptEntity, GenerationEntity } from '../../src/engine/generations/index.js';
+import { newId } from '../../src/platform/common/index.js';
+import type { Database } from '../../src/platform/database/index.js';
 
 /** 2027-01-15T08:00:00Z */
 export const SEED_TIME_MS = 1_800_000_000_000;

@@ -1,9 +1,9 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { expect } from 'vitest';
-import { DEFAULT_TENANT, type KeySpending } from '../../src/auth/index.js';
-import { BudgetDirectory, BudgetKeyQuotas, BudgetsRepository } from '../../src/budgets/index.js';
-import { Clock, type Micros } from '../../src/common/index.js';
-import { type Database, insertRows } from '../../src/database/index.js';
+import { DEFAULT_TENANT, type KeySpending } from '../../src/domain/access/index.js';
+import { Clock, type Micros } from '../../src/platform/common/index.js';
+import { type Database, insertRows } from '../../src/platform/database/index.js';
+import { BudgetDirectory, BudgetKeyQuotas, BudgetsRepository } from '../../src/policy/budgets/index.js';
 
 /** An API key with its quota, for tests that do not go through the door. */
 export async function addKey(database: Database, id: string, quotaMicros: Micros | null, createdAtMs = 1): Promise<void> {

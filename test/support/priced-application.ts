@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Database, rows } from '../../src/database/index.js';
+import { Database, rows } from '../../src/platform/database/index.js';
 import { jsonReply } from '../vendors/http-vendor.js';
 import { pngBase64, type ScriptedVendor, startScriptedVendor } from '../vendors/scripted.js';
 import { type Settings, testApplication } from './application.js';

@@ -1,4 +1,4 @@
-import type { Database } from '../../src/database/index.js';
+import type { Database } from '../../src/platform/database/index.js';
 
 export interface Fault {
   readonly table: string;

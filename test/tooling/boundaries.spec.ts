@@ -7,16 +7,18 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 const ROOT = resolve(import.meta.dirname, '../..');
 const CRUISER = join(ROOT, 'node_modules/dependency-cruiser/bin/dependency-cruise.mjs');
 
-/** A small house that keeps every wall. */
+/** A small gateway that keeps every boundary. */
 const SOUND: Record<string, string> = {
-  'src/main.ts': "import { ImagesModule } from './images/index.js';\nexport const root = ImagesModule;\n",
-  'src/common/index.ts': "export const now = 'clock';\n",
-  'src/catalog/index.ts': "export { price } from './prices.js';\n",
-  'src/catalog/prices.ts': "import { now } from '../common/index.js';\nexport const price = now;\n",
-  'src/generations/index.ts': "export { run } from './generations.service.js';\n",
-  'src/generations/generations.service.ts': "import { price } from '../catalog/index.js';\nexport const run = price;\n",
-  'src/generations/generations.repository.ts': "import { Entity } from 'typeorm';\nexport const entity = Entity;\n",
-  'src/images/index.ts': "import { run } from '../generations/index.js';\nexport const ImagesModule = run;\n",
+  'src/app/main.ts': "import { root } from './app.module.js';\nexport const main = root;\n",
+  'src/app/app.module.ts': "import { ImagesModule } from '../api/images/index.js';\nexport const root = ImagesModule;\n",
+  'src/platform/common/index.ts': "export const now = 'clock';\n",
+  'src/domain/catalog/index.ts': "export { price } from './prices.js';\n",
+  'src/domain/catalog/prices.ts': "import { now } from '../../platform/common/index.js';\nexport const price = now;\n",
+  'src/policy/costs/index.ts': "import { price } from '../../domain/catalog/index.js';\nexport const cost = price;\n",
+  'src/engine/generations/index.ts': "export { run } from './generations.service.js';\n",
+  'src/engine/generations/generations.service.ts': "import { cost } from '../../policy/costs/index.js';\nexport const run = cost;\n",
+  'src/engine/generations/generations.repository.ts': "import { Entity } from 'typeorm';\nexport const entity = Entity;\n",
+  'src/api/images/index.ts': "import { run } from '../../engine/generations/index.js';\nexport const ImagesModule = run;\n",
   'packages/plugin-sdk/src/index.ts': 'export const spec = 1;\n',
   'packages/plugin-sdk/src/testing/index.ts': 'export const kit = 1;\n',
   'plugins/acme/src/index.ts': "import { spec } from '@litegen/plugin-sdk';\nexport default spec;\n",
@@ -24,31 +26,36 @@ const SOUND: Record<string, string> = {
   'plugins/other/src/index.ts': 'export default 1;\n',
 };
 
-/** Each breaks one wall: what it is, the file, its text, the rule that has to say so. */
+/** Each breaks one boundary: what it is, the file, its text, the rule that has to say so. */
 const PLANTED: [what: string, path: string, text: string, rule: string][] = [
-  ['a plugin that imports the gateway', 'plugins/acme/src/gateway.ts', "import '../../../src/catalog/index.js';", 'plugin-alone'],
+  ['a plugin that imports the gateway', 'plugins/acme/src/gateway.ts', "import '../../../src/domain/catalog/index.js';", 'plugin-alone'],
   ['a plugin that imports another', 'plugins/acme/src/neighbour.ts', "import '../../other/src/index.js';", 'plugin-alone'],
   ['a plugin that ships the test kit', 'plugins/acme/src/kit.ts', "import '@litegen/plugin-sdk/testing';", 'plugin-ships-no-tests'],
   ['a plugin that opens connections', 'plugins/acme/src/connection.ts', "import 'undici';", 'undici-in-security'],
   [
     'a contract that knows the gateway',
     'packages/plugin-sdk/src/gateway.ts',
-    "import '../../../src/common/index.js';",
-    'packages-beside-the-house',
+    "import '../../../src/platform/common/index.js';",
+    'packages-alone',
   ],
-  ['a gateway that imports a plugin', 'src/plugin.ts', "import '../plugins/acme/src/index.js';", 'plugins-are-loaded-not-imported'],
-  ['ground that knows a module above it', 'src/common/above.ts', "import '../images/index.js';", 'floor-ground'],
-  ['knowledge that knows the engine', 'src/catalog/above.ts', "import '../generations/index.js';", 'floor-knowledge'],
-  ['judgement that knows the engine', 'src/routing/above.ts', "import '../generations/index.js';", 'floor-judgement'],
-  ['an engine that knows a door', 'src/generations/above.ts', "import '../images/index.js';", 'floor-engine'],
-  ['a way around the index', 'src/images/around.ts', "import '../catalog/prices.js';", 'module-index'],
-  ['a root that goes around the index', 'src/around.ts', "import './catalog/prices.js';", 'module-index-root'],
-  ['SQL outside repositories', 'src/generations/sql.service.ts', "import 'typeorm';", 'typeorm-in-repositories'],
-  ['a door with a repository', 'src/images/images.repository.ts', "import 'typeorm';", 'doors-without-sql'],
-  ['a connection opened outside security', 'src/generations/connection.ts', "import 'undici';", 'undici-in-security'],
-  ['a development tool in the gateway', 'src/development.ts', "import 'vitest';", 'no-development-dependencies'],
-  ['tests in the gateway', 'src/shipped.ts', "import '../test/support.js';", 'gateway-ships-no-tests'],
-  ['an import of nothing', 'src/nothing.ts', "import './nowhere.js';", 'resolvable'],
+  ['a gateway that imports a plugin', 'src/app/plugin.ts', "import '../../plugins/acme/src/index.js';", 'plugins-are-loaded-not-imported'],
+  ['an API that knows the application', 'src/api/images/above.ts', "import '../../app/app.module.js';", 'layer-api'],
+  ['an engine that knows the API', 'src/engine/generations/above.ts', "import '../../api/images/index.js';", 'layer-engine'],
+  ['a policy that knows the engine', 'src/policy/routing/above.ts', "import '../../engine/generations/index.js';", 'layer-policy'],
+  ['a domain that knows a policy', 'src/domain/catalog/above.ts', "import '../../policy/costs/index.js';", 'layer-domain'],
+  ['a platform that knows the domain', 'src/platform/common/above.ts', "import '../../domain/catalog/index.js';", 'layer-platform'],
+  ['a way around the index', 'src/api/images/around.ts', "import '../../domain/catalog/prices.js';", 'module-index'],
+  ['an application that goes around the index', 'src/app/around.ts', "import '../domain/catalog/prices.js';", 'module-index-app'],
+  ['SQL outside repositories', 'src/engine/generations/sql.service.ts', "import 'typeorm';", 'typeorm-in-repositories'],
+  ['an API with a repository', 'src/api/images/images.repository.ts', "import 'typeorm';", 'api-without-sql'],
+  ['a connection opened outside security', 'src/engine/generations/connection.ts', "import 'undici';", 'undici-in-security'],
+  ['a development tool in the gateway', 'src/app/development.ts', "import 'vitest';", 'no-development-dependencies'],
+  ['tests in the gateway', 'src/app/shipped.ts', "import '../../test/support.js';", 'gateway-ships-no-tests'],
+  ['an import of nothing', 'src/app/nothing.ts', "import './nowhere.js';", 'resolvable'],
+  ['a folder that is no layer', 'src/helpers/time/index.ts', "import '../../platform/common/index.js';", 'known-layers'],
+  ['a lone file beside the layers', 'src/lone.ts', 'export const lone = 1;', 'known-layers'],
+  ['a file beside the layers', 'src/beside.ts', "import './platform/common/index.js';", 'known-layers'],
+  ['a file beside the modules of a layer', 'src/engine/beside.ts', "import '../domain/catalog/index.js';", 'known-layers'],
 ];
 
 interface Violation {
@@ -61,7 +68,7 @@ afterAll(async () => {
   await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })));
 });
 
-/** `file: rule` for all that is wrong in the sound house once `planted` is added to it. */
+/** `file: rule` for all that is wrong in the sound gateway once `planted` is added to it. */
 async function violations(planted: Record<string, string> = {}): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), 'litegen-boundaries-'));
   folders.push(folder);
@@ -81,13 +88,15 @@ async function violations(planted: Record<string, string> = {}): Promise<string[
   return summary.violations.map(({ from, rule }) => `${from}: ${rule.name}`);
 }
 
-describe('the walls between modules', () => {
-  it('let a sound house stand', async () => {
+describe('the boundaries between modules', () => {
+  it('let a sound gateway pass', async () => {
     expect(await violations()).toEqual([]);
   });
 
   it('catch a cycle', async () => {
-    const found = await violations({ 'src/catalog/prices.ts': "export { price as again } from './index.js';\nexport const price = 1;\n" });
+    const found = await violations({
+      'src/domain/catalog/prices.ts': "export { price as again } from './index.js';\nexport const price = 1;\n",
+    });
     expect(found.length).toBeGreaterThan(0);
     expect(new Set(found.map((line) => line.split(': ')[1]))).toEqual(new Set(['no-cycles']));
   });

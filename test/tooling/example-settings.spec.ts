@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { listSettings, loadConfig } from '../../src/config/index.js';
-import { PACKAGE_ROOT } from '../../src/version.js';
+import { PACKAGE_ROOT } from '../../src/app/version.js';
+import { listSettings, loadConfig } from '../../src/platform/config/index.js';
 
 const EXAMPLE = join(PACKAGE_ROOT, 'litegen.example.yaml');
 

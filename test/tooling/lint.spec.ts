@@ -31,18 +31,18 @@ async function complaints(path: string, text: string): Promise<string[]> {
 
 describe('time, settings and the network have one place', () => {
   it.each([
-    ['src/costs/x.service.ts', 'export const now = Date.now();', CLOCK],
-    ['src/costs/x.service.ts', 'export const now = new Date();', CLOCK],
-    ['src/security/x.ts', 'export const now = new Date();', CLOCK],
-    ['src/costs/x.service.ts', 'export const key = process.env.KEY;', ENVIRONMENT],
-    ['src/main.ts', "import { env } from 'node:process';\nexport const key = env;", ENVIRONMENT],
-    ['src/costs/x.service.ts', "export const answer = fetch('https://example.test');", NETWORK],
-    ['src/costs/x.service.ts', "export const answer = globalThis.fetch('https://example.test');", NETWORK],
-    ['src/costs/x.service.ts', "import { request } from 'node:https';\nexport const ask = request;", NETWORK],
-    ['src/costs/x.service.ts', "import http from 'node:http';\nexport const ask = () => http.get('http://example.test');", NETWORK],
-    ['src/costs/x.service.ts', "import { Agent } from 'undici';\nexport const agent = Agent;", NETWORK],
-    ['src/costs/x.service.ts', "export const client = import('undici');", NETWORK],
-    ['src/config/x.ts', "import { connect } from 'node:net';\nexport const ask = connect;", NETWORK],
+    ['src/policy/costs/x.service.ts', 'export const now = Date.now();', CLOCK],
+    ['src/policy/costs/x.service.ts', 'export const now = new Date();', CLOCK],
+    ['src/platform/security/x.ts', 'export const now = new Date();', CLOCK],
+    ['src/policy/costs/x.service.ts', 'export const key = process.env.KEY;', ENVIRONMENT],
+    ['src/app/main.ts', "import { env } from 'node:process';\nexport const key = env;", ENVIRONMENT],
+    ['src/policy/costs/x.service.ts', "export const answer = fetch('https://example.test');", NETWORK],
+    ['src/policy/costs/x.service.ts', "export const answer = globalThis.fetch('https://example.test');", NETWORK],
+    ['src/policy/costs/x.service.ts', "import { request } from 'node:https';\nexport const ask = request;", NETWORK],
+    ['src/policy/costs/x.service.ts', "import http from 'node:http';\nexport const ask = () => http.get('http://example.test');", NETWORK],
+    ['src/policy/costs/x.service.ts', "import { Agent } from 'undici';\nexport const agent = Agent;", NETWORK],
+    ['src/policy/costs/x.service.ts', "export const client = import('undici');", NETWORK],
+    ['src/platform/config/x.ts', "import { connect } from 'node:net';\nexport const ask = connect;", NETWORK],
     ['plugins/acme/src/index.ts', 'export const key = process.env.KEY;', 'A plugin gets options and secrets from its host.'],
     [
       'plugins/acme/src/index.ts',
@@ -54,14 +54,14 @@ describe('time, settings and the network have one place', () => {
   });
 
   it.each([
-    ['src/common/clock.ts', 'export const now = Date.now();'],
-    ['src/config/load.ts', 'export const key = process.env.KEY;'],
-    ['src/security/pools.ts', "import { Agent } from 'undici';\nexport const agent = Agent;"],
-    ['src/costs/x.service.spec.ts', "export const answer = fetch('https://example.test');"],
-    ['src/costs/x.service.ts', "import type { Dispatcher } from 'undici';\nexport type D = Dispatcher;"],
-    ['src/costs/x.service.ts', "import { createServer } from 'node:http';\nexport const serve = createServer;"],
-    ['src/costs/x.service.ts', "import { isIP, type Socket } from 'node:net';\nexport const check = (_s: Socket) => isIP;"],
-    ['src/costs/x.service.ts', 'export const then = new Date(0);'],
+    ['src/platform/common/clock.ts', 'export const now = Date.now();'],
+    ['src/platform/config/load.ts', 'export const key = process.env.KEY;'],
+    ['src/platform/security/pools.ts', "import { Agent } from 'undici';\nexport const agent = Agent;"],
+    ['src/policy/costs/x.service.spec.ts', "export const answer = fetch('https://example.test');"],
+    ['src/policy/costs/x.service.ts', "import type { Dispatcher } from 'undici';\nexport type D = Dispatcher;"],
+    ['src/policy/costs/x.service.ts', "import { createServer } from 'node:http';\nexport const serve = createServer;"],
+    ['src/policy/costs/x.service.ts', "import { isIP, type Socket } from 'node:net';\nexport const check = (_s: Socket) => isIP;"],
+    ['src/policy/costs/x.service.ts', 'export const then = new Date(0);'],
     ['plugins/acme/src/index.ts', "export const answer = (call: { fetch(url: string): unknown }) => call.fetch('https://example.test');"],
   ])('%s may say %s', async (path, text) => {
     expect(await complaints(path, text)).toEqual([]);

@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { YamlSource } from '../../src/catalog/index.js';
-import { textName } from '../../src/catalog/parsed-yaml.js';
+import { YamlSource } from '../../src/domain/catalog/index.js';
+import { textName } from '../../src/domain/catalog/parsed-yaml.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
 describe('what the build parsed', () => {
-  const built = JSON.parse(readFileSync(join(ROOT, 'dist/src/catalog/parsed-yaml.json'), 'utf8')) as Record<string, unknown>;
+  const built = JSON.parse(readFileSync(join(ROOT, 'dist/src/domain/catalog/parsed-yaml.json'), 'utf8')) as Record<string, unknown>;
   const files = readdirSync(join(ROOT, 'plugins')).flatMap((plugin) =>
     readdirSync(join(ROOT, 'plugins', plugin), { recursive: true, encoding: 'utf8' })
       .filter((name) => /^models\/.*\.yaml$/.test(name))

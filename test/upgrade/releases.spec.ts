@@ -5,9 +5,9 @@ import { gunzipSync } from 'node:zlib';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MIGRATIONS } from '../../migrations/index.js';
-import { reconcile } from '../../src/cli/reconcile.js';
-import { configSchema } from '../../src/config/index.js';
-import { Database, sqlitePath } from '../../src/database/index.js';
+import { reconcile } from '../../src/app/cli/reconcile.js';
+import { configSchema } from '../../src/platform/config/index.js';
+import { Database, sqlitePath } from '../../src/platform/database/index.js';
 import { type TestApplication, testApplication } from '../support/application.js';
 import { databases, type TestDatabase } from '../support/databases.js';
 

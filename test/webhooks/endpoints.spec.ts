@@ -1,8 +1,8 @@
 import { createPublicKey, type JsonWebKey, verify } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { DEFAULT_TENANT } from '../../src/auth/index.js';
-import { CLOCK_SLACK_MS } from '../../src/common/index.js';
-import { Database, rows } from '../../src/database/index.js';
+import { DEFAULT_TENANT } from '../../src/domain/access/index.js';
+import { CLOCK_SLACK_MS } from '../../src/platform/common/index.js';
+import { Database, rows } from '../../src/platform/database/index.js';
 import { until } from '../support/client.js';
 import { databases } from '../support/databases.js';
 import { answering, receiver } from './receiver.js';

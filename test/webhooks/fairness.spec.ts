@@ -1,11 +1,11 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { DEFAULT_TENANT } from '../../src/auth/index.js';
-import { Clock } from '../../src/common/index.js';
-import { Database, rows } from '../../src/database/index.js';
-import { DeliveriesRepository } from '../../src/webhooks/deliveries.repository.js';
-import { EndpointsRepository } from '../../src/webhooks/endpoints.repository.js';
-import { newDelivery, newMessage } from '../../src/webhooks/new-message.js';
-import { Retention } from '../../src/webhooks/retention.service.js';
+import { DEFAULT_TENANT } from '../../src/domain/access/index.js';
+import { DeliveriesRepository } from '../../src/engine/webhooks/deliveries.repository.js';
+import { EndpointsRepository } from '../../src/engine/webhooks/endpoints.repository.js';
+import { newDelivery, newMessage } from '../../src/engine/webhooks/new-message.js';
+import { Retention } from '../../src/engine/webhooks/retention.service.js';
+import { Clock } from '../../src/platform/common/index.js';
+import { Database, rows } from '../../src/platform/database/index.js';
 import { until } from '../support/client.js';
 import { sqliteDatabase } from '../support/databases.js';
 import { type Answering, answering, receiver } from './receiver.js';

@@ -1,0 +1,15 @@
+import { Module } from '@nestjs/common';
+import { DoorsModule } from '../shared/index.js';
+import { ImageCommands } from './image-command.service.js';
+import { ImageStreams } from './image-stream.service.js';
+import { ImagesController } from './images.controller.js';
+import { ImagesService } from './images.service.js';
+
+/** The door for images: OpenAI's dialect and LiteGen's, which are one here. */
+@Module({
+  imports: [DoorsModule],
+  controllers: [ImagesController],
+  providers: [ImageCommands, ImageStreams, ImagesService],
+  exports: [ImageCommands],
+})
+export class ImagesModule {}

@@ -1,0 +1,2 @@
+export type { CliHost } from './host.js';
+export { createProgram } from './program.js';

@@ -1,0 +1,146 @@
+import { Logger } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type Access, AuthService } from '../../domain/access/index.js';
+import { CallbacksService } from '../../engine/generations/index.js';
+import { ApiError, requestShare } from '../../platform/common/index.js';
+import { type Config, hasRealMasterKey } from '../../platform/config/index.js';
+import { MetricsService } from '../../platform/metrics/index.js';
+import { KeyThrottlerGuard } from '../../policy/limits/index.js';
+import { installBodyParsers } from './body-parsers.js';
+import { ErrorResponder } from './error.filter.js';
+import { PageGuard } from './page-guard.js';
+import { installServerAnswers } from './parser-errors.js';
+import { Places } from './places.js';
+import { installRequestLineChecks } from './request-line.js';
+import { RouteTable } from './route-table.js';
+import { endSlowClients } from './slow-clients.js';
+import { whenOver } from './when-over.js';
+
+const MILLISECONDS = 1000;
+
+/** All that is left of it behind CORS's headers is to answer. */
+const PREFLIGHT_ROUTE = '*';
+
+/** Routes of libraries, which cannot carry our decorators; `*` is that of preflights. */
+const LIBRARY_ROUTES = [/^\*$/, /^\/$/, /^\/docs(\/|$)/, /^\/openapi\.(json|yaml)$/, /^\/metrics$/];
+
+/** A report says how a job stands and links to its files; what is larger, the next poll finds. */
+export const MAX_CALLBACK_BYTES = 1_048_576;
+
+/** Health checks and metrics are what shows that a process is full. */
+export const ALWAYS_ANSWERED = /^\/(health\/(live|ready)|metrics)$/;
+
+/** Fields of a request's log line, by the headers that hold them. */
+const GENERATION_FIELDS = {
+  'x-litegen-generation-id': 'generation_id',
+  'x-litegen-model': 'model',
+  'x-litegen-provider': 'provider',
+} as const;
+
+/** What proxies note when a client went away before it had an answer; nobody is sent it. */
+const CLIENT_LEFT = 499;
+
+/** Identity, access, metrics and one log line for every request, before and around Nest. */
+export function installHooks(app: NestFastifyApplication, config: Config): void {
+  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
+  const routes = app.get(RouteTable);
+  fastify.addHook('onRoute', (route) => {
+    for (const method of [route.method].flat()) routes.add(method, route.url);
+    const access = route.config?.access;
+    if (access?.kind === 'callback') route.bodyLimit = MAX_CALLBACK_BYTES;
+    if (access === undefined && !LIBRARY_ROUTES.some((known) => known.test(route.url))) {
+      throw new Error(`The route ${String(route.method)} ${route.url} does not say who may use it: add @Public() or @Scoped(…)`);
+    }
+  });
+  const errors = app.get(ErrorResponder);
+  // First, so that a refused request is counted as begun and as ended, and its client does not send on for ever.
+  endSlowClients(fastify, errors, config.server.idle_timeout_seconds);
+  installMeasures(fastify, app.get(MetricsService));
+  installAccess(fastify, app, errors, config);
+  installRequestLineChecks(fastify, errors);
+  installServerAnswers(fastify);
+  installBodyParsers(fastify);
+}
+
+function installAccess(fastify: FastifyInstance, app: NestFastifyApplication, errors: ErrorResponder, config: Config): void {
+  const auth = app.get(AuthService);
+  const throttler = app.get(KeyThrottlerGuard);
+  const callbacks = app.get(CallbacksService, { strict: false });
+  const routes = app.get(RouteTable);
+  const places = new Places(config, app.get(MetricsService));
+  const pages = hasRealMasterKey(config) ? undefined : new PageGuard(config);
+  fastify.decorateRequest('principal', undefined);
+  fastify.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
+    reply.header('x-request-id', request.id);
+    const access: Access | undefined = request.routeOptions.config.access;
+    try {
+      pages?.checkHost(request);
+      // Nothing of a body that nobody asked for is read.
+      if (routes.isMiss(request)) throw routes.miss(request.method, request.url);
+      if (request.routeOptions.url === PREFLIGHT_ROUTE) return await reply.code(204).header('content-length', '0').send();
+      if (access?.kind !== 'scope') {
+        if (!ALWAYS_ANSWERED.test(request.routeOptions.url ?? '')) places.take('public', request, reply);
+        if (access?.kind !== 'callback' || (await callbacks.isExpected(tokenOf(request)))) return;
+        return reply.send({ received: true });
+      }
+      const principal = await auth.authenticate(credentialOf(request));
+      if (principal.kind === 'anonymous') pages?.checkOrigin(request);
+      request.principal = principal;
+      places.take('keyed', request, reply);
+      await throttler.take(request, reply);
+      if (!principal.scopes.has(access.scope)) {
+        throw new ApiError('forbidden_scope', `This API key has no "${access.scope}" scope.`, { accepted: [access.scope] });
+      }
+    } catch (error) {
+      errors.respond(reply, request, error);
+      return reply;
+    }
+  });
+}
+
+/** OpenAI's `Authorization`, or the header that Azure's clients have for the same. */
+function credentialOf({ headers }: FastifyRequest): string | undefined {
+  const { authorization, 'api-key': apiKey } = headers;
+  return authorization || (typeof apiKey === 'string' ? apiKey : undefined);
+}
+
+function tokenOf(request: FastifyRequest): string {
+  return (request.params as { readonly token?: string }).token ?? '';
+}
+
+/** The generation that the answer is about, from the headers that tell the caller. */
+function generationFields(reply: FastifyReply): Readonly<Record<string, unknown>> {
+  const found = Object.entries(GENERATION_FIELDS).map(([header, field]) => [field, reply.getHeader(header)] as const);
+  return Object.fromEntries(found.filter(([, value]) => value !== undefined));
+}
+
+function installMeasures(fastify: FastifyInstance, metrics: MetricsService): void {
+  const logger = new Logger('Http');
+  fastify.addHook('onRequest', (request, reply, done) => {
+    metrics.requestStarted();
+    // Also where the client left before there was an answer, of which the framework says nothing.
+    whenOver(request, reply, () => {
+      const route = request.is404 ? 'unmatched' : (request.routeOptions.url ?? 'unmatched');
+      const status = reply.raw.headersSent ? reply.statusCode : CLIENT_LEFT;
+      metrics.requestFinished(route, request.method, status, reply.elapsedTime / MILLISECONDS);
+      const line = {
+        message: `${request.method} ${route} ${status}`,
+        requestId: request.id,
+        method: request.method,
+        route,
+        status,
+        durationMs: Math.round(reply.elapsedTime * 10) / 10,
+        ...(request.principal === undefined ? {} : { key: request.principal.label }),
+        ...generationFields(reply),
+      };
+      // A probe comes every few seconds and says nothing.
+      if (ALWAYS_ANSWERED.test(route)) logger.debug(line);
+      else logger.log(line);
+    });
+    // Many requests may arrive in one turn of the event loop.
+    const turn = requestShare.take();
+    if (turn === undefined) done();
+    else void turn.then(() => done());
+  });
+}

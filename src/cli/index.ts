@@ -1,1 +1,0 @@
-export { type CliHost, createProgram } from './program.js';

@@ -1,0 +1,154 @@
+import type { Operation } from '@litegen/plugin-sdk';
+import { didYouMean } from '../../../platform/common/index.js';
+import type { Model } from '../model.js';
+import { OPERATION_ENDPOINTS, PARAM_KINDS } from '../schema/index.js';
+import { compileModel } from './compiled-model.js';
+import { Draft } from './draft.js';
+import { liftParams, planExtra } from './extra.policy.js';
+import type { Examination, Plan, PlanInput, PlanOptions } from './plan.types.js';
+import { planReferences } from './references.policy.js';
+import { checkScalar, codePoints, exceeds, show } from './scalar.policy.js';
+
+/** Top-level fields that are not parameters of a model; only for suggestions. */
+const OTHER_FIELDS = ['prompt', 'model', 'extra', 'strict', 'metadata', 'user', 'response_format', 'reference_images', 'stream'];
+
+/**
+ * Checks a request against a model and turns it into what the model takes.
+ * @throws ApiError of the first problem, in LiteGen's order: prompt, parameters, references, extra, unknown fields.
+ */
+export function planRequest(model: Model, input: PlanInput, { strict }: PlanOptions): Plan {
+  const draft = new Draft(model, strict ? input : liftParams(model, input), strict, false);
+  return fill(draft);
+}
+
+/** Like {@link planRequest}, but collects every problem instead of throwing the first. */
+export function validateAll(model: Model, input: PlanInput, { strict }: PlanOptions): Examination {
+  const draft = new Draft(model, strict ? input : liftParams(model, input), strict, true);
+  const plan = fill(draft);
+  const { problems, receipt } = draft;
+  return problems.length === 0 ? { plan, problems, receipt } : { problems, receipt };
+}
+
+function fill(draft: Draft): Plan {
+  const { model, input } = draft;
+  const operation = planOperation(draft);
+  const prompt = planPrompt(draft);
+  for (const [name, check] of compileModel(model).checks) {
+    const value = input.params[name];
+    if (value !== undefined && value !== null) check(draft, value);
+  }
+  planTransparency(draft);
+  const n = planCount(draft);
+  planReferences(draft);
+  if (operation === 'image.edit' && input.references.length === 0) {
+    draft.reject('ref_role_required', 'reference_images', 'An edit needs an image to edit.');
+  }
+  planExtra(draft);
+  planUnknown(draft);
+  for (const field of input.gateway) draft.receipt.applied.push(field);
+  return {
+    operation,
+    model,
+    prompt,
+    n,
+    params: draft.typedParams,
+    references: draft.references,
+    droppedReferences: draft.droppedReferences,
+    extra: draft.extra,
+    receipt: draft.receipt,
+    droppedParams: draft.droppedParams,
+  };
+}
+
+function planOperation(draft: Draft): Operation {
+  const { model, input } = draft;
+  const { operation } = input;
+  if (model.operations.includes(operation)) return operation;
+  const canEdit = model.operations.includes('image.edit');
+  // LiteGen has one door for both: references make a generation an edit.
+  if (operation === 'image.generate' && canEdit && input.references.length > 0) return 'image.edit';
+  const endpoints = model.operations.map((one) => OPERATION_ENDPOINTS[one]).join(' or ');
+  const hint = operation === 'image.generate' && canEdit ? ', or send a reference image' : '';
+  const message = `${model.id} is a model for ${model.operations.join(', ')}, not for ${operation}: use ${endpoints}${hint}.`;
+  draft.reject('operation_unsupported', 'model', message, model.operations);
+  return operation;
+}
+
+function planPrompt(draft: Draft): string {
+  const { model, input } = draft;
+  const { required, min_length: min, max_length: max } = model.prompt;
+  const value = input.prompt ?? '';
+  if (typeof value !== 'string') {
+    draft.reject('param_invalid_type', 'prompt', `prompt must be text; it is ${show(value)}.`);
+    return '';
+  }
+  if (required && value.trim() === '') draft.reject('prompt_required', 'prompt', `${model.id} needs a prompt.`);
+  else if (min !== undefined && value !== '' && value.length < 2 * min && codePoints(value) < min) {
+    draft.reject('prompt_too_short', 'prompt', `The prompt must have at least ${min} characters; it has ${codePoints(value)}.`, [min]);
+  } else if (max !== undefined && exceeds(value, max)) {
+    draft.reject('prompt_too_long', 'prompt', `The prompt may have at most ${max} characters; it has ${codePoints(value)}.`, [max]);
+  } else if (value !== '') draft.receipt.applied.push('prompt');
+  return value;
+}
+
+/** A JPEG has no transparent pixels, and vendors say so only after they were called, or paint them black. */
+function planTransparency(draft: Draft): void {
+  const { model, params } = draft;
+  const spec = model.params.output_format;
+  const format = params.output_format ?? (spec?.kind === 'string' ? spec.default : undefined);
+  if (params.background !== 'transparent' || !isJpeg(format)) return;
+  if (!draft.strict) {
+    draft.retract('background', 'a JPEG has no transparent background');
+    return;
+  }
+  const others = spec?.kind === 'string' ? (spec.enum_values ?? []).filter((name) => !isJpeg(name)) : [];
+  const wanted = others.length === 0 ? 'another format' : others.join(' or ');
+  const field = draft.fieldOf('output_format');
+  draft.reject('param_enum_mismatch', field, `With background: transparent, ${field} must be ${wanted}; it is ${String(format)}.`, others);
+}
+
+function isJpeg(format: unknown): boolean {
+  return format === 'jpeg' || format === 'jpg';
+}
+
+function planCount(draft: Draft): number {
+  const { model, input } = draft;
+  if (input.n === undefined || input.n === null) return 1;
+  const spec = model.params.n;
+  const bounds = spec?.kind === 'int' ? { ...spec, min: spec.min ?? 1 } : { kind: 'int' as const, min: 1, max: 1 };
+  const field = draft.fieldOf('n');
+  const checked = checkScalar(field, bounds, input.n, undefined, input.textValues === true);
+  if (!checked.ok) draft.reject(checked.code, field, `${model.id}: ${checked.message}`, checked.accepted);
+  else draft.receipt.applied.push(field);
+  return checked.ok && typeof checked.value === 'number' ? checked.value : 1;
+}
+
+/** More unknown fields than this, or longer names, are not a typing error. */
+const MAX_UNKNOWN_FIELDS = 100;
+const MAX_NAME_LENGTH = 200;
+
+/** Fields that nobody knows: those of the door, and parameters that no model has. */
+function planUnknown(draft: Draft): void {
+  const { unknown, params } = draft.input;
+  const fields = Object.entries(unknown);
+  for (const [name, value] of Object.entries(params)) {
+    if (!Object.hasOwn(PARAM_KINDS, name) && value !== undefined && value !== null) fields.push([name, value]);
+  }
+  if (fields.length > MAX_UNKNOWN_FIELDS || fields.some(([name]) => name.length > MAX_NAME_LENGTH)) {
+    draft.reject('malformed_request', '', 'The request has too many unknown fields.');
+    return;
+  }
+  for (const [name, value] of fields) unknownField(draft, name, value);
+}
+
+function unknownField(draft: Draft, name: string, value: unknown): void {
+  const { model } = draft;
+  if (!draft.strict) {
+    draft.drop(name, value, 'there is no such field');
+    return;
+  }
+  const hint = model.extra_allowlist.includes(name)
+    ? ` It is an option of the vendor: send it as extra.${name}.`
+    : ` There is no such field${didYouMean(name, [...Object.keys(model.params), ...OTHER_FIELDS])}.`;
+  draft.reject('param_unsupported', name, `${name} is not accepted.${hint}`, Object.keys(model.params));
+}

@@ -1,0 +1,34 @@
+import { Controller, Get, Header, Query } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { Public } from '../../domain/access/index.js';
+import { ApiError, Clock, LONGEST_NAME } from '../../platform/common/index.js';
+import { WebhookKeySet } from './dto/endpoint.dto.js';
+import { EndpointsRepository } from './endpoints.repository.js';
+import { jwkOf } from './signing.policy.js';
+
+const MOST_ENDPOINTS = 1000;
+
+@ApiTags('Webhooks')
+@Controller('.well-known/litegen-webhooks.json')
+export class WebhookKeysController {
+  constructor(
+    private readonly endpoints: EndpointsRepository,
+    private readonly clock: Clock,
+  ) {}
+
+  @Get()
+  @Public()
+  @Header('cache-control', 'public, max-age=300')
+  @ApiOperation({
+    summary: 'Public keys of webhook endpoints that use Ed25519',
+    description: 'Every endpoint has a key of its own: a receiver names its endpoint and trusts no other key.',
+  })
+  @ApiQuery({ name: 'endpoint', required: false, description: 'Only the keys of this endpoint.', type: String })
+  @ApiOkResponse({ type: WebhookKeySet })
+  async getWebhookKeys(@Query('endpoint') endpoint?: unknown): Promise<WebhookKeySet> {
+    if (endpoint !== undefined && !(typeof endpoint === 'string' && endpoint.length <= LONGEST_NAME)) {
+      throw new ApiError('invalid_query', 'endpoint is the id of one webhook endpoint.', { param: 'endpoint' });
+    }
+    return { keys: (await this.endpoints.publicKeys(endpoint, this.clock.nowMs(), MOST_ENDPOINTS)).map(jwkOf) };
+  }
+}

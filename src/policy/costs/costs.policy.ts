@@ -1,0 +1,189 @@
+import type { PriceComponent, Pricing } from '../../domain/catalog/index.js';
+import { ApiError } from '../../platform/common/index.js';
+import { conditionHolds } from './conditions.policy.js';
+import type { CostComponent, Outcome, PricedRequest, Quote, SettledCost } from './costs.types.js';
+import { Fraction } from './fraction.js';
+import { type Quantity, quantityOf } from './quantities.policy.js';
+import { termsOf } from './terms.policy.js';
+
+interface Line {
+  readonly component: Omit<CostComponent, 'totalMicros'>;
+  readonly usd: Fraction;
+  readonly basis: Quantity['basis'];
+}
+
+interface Bill {
+  readonly lines: readonly Line[];
+  /** Units whose quantity nothing tells. */
+  readonly unknown: readonly string[];
+}
+
+/**
+ * The price of a request before it runs.
+ * @param markupPercent of the operator, applied last
+ * @throws ApiError `price_unknown`
+ */
+export function quoteRequest(request: PricedRequest, markupPercent: number): Quote {
+  const { model, n } = request;
+  const pricing = priceOf(request);
+  const bill = billFor(pricing, request, n);
+  const ceiling = pricing.ceiling_usd === undefined ? undefined : flatLine(pricing.ceiling_usd, n, 'estimated');
+  const complete = bill.unknown.length === 0 && bill.lines.length > 0;
+  if (!complete && ceiling === undefined) {
+    const reason = bill.lines.length === 0 && bill.unknown.length === 0 ? 'none of its prices covers this request' : missing(bill.unknown);
+    throw new ApiError('price_unknown', `The price of this request to ${model.id} is not known: ${reason}.`, { model: model.id });
+  }
+  const lines = complete || ceiling === undefined ? bill.lines : [ceiling];
+  const exact = complete && lines.every(({ basis }) => basis === 'known');
+  const total = sum(lines);
+  const held = !exact && ceiling !== undefined && ceiling.usd.compare(total) > 0 ? ceiling.usd : total;
+  const amountMicros = withMarkup(total, markupPercent).toMicros();
+  return {
+    amountMicros,
+    exact,
+    currency: 'USD',
+    source: 'catalog',
+    components: toComponents(lines),
+    markupMicros: amountMicros - total.toMicros(),
+    ceilingMicros: withMarkup(held, markupPercent).toMicros(),
+    terms: termsOf(request, pricing, markupPercent),
+  };
+}
+
+/**
+ * What a run cost: the vendor's own price, else its usage at our prices, else the request's figures, for the outputs delivered.
+ * @throws ApiError `price_unknown`, which cannot be for a request that could be quoted
+ */
+export function settleRequest(request: PricedRequest, outcome: Outcome, markupPercent: number): SettledCost {
+  const reported = reportedPrice(outcome.costUsd);
+  if (reported !== undefined) return settled(reported, 'vendor_reported', [], markupPercent);
+  const pricing = priceOf(request);
+  const bill = billFor(pricing, request, outcome.outputs, outcome.usage);
+  const complete = bill.unknown.length === 0 && bill.lines.length > 0;
+  const ceiling = pricing.ceiling_usd === undefined ? [] : [flatLine(pricing.ceiling_usd, outcome.outputs, 'estimated')];
+  const lines = complete ? bill.lines : ceiling;
+  if (lines.length === 0) throw new ApiError('price_unknown', 'The price of a finished run is not known.', { model: request.model.id });
+  const source = lines.some(({ basis }) => basis === 'reported') ? 'usage' : 'catalog';
+  return settled(sum(lines), source, lines, markupPercent);
+}
+
+/** What was promised is what it costs: exactly, for the outputs delivered, or up to the ceiling where only the vendor can count. */
+export function settlePromised(request: PricedRequest, outcome: Outcome, { exact, ceilingMicros, terms }: Quote): SettledCost {
+  const { markupPercent } = terms;
+  if (exact) return { ...settleRequest(request, { outputs: outcome.outputs }, markupPercent), source: 'quote' };
+  const cost = settleRequest(request, outcome, markupPercent);
+  if (cost.costMicros <= ceilingMicros) return cost;
+  const withoutMarkup = Math.round((ceilingMicros * 100) / (100 + markupPercent));
+  return { costMicros: ceilingMicros, markupMicros: ceilingMicros - withoutMarkup, source: 'quote', components: [] };
+}
+
+function isPriced(pricing: Pricing | undefined): pricing is Pricing {
+  return (
+    pricing !== undefined && (pricing.components.length > 0 || pricing.base_cost_usd !== undefined || pricing.ceiling_usd !== undefined)
+  );
+}
+
+function priceOf({ model }: PricedRequest): Pricing {
+  if (isPriced(model.pricing)) return model.pricing;
+  const message = `${model.id} has no price, so it cannot be used. The operator can set one in the models directory.`;
+  throw new ApiError('price_unknown', message, { model: model.id });
+}
+
+function billFor(pricing: Pricing, request: PricedRequest, outputs: number, usage?: Outcome['usage']): Bill {
+  if (pricing.components.length === 0) {
+    const { base_cost_usd: base } = pricing;
+    return { lines: base === undefined ? [] : [flatLine(String(base), outputs, 'published')], unknown: [] };
+  }
+  const lines: Line[] = [];
+  const unknown: string[] = [];
+  const counted = new Set<string>();
+  for (const component of pricing.components) {
+    if (counted.has(component.unit) || !conditionHolds(component.when, request)) continue;
+    counted.add(component.unit);
+    const quantity = quantityOf(component, request, outputs, usage);
+    if (quantity === undefined) unknown.push(component.unit);
+    else lines.push(lineOf(component, quantity));
+  }
+  return { lines, unknown };
+}
+
+function lineOf(component: PriceComponent, { total, billable, basis }: Quantity): Line {
+  return {
+    component: {
+      unit: component.unit,
+      quantity: total.toString(),
+      billableQuantity: billable.toString(),
+      unitPriceUsd: component.usd,
+      per: component.per,
+      conditions: component.when ?? null,
+      source: component.source ?? null,
+      checked: component.checked ?? null,
+      confidence: component.confidence,
+    },
+    usd: Fraction.parse(component.usd).times(billable).dividedBy(component.per),
+    basis,
+  };
+}
+
+function flatLine(usd: string, outputs: number, confidence: CostComponent['confidence']): Line {
+  const each = Fraction.parse(usd);
+  const quantity = String(outputs);
+  return {
+    component: {
+      unit: 'output',
+      quantity,
+      billableQuantity: quantity,
+      unitPriceUsd: each.toString(),
+      per: 1,
+      conditions: null,
+      source: null,
+      checked: null,
+      confidence,
+    },
+    usd: each.times(Fraction.of(outputs)),
+    basis: 'known',
+  };
+}
+
+function sum(lines: readonly Line[]): Fraction {
+  return lines.reduce((total, { usd }) => total.plus(usd), Fraction.ZERO);
+}
+
+/** Each line gets the difference that it makes to the rounded running total, so that the lines add up to the rounded sum. */
+function toComponents(lines: readonly Line[]): CostComponent[] {
+  let running = Fraction.ZERO;
+  return lines.map(({ component, usd }) => {
+    const before = running.toMicros();
+    running = running.plus(usd);
+    return { ...component, totalMicros: running.toMicros() - before };
+  });
+}
+
+function withMarkup(usd: Fraction, percent: number): Fraction {
+  return usd.plus(usd.times(Fraction.of(percent)).dividedBy(100));
+}
+
+function settled(usd: Fraction, source: SettledCost['source'], lines: readonly Line[], markupPercent: number): SettledCost {
+  const costMicros = withMarkup(usd, markupPercent).toMicros();
+  return { costMicros, markupMicros: costMicros - usd.toMicros(), source, components: toComponents(lines) };
+}
+
+function reportedPrice(costUsd: string | undefined): Fraction | undefined {
+  if (costUsd === undefined) return undefined;
+  try {
+    return Fraction.parse(costUsd);
+  } catch {
+    // A plugin's mistake must not lose the settlement: the catalogue's price is the next best.
+    return undefined;
+  }
+}
+
+/** What the caller can do about an unknown quantity. */
+function missing(units: readonly string[]): string {
+  const hints: Readonly<Record<string, string>> = {
+    second: 'it is billed by the second, so send duration_seconds',
+    megapixel: 'it is billed by the megapixel, so send size',
+  };
+  const hint = units.map((unit) => hints[unit]).find((text) => text !== undefined);
+  return hint ?? `nothing tells how many units of ${units.join(' and ')} it takes`;
+}

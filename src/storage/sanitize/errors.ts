@@ -1,5 +1,0 @@
-import { ApiError } from '../../common/index.js';
-
-export function invalidReference(message: string, cause?: unknown): ApiError {
-  return new ApiError('reference_invalid', message, { cause });
-}
