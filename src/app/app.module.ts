@@ -2,7 +2,9 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_PIPE } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
 import { MIGRATIONS } from '../../migrations/index.js';
+import { CallbacksModule } from '../api/callbacks/index.js';
 import { EventsModule } from '../api/events/index.js';
+import { GenerationsApiModule } from '../api/generations/index.js';
 import { HealthModule } from '../api/health/index.js';
 import { ImagesModule } from '../api/images/index.js';
 import { ModelsModule } from '../api/models/index.js';
@@ -66,6 +68,8 @@ export class AppModule {
         LimitsModule,
         CacheModule,
         GenerationsModule,
+        GenerationsApiModule,
+        CallbacksModule,
         WebhooksModule,
         ImagesModule,
         VideosModule,

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { CapacityRepository } from '../../src/engine/generations/capacity.repository.js';
+import { CapacityRepository } from '../../src/engine/generations/store/capacity.repository.js';
 import { newId } from '../../src/platform/common/index.js';
 import { Database, rows } from '../../src/platform/database/index.js';
 import { capacityName } from '../../src/policy/limits/index.js';

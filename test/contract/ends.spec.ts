@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { GenerationSignals } from '../../src/engine/generations/generation-signals.js';
+import { GenerationSignals } from '../../src/engine/generations/model/generation-signals.js';
 import { rows } from '../../src/platform/database/index.js';
 import { MetricsService } from '../../src/platform/metrics/index.js';
 import { until } from '../support/client.js';

@@ -2,7 +2,6 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_TENANT, type Principal, SCOPES, wholeOf } from '../../src/domain/access/index.js';
 import { BlobStore } from '../../src/domain/storage/index.js';
-import { GenerationsRepository } from '../../src/engine/generations/generations.repository.js';
 import {
   failureOf,
   type GenerationCommand,
@@ -10,6 +9,7 @@ import {
   GenerationsService,
   isTerminal,
 } from '../../src/engine/generations/index.js';
+import { GenerationsRepository } from '../../src/engine/generations/store/generations.repository.js';
 import { ApiError } from '../../src/platform/common/index.js';
 import { Database } from '../../src/platform/database/index.js';
 import { testApplication } from '../support/application.js';

@@ -3,55 +3,51 @@ import { ProvidersModule } from '../../domain/providers/index.js';
 import { StorageModule } from '../../domain/storage/index.js';
 import { CacheModule } from '../../policy/cache/index.js';
 import { CostsModule } from '../../policy/costs/index.js';
-import { AdmissionService } from './admission.service.js';
-import { CacheFlights } from './cache-flights.repository.js';
-import { CacheHitsRepository } from './cache-hits.repository.js';
-import { CachedAdmission } from './cached-admission.service.js';
-import { CachedResults } from './cached-results.service.js';
-import { CallbackTrustRepository } from './callback-trust.repository.js';
-import { CallbacksController } from './callbacks.controller.js';
-import { CallbacksService } from './callbacks.service.js';
-import { CapacityRepository } from './capacity.repository.js';
-import { ClockWatch } from './clock-watch.service.js';
-import { CorrectionsController } from './corrections.controller.js';
-import { CorrectionsRepository } from './corrections.repository.js';
-import { CorrectionsService } from './corrections.service.js';
-import { DeferredStepsRepository } from './deferred-steps.repository.js';
-import { DeferredSteps } from './deferred-steps.service.js';
-import { Dispatcher } from './dispatcher.service.js';
-import { EndWriter } from './end-writer.service.js';
-import { EndsRepository } from './ends.repository.js';
-import { FileSweepRepository } from './file-sweep.repository.js';
-import { FileSweep } from './file-sweep.service.js';
-import { Followers } from './followers.service.js';
-import { FollowersHere } from './followers-here.service.js';
-import { GenerationFeed } from './generation-feed.service.js';
-import { GenerationSignals } from './generation-signals.js';
-import { GenerationStatsQueries } from './generation-stats.queries.js';
-import { GenerationsController } from './generations.controller.js';
-import { GenerationsQueries } from './generations.queries.js';
-import { GenerationsRepository } from './generations.repository.js';
+import { AdmissionService } from './admit/admission.service.js';
+import { IdempotencyService } from './admit/idempotency.service.js';
+import { UnconfirmedAdmissions } from './admit/unconfirmed-admissions.service.js';
+import { CallbacksService } from './execute/callbacks.service.js';
+import { Dispatcher } from './execute/dispatcher.service.js';
+import { PollPace } from './execute/poll-pace.service.js';
+import { Watcher } from './execute/watcher.service.js';
+import { Worker } from './execute/worker.service.js';
 import { GenerationsService } from './generations.service.js';
-import { IdempotencyRepository } from './idempotency.repository.js';
-import { IdempotencyService } from './idempotency.service.js';
-import { Lanes } from './lanes.service.js';
-import { LeaseKeeper } from './lease-keeper.service.js';
-import { LeasesRepository } from './leases.repository.js';
-import { LifecycleRepository } from './lifecycle.repository.js';
-import { PollPace } from './poll-pace.service.js';
-import { RepeatedRequests } from './repeated-requests.repository.js';
-import { Settler } from './settler.service.js';
-import { UnconfirmedAdmissions } from './unconfirmed-admissions.service.js';
-import { VendorCalls } from './vendor-calls.service.js';
-import { VendorWords } from './vendor-words.js';
-import { Waiters } from './waiters.service.js';
-import { Watcher } from './watcher.service.js';
-import { Worker } from './worker.service.js';
+import { ClockWatch } from './leases/clock-watch.service.js';
+import { LeaseKeeper } from './leases/lease-keeper.service.js';
+import { Lanes } from './leases/provider-concurrency.service.js';
+import { GenerationSignals } from './model/generation-signals.js';
+import { FollowersHere } from './read/followers-here.service.js';
+import { GenerationFeed } from './read/generation-feed.service.js';
+import { GenerationStatsQueries } from './read/generation-stats.queries.js';
+import { GenerationsQueries } from './read/generations.queries.js';
+import { Waiters } from './read/waiters.service.js';
+import { FileSweepRepository } from './retention/file-sweep.repository.js';
+import { FileSweep } from './retention/file-sweep.service.js';
+import { BillingAdjustments } from './settle/billing-adjustments.service.js';
+import { DeferredSteps } from './settle/deferred-steps.service.js';
+import { EndWriter } from './settle/end-writer.service.js';
+import { Settler } from './settle/settler.service.js';
+import { CachedAdmission } from './share/cached-admission.service.js';
+import { CachedResults } from './share/cached-results.service.js';
+import { Followers } from './share/followers.service.js';
+import { BillingAdjustmentsRepository } from './store/billing-adjustments.repository.js';
+import { CacheHitsRepository } from './store/cache-hits.repository.js';
+import { CallbackTrustRepository } from './store/callback-trust.repository.js';
+import { CapacityRepository } from './store/capacity.repository.js';
+import { CacheFlights } from './store/coalesced-requests.repository.js';
+import { DeferredStepsRepository } from './store/deferred-steps.repository.js';
+import { EndsRepository } from './store/ends.repository.js';
+import { GenerationsRepository } from './store/generations.repository.js';
+import { IdempotencyRepository } from './store/idempotency.repository.js';
+import { LeasesRepository } from './store/leases.repository.js';
+import { LifecycleRepository } from './store/lifecycle.repository.js';
+import { RepeatedRequests } from './store/repeated-requests.repository.js';
+import { VendorCalls } from './vendor/vendor-calls.service.js';
+import { VendorWords } from './vendor/vendor-words.js';
 
 /** The engine: one state machine for every generation. */
 @Module({
   imports: [CacheModule, CostsModule, ProvidersModule, StorageModule],
-  controllers: [CallbacksController, CorrectionsController, GenerationsController],
   providers: [
     AdmissionService,
     CachedAdmission,
@@ -62,8 +58,8 @@ import { Worker } from './worker.service.js';
     CallbacksService,
     CapacityRepository,
     ClockWatch,
-    CorrectionsRepository,
-    CorrectionsService,
+    BillingAdjustmentsRepository,
+    BillingAdjustments,
     DeferredSteps,
     DeferredStepsRepository,
     Dispatcher,
@@ -95,6 +91,6 @@ import { Worker } from './worker.service.js';
     Watcher,
     Worker,
   ],
-  exports: [GenerationFeed, GenerationsQueries, GenerationsService, GenerationStatsQueries],
+  exports: [BillingAdjustments, CallbacksService, GenerationFeed, GenerationsQueries, GenerationsService, GenerationStatsQueries],
 })
 export class GenerationsModule {}

@@ -3,7 +3,7 @@ import { Injectable, Logger, Optional } from '@nestjs/common';
 import { type Reach, wholeOf } from '../../domain/access/index.js';
 import type { Model } from '../../domain/catalog/index.js';
 import { type AssetEntity, AssetsRepository, StorageHealth } from '../../domain/storage/index.js';
-import { ApiError, awayText, Clock, type ErrorCode, type Micros, unavailableCode } from '../../platform/common/index.js';
+import { ApiError, awayText, Clock, type Micros, unavailableCode } from '../../platform/common/index.js';
 import { isUnavailable } from '../../platform/database/index.js';
 import { MetricsService } from '../../platform/metrics/index.js';
 import { Traced } from '../../platform/tracing/index.js';
@@ -11,26 +11,27 @@ import { BudgetDirectory, quotaExceeded } from '../../policy/budgets/index.js';
 import type { CacheDecision } from '../../policy/cache/index.js';
 import { QuoteBook } from '../../policy/costs/index.js';
 import { capacityError, GenerationRates } from '../../policy/limits/index.js';
-import { AdmissionService, type GenerationCommand, type Planned, type QuotableCommand } from './admission.service.js';
-import type { AttemptEntity } from './attempt.entity.js';
-import { CachedAdmission, type CachedAdmissionResult, type Hit } from './cached-admission.service.js';
-import { asQueued } from './capacity.repository.js';
-import { Dispatcher } from './dispatcher.service.js';
-import { FollowersHere } from './followers-here.service.js';
-import type { GenerationEntity } from './generation.entity.js';
-import { isTerminal } from './generation.types.js';
-import { GenerationEvents } from './generation-events.port.js';
-import { type GenerationRecord, GenerationSignals, type SignalListener } from './generation-signals.js';
-import { spenderOf } from './generation-spending.js';
-import { GenerationsRepository } from './generations.repository.js';
-import { IdempotencyService } from './idempotency.service.js';
-import { LANE_OF } from './lanes.policy.js';
-import { LeaseKeeper } from './lease-keeper.service.js';
-import { type Claimed, LeasesRepository } from './leases.repository.js';
-import type { Admission } from './lifecycle.repository.js';
-import { UnconfirmedAdmissions } from './unconfirmed-admissions.service.js';
-import { Waiters, type WaitResult, type WaitUntil } from './waiters.service.js';
-import { Worker } from './worker.service.js';
+import { AdmissionService, type Planned } from './admit/admission.service.js';
+import { IdempotencyService } from './admit/idempotency.service.js';
+import { UnconfirmedAdmissions } from './admit/unconfirmed-admissions.service.js';
+import { Dispatcher } from './execute/dispatcher.service.js';
+import { Worker } from './execute/worker.service.js';
+import { LeaseKeeper } from './leases/lease-keeper.service.js';
+import { LANE_OF } from './leases/provider-concurrency.policy.js';
+import type { AttemptEntity } from './model/attempt.entity.js';
+import type { GenerationEntity } from './model/generation.entity.js';
+import { isTerminal } from './model/generation.types.js';
+import { type GenerationCommand, type QuotableCommand } from './model/generation-command.js';
+import { GenerationEvents } from './model/generation-events.port.js';
+import { type GenerationRecord, GenerationSignals, type SignalListener } from './model/generation-signals.js';
+import { spenderOf } from './model/generation-spending.js';
+import { FollowersHere } from './read/followers-here.service.js';
+import { Waiters, type WaitResult, type WaitUntil } from './read/waiters.service.js';
+import { CachedAdmission, type CachedAdmissionResult, type Hit } from './share/cached-admission.service.js';
+import { asQueued } from './store/capacity.repository.js';
+import { GenerationsRepository } from './store/generations.repository.js';
+import { type Claimed, LeasesRepository } from './store/leases.repository.js';
+import type { Admission } from './store/lifecycle.repository.js';
 
 /** How long, in all, a cancellation waits for a poll that is under way. */
 const CANCEL_TRIES = 10;
@@ -365,25 +366,4 @@ function afterAdmission(error: unknown, generationId: string, isRecognised: bool
     `${awayText(error)} The request was admitted and goes on; look it up at /v1/generations/${generationId}.`,
     { generationId, shouldRetry: isRecognised, retryAfterSeconds: 2, cause: error },
   );
-}
-
-/** The failure of a generation as the error that a waiting caller gets. */
-export function failureOf(generation: GenerationEntity): ApiError {
-  const details = generation.errorDetails ?? {};
-  const { charged, param, retry_after_ms: retryAfterMs } = details;
-  const { vendor_code: vendorCode, vendor_status: vendorStatus, vendor_message: vendorMessage } = details;
-  const code = (generation.errorCode ?? 'internal_error') as ErrorCode;
-  return new ApiError(code, generation.errorMessage ?? 'The generation failed.', {
-    model: generation.model,
-    provider: generation.provider,
-    generationId: generation.id,
-    ...(typeof param === 'string' ? { param } : {}),
-    providerError: {
-      message: typeof vendorMessage === 'string' ? vendorMessage : (generation.errorMessage ?? ''),
-      ...(typeof vendorCode === 'string' ? { code: vendorCode } : {}),
-      ...(typeof vendorStatus === 'number' ? { status: vendorStatus } : {}),
-    },
-    ...(typeof retryAfterMs === 'number' ? { retryAfterSeconds: Math.min(120, retryAfterMs / 1000) } : {}),
-    ...(charged === 'no' ? {} : { shouldRetry: false }),
-  });
 }

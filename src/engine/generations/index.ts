@@ -1,24 +1,30 @@
-export type { CommandReference, GenerationCommand, Planned, QuotableCommand } from './admission.service.js';
-export { AttemptEntity } from './attempt.entity.js';
-export { CallbacksService } from './callbacks.service.js';
-export { Generation, GenerationDetail } from './dto/generation.dto.js';
-export { GenerationEntity } from './generation.entity.js';
-export { PUBLIC_STATUSES, type PublicStatus, publicStatus } from './generation.status.js';
-export * from './generation.types.js';
-export {
-  GENERATION_EVENT_TYPES,
-  type GenerationEnd,
-  GenerationEvents,
-  type GenerationEventType,
-  type RequestWebhook,
-} from './generation-events.port.js';
-export { GenerationFeed } from './generation-feed.service.js';
-export { GENERATION_HEADERS, generationHeaders, publicCostSource } from './generation-headers.js';
-export { type Linker, linkerFor, toGeneration, toGenerationDetail } from './generation-response.js';
-export type { GenerationRecord, GenerationSignal } from './generation-signals.js';
-export * from './generation-stats.queries.js';
+export type { Planned } from './admit/admission.service.js';
+export { CallbacksService } from './execute/callbacks.service.js';
 export * from './generations.module.js';
-export * from './generations.queries.js';
-export { type CacheFacts, type Created, type CreateOptions, failureOf, GenerationsService } from './generations.service.js';
-export { checkIdempotencyKey, IDEMPOTENCY_KEY, type Idempotency } from './idempotency.policy.js';
-export { beginningOf, ENDED, eventsSince, type GenerationLook, type Position, type ProgressEvent, positionOf } from './progress.policy.js';
+export { type CacheFacts, type Created, type CreateOptions, GenerationsService } from './generations.service.js';
+export { AttemptEntity } from './model/attempt.entity.js';
+export { failureOf } from './model/failure-of.js';
+export { GenerationEntity } from './model/generation.entity.js';
+export { PUBLIC_STATUSES, type PublicStatus, publicStatus } from './model/generation.status.js';
+export * from './model/generation.types.js';
+export type { CommandReference, GenerationCommand, Idempotency, QuotableCommand } from './model/generation-command.js';
+export { GENERATION_EVENT_TYPES, type GenerationEventType, type RequestWebhook } from './model/generation-event.types.js';
+export { type GenerationEnd, GenerationEvents } from './model/generation-events.port.js';
+export type { GenerationRecord, GenerationSignal } from './model/generation-signals.js';
+export { checkIdempotencyKey, IDEMPOTENCY_KEY } from './model/idempotency.policy.js';
+export {
+  beginningOf,
+  ENDED,
+  eventsSince,
+  type GenerationLook,
+  type Position,
+  type ProgressEvent,
+  positionOf,
+} from './model/progress.policy.js';
+export { GenerationFeed } from './read/generation-feed.service.js';
+export { GENERATION_HEADERS, generationHeaders, publicCostSource } from './read/generation-headers.js';
+export * from './read/generation-stats.queries.js';
+export * from './read/generations.queries.js';
+export { Generation, GenerationDetail, GenerationListResponse } from './read/public-generation.dto.js';
+export { type Linker, linkerFor, toGeneration, toGenerationDetail } from './read/public-generation.js';
+export { BillingAdjustments, type Refunded } from './settle/billing-adjustments.service.js';

@@ -1,0 +1,1 @@
+export * from './generations-api.module.js';

@@ -1,0 +1,264 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { mayUseModel } from '../../../domain/access/index.js';
+import {
+  CatalogService,
+  isSunset,
+  type Model,
+  type Plan,
+  planRequest,
+  type ResolvedModel,
+  switchedOff,
+} from '../../../domain/catalog/index.js';
+import { ProviderRegistry } from '../../../domain/providers/index.js';
+import { type AssetEntity, type IngestedReference, ReferenceIngestion } from '../../../domain/storage/index.js';
+import { ApiError, Clock, newId } from '../../../platform/common/index.js';
+import { CONFIG, type Config } from '../../../platform/config/index.js';
+import { currentTraceParent } from '../../../platform/tracing/index.js';
+import { CostsService, type Quote } from '../../../policy/costs/index.js';
+import { GenerationEntity } from '../model/generation.entity.js';
+import type { MediaType } from '../model/generation.types.js';
+import type { CommandReference, GenerationCommand, QuotableCommand } from '../model/generation-command.js';
+import { planPartialImages } from './partial-images.policy.js';
+
+export interface Planned {
+  readonly model: Model;
+  /** The model that the caller named, which was switched off and for which `model` stands in. */
+  readonly retired?: Model;
+  readonly plan: Plan;
+  readonly quote: Quote;
+  readonly partialImages: number;
+}
+
+/** Turns a command into a validated, priced row that can be committed. Calls no vendor. */
+@Injectable()
+export class AdmissionService {
+  constructor(
+    private readonly catalog: CatalogService,
+    private readonly registry: ProviderRegistry,
+    private readonly costs: CostsService,
+    private readonly references: ReferenceIngestion,
+    private readonly clock: Clock,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  /** The same judgement serves a request and a quote. @throws ApiError for everything that is wrong with the request */
+  plan(command: QuotableCommand): Planned {
+    const resolved = this.resolve(command);
+    const { model, retired } = resolved;
+    try {
+      const { plan, partialImages } = this.checked(command, model);
+      return {
+        model,
+        ...(retired === undefined ? {} : { retired }),
+        plan: retired === undefined ? plan : withStandIn(plan, resolved),
+        quote: this.costs.quote(plan),
+        partialImages,
+      };
+    } catch (error) {
+      // The caller does not know the model of whose parameters the message speaks.
+      if (retired === undefined || !(error instanceof ApiError)) throw error;
+      throw new ApiError(error.code, `${error.message} (${model.id} stands in, because ${switchedOff(retired)}.)`, error.details);
+    }
+  }
+
+  private checked(command: QuotableCommand, model: Model): Pick<Planned, 'plan' | 'partialImages'> {
+    const { stream = false, partialImages: wanted } = command;
+    const strict = isStrict(command);
+    const checked = planRequest(
+      model,
+      {
+        operation: command.operation,
+        prompt: command.prompt,
+        n: command.n,
+        params: command.params,
+        fieldNames: command.fieldNames,
+        references: command.references.map(({ role, param }) => ({ role, param })),
+        extra: command.extra,
+        unknown: command.unknown,
+        gateway: command.gateway,
+        textValues: command.textValues,
+      },
+      { strict },
+    );
+    return planPartialImages(model, checked, { wanted, stream, strict });
+  }
+
+  /**
+   * The same, of a model that can do something that not every one can.
+   * @param what completes "the model …", such as "makes no variations"
+   * @throws ApiError also `operation_unsupported`, with those that can
+   */
+  resolveModelThat(can: (model: Model) => boolean, what: string, command: Pick<GenerationCommand, 'model' | 'principal'>): Model {
+    const model = this.resolveModel(command);
+    if (can(model)) return model;
+    const now = this.clock.now();
+    const others = this.catalog
+      .models()
+      .filter((other) => can(other) && this.registry.isUsable(other.provider) && !isSunset(other, now))
+      .map(({ id }) => id)
+      .filter((id) => mayUseModel(command.principal, id));
+    const hint = others.length === 0 ? 'no model that you can call does' : `use ${others.join(' or ')}`;
+    throw new ApiError('operation_unsupported', `${model.id} ${what}: ${hint}.`, { param: 'model', model: model.id, accepted: others });
+  }
+
+  /** The model that a caller means, may use and can reach. @throws ApiError */
+  resolveModel(command: Pick<GenerationCommand, 'model' | 'principal'>): Model {
+    return this.resolve(command).model;
+  }
+
+  private resolve(command: Pick<GenerationCommand, 'model' | 'principal'>): ResolvedModel {
+    const mayUse = (id: string): boolean => mayUseModel(command.principal, id);
+    const resolved = this.catalog.resolve(command.model, { providers: this.registry.callable(), mayUse });
+    const { model, retired } = resolved;
+    if (!mayUse(model.id)) {
+      // In the caller's own words: what an alias leads to is not told.
+      throw new ApiError('model_not_allowed', `This API key may not use the model ${command.model}.`, {
+        param: 'model',
+        model: command.model,
+      });
+    }
+    if (this.registry.get(model.provider) === undefined) {
+      const toSet = this.registry.provider(model.provider)?.toSet.join(' and ') ?? '';
+      throw new ApiError(
+        'provider_not_configured',
+        `The provider ${model.provider} of the model ${model.id}${standsIn(retired)} is not configured${toSet === '' ? '' : `: set ${toSet}`}.`,
+        { param: 'model', model: model.id, provider: model.provider },
+      );
+    }
+    const reason = this.registry.takenOut(model.provider);
+    if (reason !== undefined) {
+      throw new ApiError(
+        'provider_unavailable',
+        `The plugin of the provider ${model.provider} is out of use until the gateway is started again: ${reason}.`,
+        { param: 'model', model: model.id, provider: model.provider },
+      );
+    }
+    return resolved;
+  }
+
+  /** Fetches and stores the references, each checked before the vendor could see it. @throws ApiError */
+  async row(
+    command: GenerationCommand,
+    { model, plan, quote, partialImages }: Planned,
+  ): Promise<{ generation: GenerationEntity; inputs: AssetEntity[] }> {
+    const nowMs = this.clock.nowMs();
+    const mediaType: MediaType = command.operation === 'video.generate' ? 'video' : 'image';
+    const kept = plan.references;
+    const ingested = await Promise.all(kept.map(({ index }) => this.ingest(command.references[index], mediaType)));
+    const { principal } = command;
+    const { engine } = this.config;
+    const deadlineSeconds =
+      model.limits?.deadline_seconds ?? (mediaType === 'video' ? engine.video_deadline_seconds : engine.image_deadline_seconds);
+    const generation = Object.assign(new GenerationEntity(), {
+      id: newId(mediaType === 'video' ? 'litegen-vid' : 'litegen-img'),
+      orgId: principal.orgId,
+      appId: principal.appId,
+      keyId: principal.keyId ?? null,
+      endUser: command.user ?? null,
+      operation: plan.operation,
+      mediaType,
+      model: model.id,
+      requestedModel: command.model,
+      provider: model.provider,
+      status: 'queued' as const,
+      progress: 0,
+      request: {
+        prompt: plan.prompt,
+        n: plan.n,
+        params: plan.params,
+        extra: plan.extra,
+        inputRoles: kept.map(({ role }) => role),
+        partialImages,
+        strict: isStrict(command),
+        dialect: command.dialect,
+        ...(command.fieldNames === undefined ? {} : { fieldNames: command.fieldNames }),
+        ...(command.remixOf === undefined ? {} : { remixOf: command.remixOf }),
+      },
+      receipt: plan.receipt,
+      quote,
+      metadata: command.metadata ?? null,
+      holdMicros: quote.ceilingMicros,
+      holdState: 'held' as const,
+      costMicros: null,
+      costSource: null,
+      usage: null,
+      errorCode: null,
+      errorMessage: null,
+      errorDetails: null,
+      attemptCount: 0,
+      attemptId: null,
+      leaseOwner: null,
+      leaseToken: 0,
+      nextRunAt: nowMs,
+      dueAt: null,
+      pollCount: 0,
+      deadlineAt: nowMs + deadlineSeconds * 1000,
+      cancelRequestedAt: null,
+      cacheKey: null,
+      cachedFrom: null,
+      webhookUrl: command.webhook?.url ?? null,
+      webhookEvents: command.webhook === undefined ? null : [...command.webhook.events],
+      requestId: command.requestId,
+      traceParent: currentTraceParent(),
+      createdAt: nowMs,
+      startedAt: null,
+      completedAt: null,
+      updatedAt: nowMs,
+      deletedAt: null,
+    });
+    return {
+      generation,
+      inputs: ingested.map((reference, position) => inputAsset(generation, reference, kept[position]?.role ?? null, position)),
+    };
+  }
+
+  private async ingest(reference: CommandReference | undefined, mediaType: MediaType): Promise<IngestedReference> {
+    if (reference === undefined) throw new Error('The plan names a reference that the command does not have');
+    const { source, param } = reference;
+    if (source.kind === 'ingested') return source.reference;
+    if (source.kind !== 'held') return this.references.ingest(source, { param, allowVideo: mediaType === 'video' });
+    await source.reference.keep();
+    return { blob: source.reference.blob };
+  }
+}
+
+function isStrict({ strict, principal }: Pick<GenerationCommand, 'strict' | 'principal'>): boolean {
+  return strict ?? principal.strict;
+}
+
+function standsIn(retired: Model | undefined): string {
+  return retired === undefined ? '' : `, which stands in for ${retired.id},`;
+}
+
+/** The receipt says which model was sent in place of the named one. */
+function withStandIn(plan: Plan, { model, requested, retired }: ResolvedModel & { readonly retired?: Model }): Plan {
+  if (retired === undefined) return plan;
+  const stoodIn = { param: 'model', from: requested, to: model.id, reason: switchedOff(retired) };
+  return { ...plan, receipt: { ...plan.receipt, mapped: [stoodIn, ...plan.receipt.mapped] } };
+}
+
+function inputAsset(
+  generation: GenerationEntity,
+  { blob, sourceUrl }: IngestedReference,
+  role: string | null,
+  position: number,
+): AssetEntity {
+  return {
+    id: newId('asset'),
+    orgId: generation.orgId,
+    appId: generation.appId,
+    generationId: generation.id,
+    direction: 'input',
+    position,
+    role,
+    sha256: blob.sha256,
+    contentType: blob.contentType,
+    bytes: blob.bytes,
+    width: blob.width ?? null,
+    height: blob.height ?? null,
+    durationMs: null,
+    revisedPrompt: null,
+    sourceUrl: sourceUrl ?? null,
+    createdAt: generation.createdAt,
+  };
+}

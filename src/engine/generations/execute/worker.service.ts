@@ -1,0 +1,273 @@
+import { type BeforeApplicationShutdown, Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { SchedulerRegistry } from '@nestjs/schedule';
+import { StorageHealth } from '../../../domain/storage/index.js';
+import { Clock } from '../../../platform/common/index.js';
+import { CONFIG, type Config } from '../../../platform/config/index.js';
+import { isUnavailable } from '../../../platform/database/index.js';
+import { MetricsService } from '../../../platform/metrics/index.js';
+import { LeaseKeeper } from '../leases/lease-keeper.service.js';
+import { LANE_OF, type LaneKind } from '../leases/provider-concurrency.policy.js';
+import { Lanes } from '../leases/provider-concurrency.service.js';
+import type { GenerationEntity } from '../model/generation.entity.js';
+import { isTerminal } from '../model/generation.types.js';
+import type { Held } from '../model/held.js';
+import { type Lease } from '../model/lease.js';
+import { EndWriter } from '../settle/end-writer.service.js';
+import { Settler } from '../settle/settler.service.js';
+import { Followers } from '../share/followers.service.js';
+import { type Claimed, type ClaimOrder, type DueLane, LeasesRepository } from '../store/leases.repository.js';
+import { VendorCalls } from '../vendor/vendor-calls.service.js';
+import { Dispatcher } from './dispatcher.service.js';
+import { PollPace } from './poll-pace.service.js';
+import { Watcher } from './watcher.service.js';
+
+const TICK = 'generations.worker';
+const CLAIM_AT_ONCE = 256;
+/** How often jobs past their deadline are looked for among those of a vendor that answers nothing. */
+const OVERDUE_EVERY_MS = 5_000;
+/** Until what would be sent to a vendor is looked at again, while its result could not be stored. */
+const STORAGE_PAUSE_MS = 1_000;
+
+/** A claimed generation with the proof of its lease. */
+interface Taken extends Claimed {
+  readonly lease: Lease;
+}
+
+/** Takes generations that are due, from this process or from one that died, and carries each a step further. */
+@Injectable()
+export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly tasks = new Set<Promise<void>>();
+  private readonly logger = new Logger(Worker.name);
+  /** Lanes that are being filled, and those where more was due than there was room for. */
+  private readonly filling = new Set<string>();
+  private readonly hungry = new Map<string, DueLane>();
+  private readonly overdueAtMs = new Map<string, number>();
+  private claiming = false;
+  private draining = false;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly schedule: SchedulerRegistry,
+    private readonly repository: LeasesRepository,
+    private readonly leases: LeaseKeeper,
+    private readonly lanes: Lanes,
+    private readonly pace: PollPace,
+    private readonly dispatcher: Dispatcher,
+    private readonly watcher: Watcher,
+    private readonly settler: Settler,
+    private readonly writer: EndWriter,
+    private readonly followers: Followers,
+    private readonly calls: VendorCalls,
+    private readonly metrics: MetricsService,
+    private readonly storage: StorageHealth,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    if (this.config.role === 'api') return;
+    this.schedule.addInterval(
+      TICK,
+      setInterval(() => void this.tick(), this.config.engine.tick_ms),
+    );
+  }
+
+  /** Whether this process may call a vendor for a new generation at once. */
+  hasRoom(provider: string): boolean {
+    return !this.draining && this.config.role !== 'api' && this.lanes.room(provider, 'submit') > 0;
+  }
+
+  get isDraining(): boolean {
+    return this.draining;
+  }
+
+  /** Runs work under a lease that the database already shows. */
+  run(lease: Lease, generation: GenerationEntity, kind: LaneKind, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const leave = this.lanes.enter(generation.id, generation.provider, kind);
+    const task = this.leases
+      .during(lease, generation, work)
+      .catch((error: unknown) => this.logger.error(`Work on ${generation.id} failed and will be taken up again`, stackOf(error)))
+      .finally(() => {
+        this.tasks.delete(task);
+        leave();
+        this.refill(generation.provider);
+      });
+    this.tasks.add(task);
+    return task;
+  }
+
+  /** Takes what is due, vendor by vendor. */
+  async tick(): Promise<void> {
+    if (this.claiming || this.draining || this.leases.isDatabaseAway()) return;
+    this.claiming = true;
+    try {
+      if (!(await this.leases.catchUp())) return;
+      const due = await this.leases.asking(async () => {
+        await this.pace.refresh();
+        return this.repository.dueLanes(this.clock.nowMs());
+      });
+      const bounded = due.filter((lane) => this.budgetsOf(lane).length > 0);
+      await Promise.all([
+        ...due.filter((lane) => !bounded.includes(lane)).map((lane) => this.fill(lane)),
+        // Accounts that share a budget take turns by what is due the longest.
+        this.fillInOrder(bounded),
+      ]);
+    } catch (error) {
+      this.noteFailure(error);
+    } finally {
+      this.claiming = false;
+    }
+  }
+
+  private noteFailure(error: unknown): void {
+    if (isUnavailable(error)) this.logger.warn(`Due generations could not be claimed: ${String(error)}`);
+    else this.logger.error('Due generations could not be claimed', stackOf(error));
+  }
+
+  /** Takes as much of a lane as there is room for, in this process and in the vendor's budgets. */
+  private async fill(lane: DueLane): Promise<void> {
+    const name = laneName(lane);
+    if (this.filling.has(name) || this.draining) return;
+    const kind = LANE_OF[lane.status];
+    const limit = Math.min(CLAIM_AT_ONCE, this.lanes.room(lane.provider, kind));
+    this.filling.add(name);
+    try {
+      if (limit > 0) {
+        const { claimed, more } = await this.claim(lane, { limit, budgets: this.budgetsOf(lane) });
+        for (const one of claimed) this.take(one, (held, signal) => this.carryOn(held, signal));
+        if (more) this.hungry.set(name, lane);
+      }
+      if (kind === 'poll' && this.lanes.isSilent(lane.provider)) await this.endOverdue(lane);
+    } finally {
+      this.filling.delete(name);
+    }
+  }
+
+  private async fillInOrder(lanes: readonly DueLane[]): Promise<void> {
+    for (const lane of lanes) await this.fill(lane);
+  }
+
+  private budgetsOf({ provider, status }: DueLane) {
+    return status === 'running' ? this.pace.budgetsOf(provider) : [];
+  }
+
+  /** A silent vendor is asked about one job at a time. The others do not wait for their turn longer than until their deadline. */
+  private async endOverdue(lane: DueLane): Promise<void> {
+    const now = this.clock.monotonicMs();
+    if (now - (this.overdueAtMs.get(lane.provider) ?? Number.NEGATIVE_INFINITY) < OVERDUE_EVERY_MS) return;
+    this.overdueAtMs.set(lane.provider, now);
+    const { claimed } = await this.claim(lane, { limit: CLAIM_AT_ONCE, overdue: true });
+    for (const one of claimed) {
+      this.take(one, async ({ lease, generation, attempt }, signal) => {
+        if (attempt === null) return;
+        // By the row it is over, and not by the clock with which it began.
+        if (generation.deadlineAt > this.clock.nowMs()) return this.watcher.look({ lease, generation, attempt }, signal);
+        await this.watcher.abandon({ lease, generation, attempt }, 'it answers nothing.');
+      });
+    }
+  }
+
+  private claim(lane: DueLane, order: Pick<ClaimOrder, 'limit' | 'budgets' | 'overdue'>): ReturnType<LeasesRepository['claim']> {
+    const { leases } = this;
+    const claimer = {
+      owner: leases.owner,
+      nowMs: this.clock.nowMs(),
+      leaseUntilMs: leases.leaseUntilMs(),
+      others: leases.mayTakeOver(),
+      own: leases.unrenewed,
+    };
+    return leases.asking(() => this.repository.claim(lane, { ...claimer, ...order }));
+  }
+
+  private take(claimed: Claimed, work: (held: Taken, signal: AbortSignal) => Promise<void>): void {
+    const { generation } = claimed;
+    generation.deadlineAt = this.leases.deadlineOf(generation);
+    const now = this.clock.nowMs();
+    this.metrics.queueLag(generation.status, now - (generation.dueAt ?? now));
+    const lease = { id: generation.id, token: generation.leaseToken };
+    const kind = isTerminal(generation.status) ? 'poll' : LANE_OF[generation.status];
+    void this.run(lease, generation, kind, (signal) => work({ ...claimed, lease }, signal));
+  }
+
+  /** More was due than a lane had room for: goes on when half of it is free again, rather than at the next tick. */
+  private refill(provider: string): void {
+    for (const [name, lane] of this.hungry) {
+      const kind = LANE_OF[lane.status];
+      if (lane.provider !== provider || this.lanes.room(provider, kind) * 2 < this.lanes.most(provider, kind)) continue;
+      this.hungry.delete(name);
+      setImmediate(() => {
+        this.fill(lane).catch((error: unknown) => this.noteFailure(error));
+      });
+    }
+  }
+
+  async carryOn({ lease, generation, attempt }: Taken, signal: AbortSignal): Promise<void> {
+    const held: Held | null = attempt === null ? null : { lease, generation, attempt };
+    switch (generation.status) {
+      case 'queued':
+        return this.tryQueued(lease, generation, signal);
+      case 'dispatching':
+        return held === null ? undefined : this.recover(held, signal);
+      case 'running':
+        return held === null ? undefined : this.watcher.look(held, signal);
+      case 'ingesting':
+        return held === null ? undefined : this.fetchAgain(held, signal);
+      default:
+        return undefined;
+    }
+  }
+
+  private async tryQueued(lease: Lease, generation: GenerationEntity, signal: AbortSignal): Promise<void> {
+    if (generation.cancelRequestedAt !== null) return this.settler.endUntried(lease, generation, 'cancelled', null);
+    if (generation.deadlineAt <= this.clock.nowMs()) {
+      return this.settler.endUntried(lease, generation, 'failed', {
+        code: 'deadline_exceeded',
+        message: 'The generation waited in the queue until its deadline passed.',
+        details: { charged: 'no' },
+      });
+    }
+    if (!this.storage.isAvailable) return this.waitForStorage(lease, 'queued');
+    if (generation.cachedFrom !== null && !(await this.followers.look(lease, generation, generation.cachedFrom))) return;
+    return this.dispatcher.tryNext(lease, generation, signal);
+  }
+
+  private async recover(held: Held, signal: AbortSignal): Promise<void> {
+    // The vendor's answer may have been kept although the lease was lost before the status followed.
+    if (held.attempt.state === 'accepted') return this.watcher.look(held, signal);
+    if (!this.storage.isAvailable) return this.waitForStorage(held.lease, 'dispatching');
+    return this.dispatcher.recover(held, signal);
+  }
+
+  private async waitForStorage(lease: Lease, status: 'queued' | 'dispatching'): Promise<void> {
+    const nowMs = this.clock.nowMs();
+    await this.repository.release(lease, { status, nextRunAtMs: nowMs + STORAGE_PAUSE_MS }, nowMs);
+  }
+
+  private async fetchAgain(held: Held, signal: AbortSignal): Promise<void> {
+    if (held.attempt.state === 'accepted') return this.watcher.look(held, signal);
+    const { result } = held.attempt;
+    if (result === null) return this.dispatcher.recover(held, signal);
+    const prepared = await this.calls.prepare(held, signal);
+    const warnings = [...(result.warnings ?? []), ...prepared.warnings];
+    return this.settler.complete(held, this.calls.storedFinish(result), prepared.call, warnings, signal);
+  }
+
+  /** Takes nothing new and gives what runs its time; what is left over is taken up by another replica when its lease ends (R17). */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.draining = true;
+    if (this.schedule.doesExist('interval', TICK)) this.schedule.deleteInterval(TICK);
+    if (this.tasks.size === 0) return;
+    this.logger.log(`Waiting for ${this.tasks.size} calls to vendors`);
+    const grace = new Promise<void>((resolve) => setTimeout(resolve, this.config.server.shutdown_grace_seconds * 1000).unref());
+    await Promise.race([Promise.allSettled([...this.tasks]), grace]);
+    this.writer.stop();
+    if (this.tasks.size > 0) this.logger.warn(`${this.tasks.size} calls to vendors did not end in time; another replica takes them up`);
+  }
+}
+
+function laneName({ provider, status }: DueLane): string {
+  return `${provider} ${status}`;
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,44 @@
+import type { CallWarning } from '@litegen/plugin-sdk';
+import type { AssetEntity } from '../../../domain/storage/index.js';
+import type { GenerationEntity } from './generation.entity.js';
+import type { AttemptState, Settlement } from './generation.types.js';
+import type { GenerationRecord } from './generation-signals.js';
+import type { Lease } from './lease.js';
+
+/** How an attempt ends. */
+export interface AttemptEnd {
+  readonly id: string;
+  readonly state: AttemptState;
+  readonly charged: string | null;
+  readonly errorCode?: string;
+  readonly errorMessage?: string;
+  readonly vendorCode?: string;
+  readonly vendorStatus?: number;
+  readonly vendorRequestId?: string;
+  readonly warnings?: readonly CallWarning[];
+}
+
+/** How a generation ends, and with what. */
+export interface End {
+  readonly lease: Lease;
+  readonly generation: GenerationEntity;
+  readonly settlement: Settlement;
+  readonly attempt?: AttemptEnd;
+  /** The vendor's job of that attempt. */
+  readonly vendorJobId?: string | null;
+  readonly outputs: readonly AssetEntity[];
+  /** As they stand when they end with it. */
+  readonly followers?: readonly GenerationRecord[];
+  readonly nowMs: number;
+  /** Default `usual`. */
+  readonly care?: EndCare;
+  /** The receipt of its admission stays. */
+  readonly withoutReceipt?: boolean;
+}
+
+/**
+ * How an end is written. `usual`: whole, with all others of its batch · `careful`: whole, but what fails beside it is set aside to be done
+ * again · `bare`: no more than what makes it an end, and all else is done later.
+ */
+export type EndCare = (typeof CARES)[number];
+export const CARES = ['usual', 'careful', 'bare'] as const;

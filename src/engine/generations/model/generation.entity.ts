@@ -1,0 +1,164 @@
+import type { JsonObject, Operation } from '@litegen/plugin-sdk';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { GenerationStatus, HoldState, MediaType, StoredQuote, StoredReceipt, StoredRequest, StoredUsage } from './generation.types.js';
+import type { GenerationEventType } from './generation-event.types.js';
+
+/** One request for media, from admission to its end. */
+@Entity('generations')
+export class GenerationEntity {
+  @PrimaryColumn('text')
+  id!: string;
+
+  @Column('text', { name: 'org_id' })
+  orgId!: string;
+
+  @Column('text', { name: 'app_id' })
+  appId!: string;
+
+  @Column('text', { name: 'key_id', nullable: true })
+  keyId!: string | null;
+
+  /** The `user` that the caller named. */
+  @Column('text', { name: 'end_user', nullable: true })
+  endUser!: string | null;
+
+  @Column('text')
+  operation!: Operation;
+
+  @Column('text', { name: 'media_type' })
+  mediaType!: MediaType;
+
+  /** Catalogue id. */
+  @Column('text')
+  model!: string;
+
+  /** The name as the caller wrote it. */
+  @Column('text', { name: 'requested_model' })
+  requestedModel!: string;
+
+  @Column('text')
+  provider!: string;
+
+  @Column('text')
+  status!: GenerationStatus;
+
+  /** 0–100. */
+  @Column('integer')
+  progress!: number;
+
+  @Column('simple-json')
+  request!: StoredRequest;
+
+  @Column('simple-json')
+  receipt!: StoredReceipt;
+
+  @Column('simple-json')
+  quote!: StoredQuote;
+
+  @Column('simple-json', { nullable: true })
+  metadata!: JsonObject | null;
+
+  @Column('bigint', { name: 'hold_micros' })
+  holdMicros!: number;
+
+  @Column('text', { name: 'hold_state' })
+  holdState!: HoldState;
+
+  @Column('bigint', { name: 'cost_micros', nullable: true })
+  costMicros!: number | null;
+
+  @Column('text', { name: 'cost_source', nullable: true })
+  costSource!: string | null;
+
+  @Column('simple-json', { nullable: true })
+  usage!: StoredUsage | null;
+
+  @Column('text', { name: 'error_code', nullable: true })
+  errorCode!: string | null;
+
+  @Column('text', { name: 'error_message', nullable: true })
+  errorMessage!: string | null;
+
+  @Column('simple-json', { name: 'error_details', nullable: true })
+  errorDetails!: JsonObject | null;
+
+  @Column('integer', { name: 'attempt_count' })
+  attemptCount!: number;
+
+  /** The attempt that runs or ran last. */
+  @Column('text', { name: 'attempt_id', nullable: true })
+  attemptId!: string | null;
+
+  @Column('text', { name: 'lease_owner', nullable: true })
+  leaseOwner!: string | null;
+
+  /** Fencing: grows with every claim, and every write names the one it holds. */
+  @Column('bigint', { name: 'lease_token' })
+  leaseToken!: number;
+
+  /** When a worker may take it: the end of the lease while one is held, else the next time to look; null once the end is reached. */
+  @Column('bigint', { name: 'next_run_at', nullable: true })
+  nextRunAt!: number | null;
+
+  /** What `next_run_at` was when the lease was taken, to measure how late that came. */
+  @Column('bigint', { name: 'due_at', nullable: true })
+  dueAt!: number | null;
+
+  @Column('integer', { name: 'poll_count' })
+  pollCount!: number;
+
+  @Column('bigint', { name: 'deadline_at' })
+  deadlineAt!: number;
+
+  @Column('bigint', { name: 'cancel_requested_at', nullable: true })
+  cancelRequestedAt!: number | null;
+
+  /** Of the request, to recognise its repetition. */
+  @Column('text', { nullable: true })
+  fingerprint!: string | null;
+
+  /** Of the request, where it uses the cache: what decides what is made. */
+  @Column('text', { name: 'cache_key', nullable: true })
+  cacheKey!: string | null;
+
+  /** The generation whose result this one gets, or, until both have ended, for which it waits. */
+  @Column('text', { name: 'cached_from', nullable: true })
+  cachedFrom!: string | null;
+
+  /** Where the request wants its own events. */
+  @Column('text', { name: 'webhook_url', nullable: true })
+  webhookUrl!: string | null;
+
+  @Column('simple-json', { name: 'webhook_events', nullable: true })
+  webhookEvents!: GenerationEventType[] | null;
+
+  /** Which limit had no room, while it waits for that; null while it waits for nothing, or for the pause before another attempt. */
+  @Column('text', { name: 'waits_for', nullable: true })
+  waitsFor!: string | null;
+
+  /** When the caller's connection broke before the answer. */
+  @Column('bigint', { name: 'client_gone_at', nullable: true })
+  clientGoneAt!: number | null;
+
+  @Column('text', { name: 'request_id', nullable: true })
+  requestId!: string | null;
+
+  @Column('text', { name: 'trace_parent', nullable: true })
+  traceParent!: string | null;
+
+  @Column('bigint', { name: 'created_at' })
+  createdAt!: number;
+
+  @Column('bigint', { name: 'started_at', nullable: true })
+  startedAt!: number | null;
+
+  @Column('bigint', { name: 'completed_at', nullable: true })
+  completedAt!: number | null;
+
+  @Column('bigint', { name: 'updated_at' })
+  updatedAt!: number;
+
+  /** Hidden from lists and look-ups by its owner's wish. */
+  @Column('bigint', { name: 'deleted_at', nullable: true })
+  deletedAt!: number | null;
+}

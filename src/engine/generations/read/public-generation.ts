@@ -1,0 +1,134 @@
+import type { LinkSigner } from '../../../domain/storage/index.js';
+import { type Micros, microsToUsd } from '../../../platform/common/index.js';
+import type { AttemptEntity } from '../model/attempt.entity.js';
+import { failureOf } from '../model/failure-of.js';
+import type { GenerationEntity } from '../model/generation.entity.js';
+import { publicStatus } from '../model/generation.status.js';
+import type { GenerationView } from './generations.queries.js';
+import type { Generation, GenerationDetail, GenerationFailureDetail, GenerationOutput } from './public-generation.dto.js';
+
+/** Makes a link to an asset. */
+export type Linker = (asset: { readonly id: string }) => string;
+
+/** Links that lead back to where the caller came from, unless the gateway has a public address. */
+export function linkerFor(links: LinkSigner, request: { readonly protocol: string; readonly host: string }): Linker {
+  // What a proxy says is a header like any other.
+  const scheme = request.protocol === 'https' ? 'https' : 'http';
+  return (asset) => links.urlFor(asset, `${scheme}://${request.host}`);
+}
+
+/** What the short form of a generation is made of. */
+export type GenerationFacts = Pick<GenerationView, 'generation' | 'outputs'> & {
+  readonly attempts: readonly Pick<AttemptEntity, 'id' | 'vendorJobId'>[];
+};
+
+export function toGeneration({ generation, outputs, attempts }: GenerationFacts, link: Linker): Generation {
+  const linked = outputs.map(
+    (output): GenerationOutput => ({
+      id: output.id,
+      url: link(output),
+      content_type: output.contentType,
+      bytes: output.bytes,
+      width: output.width,
+      height: output.height,
+      duration_ms: output.durationMs,
+      revised_prompt: output.revisedPrompt,
+    }),
+  );
+  return {
+    id: generation.id,
+    key_id: generation.keyId,
+    model: generation.model,
+    requested_model: generation.requestedModel,
+    provider: generation.provider,
+    media_type: generation.mediaType,
+    operation: generation.operation,
+    status: publicStatus(generation.status),
+    progress: generation.progress,
+    provider_job_id: attempts.find(({ id }) => id === generation.attemptId)?.vendorJobId ?? null,
+    result_url: linked[0]?.url ?? null,
+    outputs: linked,
+    error_message: generation.errorMessage,
+    error: failureDetail(generation),
+    cost_usd: microsToUsd(generation.costMicros ?? 0),
+    cost_source: generation.costSource,
+    cached_from: generation.cachedFrom,
+    cancel_requested_at: isoOrNull(generation.cancelRequestedAt),
+    created_at: iso(generation.createdAt),
+    started_at: isoOrNull(generation.startedAt),
+    completed_at: isoOrNull(generation.completedAt),
+    metadata: generation.metadata,
+    org_id: generation.orgId,
+    app_id: generation.appId,
+  };
+}
+
+/** @param remainingMicros null: nothing is bounded */
+export function toGenerationDetail(view: Omit<GenerationView, 'inputs'>, link: Linker, remainingMicros: Micros | null): GenerationDetail {
+  const { generation, attempts } = view;
+  const { quote } = generation;
+  const { prompt, n, params, extra, inputRoles, strict } = generation.request;
+  return {
+    ...toGeneration(view, link),
+    request: {
+      prompt,
+      n,
+      params,
+      extra,
+      reference_roles: inputRoles,
+      strict,
+      user: generation.endUser,
+      webhook_url: generation.webhookUrl,
+      webhook_events: generation.webhookEvents,
+    },
+    receipt: generation.receipt,
+    quote: {
+      id: quote.id ?? null,
+      amount_usd: microsToUsd(quote.amountMicros),
+      ceiling_usd: microsToUsd(quote.ceilingMicros),
+      exact: quote.exact,
+    },
+    hold: { amount_usd: microsToUsd(generation.holdMicros), state: generation.holdState },
+    usage: generation.usage,
+    budget_remaining_usd: remainingMicros === null ? null : microsToUsd(remainingMicros),
+    attempts: attempts.map(toAttempt),
+  };
+}
+
+function failureDetail(generation: GenerationEntity): GenerationFailureDetail | null {
+  if (generation.status !== 'failed') return null;
+  const { accepted, ...error } = failureOf(generation).toBody().error;
+  const charged = generation.errorDetails?.['charged'];
+  return {
+    ...error,
+    ...(accepted === undefined ? {} : { accepted: [...accepted] }),
+    ...(charged === 'no' || charged === 'yes' || charged === 'unknown' ? { charged } : {}),
+  };
+}
+
+function toAttempt(attempt: AttemptEntity): GenerationDetail['attempts'][number] {
+  return {
+    id: attempt.id,
+    ordinal: attempt.ordinal,
+    provider: attempt.provider,
+    model: attempt.model,
+    state: attempt.state,
+    charged: attempt.charged,
+    provider_job_id: attempt.vendorJobId,
+    provider_request_id: attempt.vendorRequestId,
+    error_code: attempt.errorCode,
+    error_message: attempt.errorMessage,
+    warnings: attempt.warnings ?? [],
+    created_at: iso(attempt.createdAt),
+    accepted_at: isoOrNull(attempt.acceptedAt),
+    finished_at: isoOrNull(attempt.finishedAt),
+  };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function isoOrNull(ms: number | null): string | null {
+  return ms === null ? null : iso(ms);
+}

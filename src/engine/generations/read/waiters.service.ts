@@ -1,0 +1,96 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { Interval } from '@nestjs/schedule';
+import { Clock } from '../../../platform/common/index.js';
+import { LeaseKeeper } from '../leases/lease-keeper.service.js';
+import { isTerminal } from '../model/generation.types.js';
+import { type GenerationRecord, GenerationSignals } from '../model/generation-signals.js';
+import { GenerationsRepository } from '../store/generations.repository.js';
+
+const TICK_MS = 250;
+/** Work that another replica does is looked up this often. */
+const REMOTE_TICKS = 2;
+const LOOK_UP_AT_ONCE = 500;
+
+export type WaitUntil = 'accepted' | 'ended';
+
+export interface WaitResult {
+  /** False when the time ran out first. */
+  readonly reached: boolean;
+  /** The end, when it was written in this process. */
+  readonly record?: GenerationRecord;
+}
+
+interface Waiter {
+  readonly until: WaitUntil;
+  readonly expiresAtMs: number;
+  readonly wake: (result: WaitResult) => void;
+}
+
+/** Lets any number of callers wait for generations at the price of one timer and, for work done elsewhere, one query. */
+@Injectable()
+export class Waiters {
+  private readonly logger = new Logger(Waiters.name);
+  private readonly waiting = new Map<string, Set<Waiter>>();
+  private ticks = 0;
+  private looking = false;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly signals: GenerationSignals,
+    private readonly repository: GenerationsRepository,
+    private readonly leases: LeaseKeeper,
+  ) {}
+
+  /** Begins to listen at once, so that nothing that happens after the call is missed. */
+  wait(id: string, until: WaitUntil, timeoutMs: number): Promise<WaitResult> {
+    return new Promise<WaitResult>((resolve) => {
+      const known = this.waiting.get(id) ?? new Set();
+      this.waiting.set(id, known);
+      const waiter: Waiter = {
+        until,
+        expiresAtMs: this.clock.monotonicMs() + timeoutMs,
+        wake: (result) => {
+          stopListening();
+          known.delete(waiter);
+          if (known.size === 0 && this.waiting.get(id) === known) this.waiting.delete(id);
+          resolve(result);
+        },
+      };
+      const stopListening = this.signals.listen(id, (signal) => {
+        if (signal.type === 'ended') waiter.wake({ reached: true, record: signal.record });
+        else if (until === 'accepted' && signal.type === 'accepted') waiter.wake({ reached: true });
+      });
+      known.add(waiter);
+    });
+  }
+
+  @Interval('generations.waiters', TICK_MS)
+  async tick(): Promise<void> {
+    if (this.waiting.size === 0) return;
+    const now = this.clock.monotonicMs();
+    for (const waiters of [...this.waiting.values()]) {
+      for (const waiter of [...waiters]) if (waiter.expiresAtMs <= now) waiter.wake({ reached: false });
+    }
+    this.ticks += 1;
+    if (this.ticks % REMOTE_TICKS !== 0 || this.looking) return;
+    this.looking = true;
+    try {
+      await this.lookUpRemote();
+    } catch (error) {
+      this.logger.warn(`What other replicas did could not be looked up: ${String(error)}`);
+    } finally {
+      this.looking = false;
+    }
+  }
+
+  private async lookUpRemote(): Promise<void> {
+    const ids = [...this.waiting.keys()].filter((id) => !this.leases.holds(id));
+    for (let start = 0; start < ids.length; start += LOOK_UP_AT_ONCE) {
+      for (const { id, status } of await this.repository.statusesOf(ids.slice(start, start + LOOK_UP_AT_ONCE))) {
+        const accepted = status === 'running' || status === 'ingesting';
+        if (isTerminal(status)) this.signals.send(id, { type: 'ended' });
+        else if (accepted) this.signals.send(id, { type: 'accepted' });
+      }
+    }
+  }
+}

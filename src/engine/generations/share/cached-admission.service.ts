@@ -1,0 +1,123 @@
+import { Injectable } from '@nestjs/common';
+import type { AssetEntity } from '../../../domain/storage/index.js';
+import { Clock, type Micros } from '../../../platform/common/index.js';
+import { MetricsService } from '../../../platform/metrics/index.js';
+import { BudgetDirectory } from '../../../policy/budgets/index.js';
+import { type CacheDecision, type CachedResult, CacheService, cacheKeyOf } from '../../../policy/cache/index.js';
+import { GenerationEntity } from '../model/generation.entity.js';
+import { SHARED } from '../model/generation.types.js';
+import type { GenerationCommand } from '../model/generation-command.js';
+import { outputsFor } from '../model/generation-outputs.js';
+import { spenderOf } from '../model/generation-spending.js';
+import { endedRow } from '../model/generations.rows.js';
+import type { IdempotentAdmission } from '../model/idempotency.policy.js';
+import { withWarnings } from '../model/receipts.js';
+import { CacheHitsRepository } from '../store/cache-hits.repository.js';
+import { UNSENT } from '../store/coalesced-requests.repository.js';
+import { type Admission, type AdmissionResult, LifecycleRepository } from '../store/lifecycle.repository.js';
+import { CachedResults } from './cached-results.service.js';
+
+/** How often a request tries to use a result that turns out to be gone, before it makes its own. */
+const TRIES = 3;
+
+/** A request on its way in. */
+export interface Asked extends Pick<Admission, 'generation' | 'attempt' | 'inputs' | 'mayQueue'> {
+  readonly idempotency: IdempotentAdmission;
+}
+
+export interface Hit {
+  readonly kind: 'hit';
+  readonly generation: GenerationEntity;
+  readonly outputs: readonly AssetEntity[];
+  /** How old the result is. */
+  readonly ageMs: number;
+  /** The least that any budget has left, looked up while the hit is written: it costs nothing. */
+  readonly remaining: Promise<Micros | null>;
+}
+
+export type CachedAdmissionResult = Hit | Exclude<AdmissionResult, { kind: 'cached' | 'again' }>;
+
+/** Lets requests in, past the cache: what was made before is given again, at no cost. */
+@Injectable()
+export class CachedAdmission {
+  constructor(
+    private readonly clock: Clock,
+    private readonly cache: CacheService,
+    private readonly results: CachedResults,
+    private readonly hits: CacheHitsRepository,
+    private readonly lifecycle: LifecycleRepository,
+    private readonly budgets: BudgetDirectory,
+    private readonly metrics: MetricsService,
+  ) {}
+
+  /** Whether the request uses the cache; if so, its row gets its key. */
+  decide({ principal, cache }: GenerationCommand, generation: GenerationEntity, inputs: readonly AssetEntity[]): CacheDecision {
+    const decision = this.cache.decide(cache, principal, generation.model);
+    if (decision.kind === 'use') {
+      const { orgId, appId, operation, model, request } = generation;
+      const { prompt, n, params, extra } = request;
+      const references = inputs.map(({ role, sha256 }) => ({ role, sha256 }));
+      generation.cacheKey = cacheKeyOf({ orgId, appId, operation, model, prompt, n, params, extra, references });
+    }
+    return decision;
+  }
+
+  async admit(asked: Asked, decision: CacheDecision): Promise<CachedAdmissionResult> {
+    const result = decision.kind === 'use' ? await this.tryCache(asked, decision) : await this.withoutCache(asked);
+    if (decision.kind !== 'off') this.metrics.cacheRequest(decision.kind === 'bypass' ? 'bypass' : resultOf(result));
+    return result;
+  }
+
+  private async tryCache(asked: Asked, use: Extract<CacheDecision, { kind: 'use' }>): Promise<CachedAdmissionResult> {
+    const cacheKey = asked.generation.cacheKey ?? '';
+    const remembered = use.maxAgeMs === 0 ? undefined : await this.results.recall(cacheKey);
+    const hit = remembered === undefined ? null : await this.give(asked, use, remembered);
+    if (hit !== null) return hit;
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      const admission = await this.lifecycle.admit({ ...asked, cache: use });
+      if (admission.kind === 'again') continue;
+      if (admission.kind !== 'cached') return admission;
+      const result = await this.results.of(cacheKey, admission.generationId);
+      const found = result === null ? null : await this.give(asked, use, result);
+      if (found !== null) return found;
+    }
+    asked.generation.cacheKey = null;
+    return this.withoutCache(asked);
+  }
+
+  private async withoutCache(asked: Asked): Promise<CachedAdmissionResult> {
+    const admission = await this.lifecycle.admit(asked);
+    if (admission.kind === 'cached' || admission.kind === 'again') throw new Error('A request past the cache was answered by it');
+    return admission;
+  }
+
+  /** Null when the result does not count any more. */
+  private async give(
+    { generation: asked, inputs, idempotency }: Asked,
+    use: Extract<CacheDecision, { kind: 'use' }>,
+    result: CachedResult,
+  ): Promise<Hit | Extract<AdmissionResult, { kind: 'duplicate' }> | null> {
+    const cacheKey = asked.cacheKey ?? '';
+    if (!(await this.results.hasFiles(cacheKey, result))) return null;
+    const nowMs = this.clock.nowMs();
+    const unsent = { ...UNSENT, receipt: withWarnings(asked, result.warnings), cachedFrom: result.generationId };
+    const generation = endedRow(Object.assign(new GenerationEntity(), asked, unsent), SHARED, nowMs);
+    const outputs = outputsFor(generation, result.outputs, nowMs);
+    const remaining = this.budgets.remainingFor(spenderOf(generation));
+    // Whoever waits for it hears of it.
+    remaining.catch(() => undefined);
+    const outcome = await this.hits.write({ generation, inputs, outputs, result, use, idempotency });
+    if (outcome === 'duplicate') return { kind: 'duplicate' };
+    if (outcome === 'stale') {
+      await this.results.forget(cacheKey);
+      return null;
+    }
+    this.metrics.generationEnded(generation, SHARED.status, nowMs - generation.createdAt);
+    return { kind: 'hit', generation, outputs, ageMs: Math.max(0, nowMs - result.completedAtMs), remaining };
+  }
+}
+
+/** Who follows another gets its result as well. */
+function resultOf({ kind }: CachedAdmissionResult): 'hit' | 'miss' {
+  return kind === 'hit' || kind === 'following' ? 'hit' : 'miss';
+}

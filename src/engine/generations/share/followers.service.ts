@@ -1,0 +1,85 @@
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../../../platform/common/index.js';
+import { Database } from '../../../platform/database/index.js';
+import { quotaExceeded } from '../../../policy/budgets/index.js';
+import { CacheEntriesRepository } from '../../../policy/cache/index.js';
+import type { GenerationEntity } from '../model/generation.entity.js';
+import { isTerminal } from '../model/generation.types.js';
+import { outputsFor } from '../model/generation-outputs.js';
+import type { Lease } from '../model/lease.js';
+import { Settler } from '../settle/settler.service.js';
+import { GenerationsRepository } from '../store/generations.repository.js';
+import { LifecycleRepository } from '../store/lifecycle.repository.js';
+import { CachedResults } from './cached-results.service.js';
+
+/** A refusal is not taken over from one call, but a second one is believed. */
+const FAILURES_BELIEVED = 2;
+
+/** Generations that wait for the result of another one of the same request. */
+@Injectable()
+export class Followers {
+  constructor(
+    private readonly clock: Clock,
+    private readonly database: Database,
+    private readonly entries: CacheEntriesRepository,
+    private readonly repository: GenerationsRepository,
+    private readonly lifecycle: LifecycleRepository,
+    private readonly results: CachedResults,
+    private readonly settler: Settler,
+  ) {}
+
+  /** Looks at whom it follows. True: it follows nobody any more, and asks the vendor itself. */
+  async look(lease: Lease, generation: GenerationEntity, leaderId: string): Promise<boolean> {
+    if (await this.share(lease, generation, leaderId)) return false;
+    const leader = await this.repository.findAny(leaderId);
+    if (leader !== null && !isTerminal(leader.status)) {
+      await this.sleep(lease, generation, leaderId);
+      return false;
+    }
+    if (leader?.status === 'failed' && (await this.isBelieved(generation, leaderId))) {
+      const details = { ...leader.errorDetails, charged: 'no' };
+      const failure = { code: leader.errorCode ?? 'internal_error', message: leader.errorMessage ?? 'The generation failed.', details };
+      await this.settler.endUntried(lease, generation, 'failed', failure as Parameters<Settler['endUntried']>[3]);
+      return false;
+    }
+    return this.goOn(lease, generation);
+  }
+
+  private async sleep(lease: Lease, { deadlineAt: deadlineAtMs }: GenerationEntity, leaderId: string): Promise<void> {
+    await this.lifecycle.sleep({ lease, leaderId, deadlineAtMs, nowMs: this.clock.nowMs() });
+  }
+
+  /** With one look-up for all who follow the same. False: there is no result, or not yet. */
+  private async share(lease: Lease, generation: GenerationEntity, leaderId: string): Promise<boolean> {
+    const cacheKey = generation.cacheKey ?? '';
+    const result = await this.results.of(cacheKey, leaderId);
+    if (result === null || !(await this.results.hasFiles(cacheKey, result))) return false;
+    await this.settler.share(lease, generation, outputsFor(generation, result.outputs, this.clock.nowMs()), result.warnings);
+    return true;
+  }
+
+  private async isBelieved({ cacheKey }: GenerationEntity, leaderId: string): Promise<boolean> {
+    const entry = cacheKey === null ? undefined : (await this.entries.find(this.database.manager, [cacheKey])).get(cacheKey);
+    return entry?.generationId === leaderId && entry.state === 'failed' && entry.failures >= FAILURES_BELIEVED;
+  }
+
+  private async goOn(lease: Lease, generation: GenerationEntity): Promise<boolean> {
+    const nowMs = this.clock.nowMs();
+    const next = await this.lifecycle.goOn(lease, generation, nowMs);
+    if (next === null) return false;
+    if (next.kind === 'following') {
+      await this.sleep(lease, generation, next.leaderId);
+      return false;
+    }
+    if (next.kind === 'quota_exceeded') {
+      const { code, message } = quotaExceeded(next.refusal, nowMs);
+      await this.settler.endUntried(lease, generation, 'failed', { code, message, details: { charged: 'no' } });
+      return false;
+    }
+    generation.cachedFrom = null;
+    generation.holdMicros = generation.quote.ceilingMicros;
+    generation.holdState = 'held';
+    if (next.kind === 'alone') generation.cacheKey = null;
+    return true;
+  }
+}

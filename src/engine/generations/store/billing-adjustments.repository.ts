@@ -1,0 +1,56 @@
+import { Injectable } from '@nestjs/common';
+import type { Tenant } from '../../../domain/access/index.js';
+import type { Micros } from '../../../platform/common/index.js';
+import { Database, rows } from '../../../platform/database/index.js';
+import { Ledger, type RefundResult } from '../../../policy/budgets/index.js';
+import { GenerationEntity } from '../model/generation.entity.js';
+import { ACTIVE_STATUSES } from '../model/generation.types.js';
+import { causeOf } from '../model/generation-spending.js';
+
+export interface Refund {
+  readonly refundId: string;
+  readonly amountMicros: Micros;
+  readonly reason: string;
+}
+
+const ACTIVE = ACTIVE_STATUSES.map((status) => `'${status}'`).join(',');
+
+/** What operators put right about the money of generations that have ended. */
+@Injectable()
+export class BillingAdjustmentsRepository {
+  constructor(
+    private readonly database: Database,
+    private readonly ledger: Ledger,
+  ) {}
+
+  /** Ends a hold that was kept because nobody knew the bill. @param costMicros 0: nothing was billed. @returns false when there is none */
+  resolve({ orgId, appId }: Tenant, id: string, costMicros: Micros, nowMs: number): Promise<boolean> {
+    return this.database.transaction(async (manager) => {
+      const resolved = await rows(
+        manager,
+        `UPDATE generations SET hold_state = :holdState, cost_micros = :costMicros, cost_source = 'operator', updated_at = :nowMs
+         WHERE id = :id AND org_id = :orgId AND app_id = :appId AND hold_state = 'held' AND status NOT IN (${ACTIVE}) RETURNING id`,
+        { id, orgId, appId, costMicros, holdState: costMicros === 0 ? 'released' : 'settled', nowMs },
+      );
+      if (resolved.length === 0) return false;
+      const generation = await manager.findOneByOrFail(GenerationEntity, { id });
+      await this.ledger.settle(manager, [{ ...causeOf(generation, nowMs, 'resolved by an operator'), costMicros, accounts: [] }]);
+      return true;
+    });
+  }
+
+  /** The row is locked meanwhile, so that two refunds never give back the same money. Null when nothing was charged. */
+  refund({ orgId, appId }: Tenant, id: string, { refundId, amountMicros, reason }: Refund, nowMs: number): Promise<RefundResult | null> {
+    return this.database.transaction(async (manager) => {
+      const locked = await rows(
+        manager,
+        `UPDATE generations SET updated_at = :nowMs
+         WHERE id = :id AND org_id = :orgId AND app_id = :appId AND hold_state = 'settled' RETURNING id`,
+        { id, orgId, appId, nowMs },
+      );
+      if (locked.length === 0) return null;
+      const generation = await manager.findOneByOrFail(GenerationEntity, { id });
+      return this.ledger.refund(manager, { ...causeOf(generation, nowMs, reason), refundId, amountMicros });
+    });
+  }
+}

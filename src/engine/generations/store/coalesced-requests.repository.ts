@@ -1,0 +1,226 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { dialectOf, rows } from '../../../platform/database/index.js';
+import { CacheEntriesRepository, type CacheUse } from '../../../policy/cache/index.js';
+import { GenerationEntity } from '../model/generation.entity.js';
+import { type GenerationStatus, isTerminal, type Settlement, SHARED } from '../model/generation.types.js';
+import type { GenerationRecord } from '../model/generation-signals.js';
+import type { Lease } from '../model/lease.js';
+
+/** A wait is ended by whom it waits for; this is for the case that nobody does. */
+const LOOK_AGAIN_MS = 30_000;
+/** A leader ends by its deadline, give or take the time of a replica to take it up. */
+const SLACK_MS = 3_600_000;
+
+/** What a generation that may use another's result does instead of asking the vendor. */
+export type Flight =
+  | { readonly kind: 'following'; readonly generation: GenerationEntity; readonly leaderId: string }
+  | { readonly kind: 'cached'; readonly generationId: string };
+
+/** What follows a wait that came to nothing. `alone`: there is nothing to lead any more. */
+export type AfterWait = { readonly kind: 'leads' | 'alone' } | { readonly kind: 'following'; readonly leaderId: string };
+
+/** A follower that is handed back. */
+export interface Sleeper {
+  readonly lease: Lease;
+  readonly leaderId: string;
+  readonly nowMs: number;
+  readonly deadlineAtMs: number;
+}
+
+interface Asking {
+  readonly generation: GenerationEntity;
+  readonly cache?: CacheUse;
+}
+
+interface Ended {
+  readonly generation: GenerationEntity;
+  readonly settlement: Pick<Settlement, 'status'>;
+  readonly outputs: readonly unknown[];
+  /** Those that may end with it. */
+  readonly followers: readonly GenerationRecord[];
+  readonly nowMs: number;
+}
+
+/** Generations of the same request share one vendor call: the first leads, the others follow it. All inside transactions of the engine. */
+@Injectable()
+export class CacheFlights {
+  constructor(private readonly entries: CacheEntriesRepository) {}
+
+  /** Those who need not ask the vendor. */
+  async join<T extends Asking>(manager: EntityManager, asking: readonly T[]): Promise<ReadonlyMap<T, Flight>> {
+    const flights = new Map<T, Flight>();
+    const outcomes = await this.entries.claim(
+      manager,
+      asking.flatMap(({ generation, cache }) => {
+        const { id: generationId, orgId, appId, cacheKey, createdAt: nowMs, deadlineAt } = generation;
+        if (cache === undefined || cacheKey === null) return [];
+        const { ttlMs, maxAgeMs } = cache;
+        return [{ cacheKey, orgId, appId, generationId, ttlMs, maxAgeMs, nowMs, endsByMs: deadlineAt + SLACK_MS }];
+      }),
+    );
+    for (const item of asking) {
+      const outcome = outcomes.get(item.generation.id);
+      if (outcome?.kind === 'completed') flights.set(item, { kind: 'cached', generationId: outcome.generationId });
+      if (outcome?.kind !== 'running') continue;
+      const { generationId: leaderId } = outcome;
+      flights.set(item, { kind: 'following', leaderId, generation: followerOf(item.generation, leaderId) });
+    }
+    return flights;
+  }
+
+  /** It was refused after all. */
+  async withdraw(manager: EntityManager, { id: generationId, cacheKey }: GenerationEntity): Promise<void> {
+    if (cacheKey !== null) await this.entries.remove(manager, { cacheKey, generationId });
+  }
+
+  /**
+   * Notes the results of those who led, ends the followers that may end with them, and wakes the others on whatever replica.
+   * @returns the followers whose ends were written
+   */
+  async end(manager: EntityManager, ended: readonly Ended[]): Promise<readonly GenerationRecord[]> {
+    const ends = ended.flatMap(({ generation, settlement, outputs, nowMs }) => {
+      const { cacheKey, id: generationId } = generation;
+      if (cacheKey === null || !leads(generation)) return [];
+      const { status } = settlement;
+      const whole = status === 'completed' && outputs.length >= generation.request.n;
+      return [{ cacheKey, generationId, nowMs, outcome: whole ? 'completed' : status === 'failed' ? 'failed' : 'abandoned' } as const];
+    });
+    const [first] = ends;
+    if (first === undefined) return [];
+    // The entries first: their locks make sure that everybody who still follows is seen by the next statement.
+    await this.entries.end(manager, ends);
+    const whole = new Set(ends.flatMap(({ generationId, outcome }) => (outcome === 'completed' ? [generationId] : [])));
+    const shared = await this.share(
+      manager,
+      ended.flatMap(({ generation, followers }) => (whole.has(generation.id) ? followers : [])),
+    );
+    await rows(
+      manager,
+      `UPDATE generations SET next_run_at = :nowMs WHERE cached_from IN (:leaders) AND status = 'queued' AND lease_owner IS NULL
+         AND next_run_at IS NOT NULL RETURNING id`,
+      { nowMs: first.nowMs, leaders: ends.map(({ generationId }) => generationId) },
+    );
+    return shared;
+  }
+
+  /** Notes the result of one that led when that failed at its end. Those who follow it take their result themselves. */
+  async endLate(manager: EntityManager, generation: GenerationEntity, outputs: readonly unknown[], nowMs: number): Promise<void> {
+    if (generation.status !== 'completed' && generation.status !== 'failed' && generation.status !== 'cancelled') return;
+    await this.end(manager, [{ generation, settlement: { status: generation.status }, outputs, followers: [], nowMs }]);
+  }
+
+  /** One that was taken up, is to be cancelled or is past its deadline goes its own way. */
+  private async share(manager: EntityManager, followers: readonly GenerationRecord[]): Promise<readonly GenerationRecord[]> {
+    if (followers.length === 0) return [];
+    const written = await rows<{ id: string }>(
+      manager,
+      `WITH :shared UPDATE generations SET status = :status, progress = 100, cost_micros = :costMicros, cost_source = :costSource,
+         hold_state = :holdState, next_run_at = NULL, completed_at = CAST(shared.at AS BIGINT), updated_at = CAST(shared.at AS BIGINT)
+       FROM shared WHERE id = shared.follower AND cached_from = shared.leader AND status = 'queued' AND lease_owner IS NULL
+         AND next_run_at IS NOT NULL AND cancel_requested_at IS NULL AND deadline_at > CAST(shared.at AS BIGINT) RETURNING id`,
+      {
+        ...{ status: SHARED.status, costMicros: SHARED.costMicros, costSource: SHARED.costSource, holdState: SHARED.holdState },
+        shared: followers.map(({ generation: { id, cachedFrom, completedAt } }) => ({ follower: id, leader: cachedFrom, at: completedAt })),
+      },
+    );
+    const ids = new Set(written.map(({ id }) => id));
+    return followers.filter(({ generation }) => ids.has(generation.id));
+  }
+
+  /**
+   * What followers do whose leaders came to nothing: for each key one of them takes the lead. In one order of keys, so that no two
+   * transactions wait for each other. Nothing else is written.
+   */
+  async leave(manager: EntityManager, generations: readonly GenerationEntity[]): Promise<ReadonlyMap<GenerationEntity, AfterWait>> {
+    const after = new Map<GenerationEntity, AfterWait>();
+    const leaders = new Map<string, string>();
+    for (const generation of [...generations].sort((left, right) => ((left.cacheKey ?? '') < (right.cacheKey ?? '') ? -1 : 1))) {
+      const wait = `${generation.cacheKey}/${generation.cachedFrom}`;
+      const known = leaders.get(wait);
+      const next = known === undefined ? await this.leaveOne(manager, generation) : ({ kind: 'following', leaderId: known } as const);
+      if (next.kind === 'leads') leaders.set(wait, generation.id);
+      after.set(generation, next);
+    }
+    return after;
+  }
+
+  private async leaveOne(manager: EntityManager, generation: GenerationEntity): Promise<AfterWait> {
+    const { id: generationId, cacheKey, cachedFrom, deadlineAt } = generation;
+    if (cacheKey === null || cachedFrom === null) return { kind: 'alone' };
+    if (await this.entries.takeOver(manager, { cacheKey, generationId, endsByMs: deadlineAt + SLACK_MS }, cachedFrom))
+      return { kind: 'leads' };
+    const entry = (await this.entries.find(manager, [cacheKey])).get(cacheKey);
+    if (entry === undefined || entry.state === 'failed' || entry.generationId === cachedFrom) return { kind: 'alone' };
+    return { kind: 'following', leaderId: entry.generationId };
+  }
+
+  /** It took the lead and cannot keep it. Those who wait for the same may. */
+  async giveBack(manager: EntityManager, { id: generationId, cacheKey, cachedFrom }: GenerationEntity): Promise<void> {
+    if (cacheKey !== null && cachedFrom !== null) await this.entries.giveBack(manager, { cacheKey, generationId }, cachedFrom);
+  }
+
+  /** It asks the vendor itself, with money of its own. False when the lease was lost. */
+  async lead(
+    manager: EntityManager,
+    lease: Lease,
+    { cacheKey, holdMicros, nowMs }: { readonly cacheKey: string | null; readonly holdMicros: number; readonly nowMs: number },
+  ): Promise<boolean> {
+    const changed = await rows(
+      manager,
+      `UPDATE generations SET cached_from = NULL, cache_key = :cacheKey, hold_micros = :holdMicros, hold_state = 'held', updated_at = :nowMs
+       WHERE id = :id AND lease_token = :token AND status = 'queued' RETURNING id`,
+      { id: lease.id, token: lease.token, cacheKey, holdMicros, nowMs },
+    );
+    return changed.length === 1;
+  }
+
+  /**
+   * Hands followers back until their leaders end. The leaders' rows are locked against their ends, which are just being written perhaps: so
+   * an end either is seen here, or sees the follower and wakes it.
+   */
+  async sleep(manager: EntityManager, sleepers: readonly Sleeper[]): Promise<void> {
+    const leaders = [...new Set(sleepers.map(({ leaderId }) => leaderId))];
+    const lock = dialectOf(manager) === 'postgres' ? 'FOR SHARE' : '';
+    const found = await rows<{ id: string; status: GenerationStatus }>(
+      manager,
+      `SELECT id, status FROM generations WHERE id IN (:leaders) ORDER BY id ${lock}`,
+      { leaders },
+    );
+    const working = new Set(found.filter(({ status }) => !isTerminal(status)).map(({ id }) => id));
+    await rows(
+      manager,
+      `WITH :sleepers UPDATE generations SET cached_from = sleepers.leader, lease_owner = NULL,
+         next_run_at = CAST(sleepers.next AS BIGINT), updated_at = CAST(sleepers.at AS BIGINT)
+       FROM sleepers WHERE id = sleepers.follower AND lease_token = CAST(sleepers.token AS BIGINT) AND status = 'queued' RETURNING id`,
+      {
+        sleepers: sleepers.map(({ lease, leaderId, nowMs, deadlineAtMs }) => ({
+          follower: lease.id,
+          token: lease.token,
+          leader: leaderId,
+          next: working.has(leaderId) ? Math.min(nowMs + LOOK_AGAIN_MS, deadlineAtMs) : nowMs,
+          at: nowMs,
+        })),
+      },
+    );
+  }
+}
+
+/** Whether others may get its result: it uses the cache, and follows nobody. */
+export function leads({ cacheKey, cachedFrom }: Pick<GenerationEntity, 'cacheKey' | 'cachedFrom'>): boolean {
+  return cacheKey !== null && cachedFrom === null;
+}
+
+/** It waits, and nothing is held for it. */
+function followerOf(generation: GenerationEntity, leaderId: string): GenerationEntity {
+  return Object.assign(new GenerationEntity(), generation, {
+    ...UNSENT,
+    status: 'queued' as const,
+    cachedFrom: leaderId,
+    holdState: 'released' as const,
+    nextRunAt: generation.createdAt + LOOK_AGAIN_MS,
+  });
+}
+
+/** Of a generation for which no vendor was asked. */
+export const UNSENT = { holdMicros: 0, attemptId: null, attemptCount: 0, leaseOwner: null, leaseToken: 0, startedAt: null } as const;

@@ -1,0 +1,252 @@
+import { Injectable, Logger, Optional } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { AssetsRepository } from '../../../domain/storage/index.js';
+import { Database, GroupCommit, isUnavailable, rows, type SqlRow } from '../../../platform/database/index.js';
+import { type Account, BudgetDirectory, Ledger, type SettleRequest } from '../../../policy/budgets/index.js';
+import { type CapacityLimit, CapacityLimits } from '../../../policy/limits/index.js';
+import { CARES, type End, type EndCare } from '../model/end.js';
+import type { GenerationEntity } from '../model/generation.entity.js';
+import { ACTIVE_STATUSES } from '../model/generation.types.js';
+import { type GenerationEnd, GenerationEvents } from '../model/generation-events.port.js';
+import type { GenerationRecord } from '../model/generation-signals.js';
+import { causeOf, spenderOf } from '../model/generation-spending.js';
+import { endedRow, json } from '../model/generations.rows.js';
+import { type Lease } from '../model/lease.js';
+import { endAttempts } from './attempt-end.repository.js';
+import { CapacityRepository } from './capacity.repository.js';
+import { CacheFlights, leads } from './coalesced-requests.repository.js';
+import { type DeferrableStep, DeferredStepsRepository } from './deferred-steps.repository.js';
+import { leaseName } from './leases.repository.js';
+import { plainEnd } from './plain-ends.policy.js';
+
+/** With what is looked up before the transaction begins. */
+type Counted = End & {
+  readonly accounts: readonly Account[];
+  readonly limits: readonly CapacityLimit[];
+  readonly hold: SettleRequest['hold'];
+};
+
+const ACTIVE = ACTIVE_STATUSES.map((status) => `'${status}'`).join(',');
+
+/** How a generation ends: the transaction on which money depends, and what stands beside it. */
+@Injectable()
+export class EndsRepository {
+  private readonly logger = new Logger(EndsRepository.name);
+  private readonly ends = new GroupCommit<Counted, readonly GenerationRecord[] | null>((items) => this.commitEnds(items));
+
+  constructor(
+    private readonly database: Database,
+    private readonly ledger: Ledger,
+    private readonly budgets: BudgetDirectory,
+    private readonly assets: AssetsRepository,
+    private readonly flights: CacheFlights,
+    private readonly limits: CapacityLimits,
+    private readonly capacity: CapacityRepository,
+    private readonly deferred: DeferredStepsRepository,
+    @Optional() private readonly events?: GenerationEvents,
+  ) {}
+
+  /**
+   * The terminal state, its cost, its outputs and all balances in one transaction.
+   * @param hold what this process saw granted for it; undefined: the ledger's lines are asked
+   * @returns the followers that ended with it; null when the lease was lost or the end was already written
+   */
+  async settle(end: End, hold: SettleRequest['hold']): Promise<readonly GenerationRecord[] | null> {
+    const { generation, settlement, followers = [] } = end;
+    const unforeseen = generation.holdMicros === 0 && (settlement.costMicros ?? 0) > 0;
+    const accounts = unforeseen ? await this.budgets.accountsOf(spenderOf(generation)) : [];
+    const limits = await Promise.all([generation, ...followers.map((follower) => follower.generation)].map((one) => this.limitsOf(one)));
+    return this.ends.commit({ ...end, hold, accounts, limits: limits.flat() });
+  }
+
+  /** For whom to wake, which stands beside an end: those who wait for room look for it by themselves as well. */
+  private async limitsOf(generation: GenerationEntity): Promise<readonly CapacityLimit[]> {
+    try {
+      return await this.limits.of(generation);
+    } catch (error) {
+      this.logger.warn(`Nobody is woken by the end of ${generation.id}: its limits could not be read: ${String(error)}`);
+      return [];
+    }
+  }
+
+  /**
+   * What fails beside an end never costs the end. So what failed is written again: alone, with what stands beside it set aside where that
+   * fails, and at last as no more than what makes it an end.
+   */
+  private async commitEnds(items: readonly Counted[]): Promise<(readonly GenerationRecord[] | null)[]> {
+    const care = items.reduce<EndCare>(
+      (most, { care: wanted = 'usual' }) => (CARES.indexOf(wanted) > CARES.indexOf(most) ? wanted : most),
+      'usual',
+    );
+    try {
+      return await this.database.transaction((manager) => this.writeEnds(manager, items, care));
+    } catch (error) {
+      const next = CARES[CARES.indexOf(care) + 1];
+      // The others of a batch are tried alone first.
+      if (next === undefined || items.length > 1 || isUnavailable(error)) throw error;
+      this.logger.error(`The end of ${items[0]?.generation.id} could not be written and is tried in another form: ${String(error)}`);
+      return this.commitEnds(items.map((item) => ({ ...item, care: next })));
+    }
+  }
+
+  /** With one statement for each kind of row. */
+  private async writeEnds(
+    manager: EntityManager,
+    items: readonly Counted[],
+    care: EndCare,
+  ): Promise<(readonly GenerationRecord[] | null)[]> {
+    const written = await this.endGenerations(manager, care === 'usual' ? items : items.map((item) => plainEnd(item, care)));
+    await endAttempts(
+      manager,
+      written.flatMap(({ attempt, nowMs }) => (attempt === undefined ? [] : [[attempt, nowMs] as const])),
+    );
+    await this.assets.insertMany(
+      manager,
+      written.flatMap(({ outputs }) => outputs),
+    );
+    await this.ledger.settle(
+      manager,
+      written.filter(isMoneyMoved).map(({ generation, settlement, accounts, hold, nowMs }) => ({
+        ...causeOf(generation, nowMs, settlement.failure?.code ?? settlement.status),
+        costMicros: settlement.costMicros ?? 0,
+        hold,
+        accounts,
+      })),
+    );
+    const shared: GenerationRecord[] = [];
+    // What follows stands beside the ends. What is written with care is written one after the other.
+    for (const group of care === 'usual' ? [written] : written.map((item) => [item])) {
+      shared.push(...(await this.writeBeside(manager, group, care)));
+    }
+    const counted = new Set(written.map(({ lease }) => leaseName(lease)));
+    const among = new Set(shared);
+    const firsts = new Set(firstsOf(items).values());
+    return items.map((item) =>
+      firsts.has(item) && counted.has(leaseName(item.lease)) ? (item.followers ?? []).filter((follower) => among.has(follower)) : null,
+    );
+  }
+
+  private async writeBeside(manager: EntityManager, ended: readonly Counted[], care: EndCare): Promise<readonly GenerationRecord[]> {
+    let shared: readonly GenerationRecord[] = [];
+    const leaders = ended.filter(({ generation }) => leads(generation));
+    await this.beside(manager, care, 'cache', leaders, async () => {
+      const followers = await this.flights.end(
+        manager,
+        ended.map((item) => ({ ...item, followers: item.followers ?? [] })),
+      );
+      await this.assets.insertMany(
+        manager,
+        followers.flatMap(({ outputs }) => outputs),
+      );
+      shared = followers;
+    });
+    const nowMs = Math.max(...ended.map((item) => item.nowMs));
+    // Who waits for room looks for it by itself as well.
+    await this.beside(manager, care, null, ended, () =>
+      this.capacity.wake(
+        manager,
+        ended.flatMap(({ limits }) => limits),
+        nowMs,
+      ),
+    );
+    const records: GenerationEnd[] = [
+      ...ended.map(({ generation, settlement, outputs, vendorJobId, nowMs: completedAt }) => ({
+        generation: endedRow(generation, settlement, completedAt),
+        outputs,
+        vendorJobId,
+      })),
+      ...shared.map((record) => ({ ...record, vendorJobId: null })),
+    ];
+    for (const group of care === 'usual' ? [records] : records.map((record) => [record])) {
+      await this.beside(
+        manager,
+        care,
+        'events',
+        group.map(({ generation }) => ({ generation, nowMs })),
+        async () => {
+          const untold = (await this.events?.ended(manager, group)) ?? [];
+          if (untold.length > 0) await this.defer(manager, 'events', untold, 'somebody could not be told', nowMs);
+        },
+      );
+    }
+    return shared;
+  }
+
+  /** @param step by which name it is done again; null: it need not be */
+  private async beside(
+    manager: EntityManager,
+    care: EndCare,
+    step: DeferrableStep | null,
+    of: readonly { readonly generation: GenerationEntity; readonly nowMs: number }[],
+    work: () => Promise<void>,
+  ): Promise<void> {
+    if (care === 'usual') return work();
+    const [first] = of;
+    if (first === undefined) return;
+    const ids = of.map(({ generation }) => generation.id);
+    const failure = care === 'bare' ? 'left out, so that the end can be written' : await this.database.attempt(manager, work);
+    if (failure === undefined) return;
+    if (care !== 'bare') this.logger.error(`${step ?? 'waking'} of ${ids.join(', ')} failed beside the end: ${String(failure)}`);
+    if (step === null) return;
+    const lost = await this.database.attempt(manager, () => this.defer(manager, step, ids, String(failure), first.nowMs));
+    if (lost !== undefined) this.logger.error(`${step} of ${ids.join(', ')} cannot be done again: ${String(lost)}`);
+  }
+
+  private defer(manager: EntityManager, step: DeferrableStep, ids: readonly string[], error: string, nowMs: number): Promise<void> {
+    return this.deferred.add(
+      manager,
+      ids.map((generationId) => ({ generationId, step })),
+      error,
+      nowMs,
+    );
+  }
+
+  /** Answers those that were written: under each lease the first, when the lease still holds and the generation has not ended. */
+  private async endGenerations(manager: EntityManager, items: readonly Counted[]): Promise<Counted[]> {
+    const firsts = firstsOf(items);
+    const ended = await rows<Lease>(
+      manager,
+      `WITH :ended UPDATE generations SET status = ended.end_status, progress = CAST(ended.end_progress AS INTEGER),
+         cost_micros = CAST(ended.cost AS BIGINT), cost_source = ended.source, usage = ended.end_usage, hold_state = ended.hold,
+         error_code = ended.code, error_message = ended.message, error_details = ended.details,
+         receipt = COALESCE(ended.end_receipt, generations.receipt),
+         lease_owner = NULL, next_run_at = NULL, completed_at = CAST(ended.at AS BIGINT), updated_at = CAST(ended.at AS BIGINT)
+       FROM ended WHERE id = ended.generation_id AND lease_token = CAST(ended.token AS BIGINT) AND status IN (${ACTIVE})
+       RETURNING id, lease_token AS token`,
+      { ended: [...firsts.values()].map(endValues) },
+    );
+    return ended.flatMap((lease) => firsts.get(leaseName(lease)) ?? []);
+  }
+}
+
+/** The first under each lease: there is one end. */
+function firstsOf(items: readonly Counted[]): Map<string, Counted> {
+  const firsts = new Map<string, Counted>();
+  for (const item of items) {
+    const name = leaseName(item.lease);
+    if (!firsts.has(name)) firsts.set(name, item);
+  }
+  return firsts;
+}
+
+function endValues({ lease, generation, settlement, nowMs, withoutReceipt = false }: End): SqlRow {
+  return {
+    generation_id: lease.id,
+    token: lease.token,
+    end_status: settlement.status,
+    end_progress: settlement.status === 'completed' ? 100 : generation.progress,
+    cost: settlement.costMicros,
+    source: settlement.costSource,
+    end_usage: json(settlement.usage),
+    hold: settlement.holdState,
+    code: settlement.failure?.code ?? null,
+    message: settlement.failure?.message ?? null,
+    details: json(settlement.failure?.details ?? null),
+    end_receipt: withoutReceipt ? null : json(generation.receipt),
+    at: nowMs,
+  };
+}
+
+function isMoneyMoved({ generation, settlement }: End): boolean {
+  return settlement.holdState !== 'held' && (generation.holdMicros !== 0 || (settlement.costMicros ?? 0) !== 0);
+}

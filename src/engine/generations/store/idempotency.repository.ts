@@ -1,0 +1,124 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { Tenant } from '../../../domain/access/index.js';
+import { Database, insertRows, rows } from '../../../platform/database/index.js';
+import type { GenerationEntity } from '../model/generation.entity.js';
+import { ACTIVE_STATUSES } from '../model/generation.types.js';
+import type { IdempotentAdmission } from '../model/idempotency.policy.js';
+
+export interface IdempotencyRecord {
+  readonly fingerprint: string;
+  readonly generationId: string;
+}
+
+export interface IdempotencyClaim extends Tenant {
+  readonly key: string;
+  readonly fingerprint: string;
+  readonly generationId: string;
+  readonly nowMs: number;
+  readonly expiresAtMs: number;
+}
+
+interface Row {
+  readonly fingerprint: string;
+  readonly generation_id: string;
+}
+
+const ACTIVE = ACTIVE_STATUSES.map((status) => `'${status}'`).join(',');
+
+/** None without a key. */
+export function claimOf({
+  generation,
+  idempotency,
+}: {
+  readonly generation: GenerationEntity;
+  readonly idempotency?: IdempotentAdmission;
+}): IdempotencyClaim[] {
+  if (idempotency?.key === undefined) return [];
+  const { orgId, appId, id, createdAt } = generation;
+  const { key, fingerprint, expiresAtMs } = idempotency;
+  return [{ orgId, appId, key, fingerprint, generationId: id, nowMs: createdAt, expiresAtMs }];
+}
+
+/** Which generation each `Idempotency-Key` of a tenant stands for (R2). */
+@Injectable()
+export class IdempotencyRepository {
+  constructor(private readonly database: Database) {}
+
+  async find({ orgId, appId }: Tenant, key: string, nowMs: number): Promise<IdempotencyRecord | null> {
+    const found = await rows<Row>(
+      this.database.manager,
+      `SELECT fingerprint, generation_id FROM idempotency_keys
+       WHERE org_id = :orgId AND app_id = :appId AND idempotency_key = :key AND expires_at > :nowMs`,
+      { orgId, appId, key, nowMs },
+    );
+    const [row] = found;
+    return row === undefined ? null : { fingerprint: row.fingerprint, generationId: row.generation_id };
+  }
+
+  /** Inside the admissions' transaction. Answers the generations that got their key: the first for each, unless it stands for another already. */
+  async claim(manager: EntityManager, claims: readonly IdempotencyClaim[]): Promise<ReadonlySet<string>> {
+    const firsts = new Map<string, IdempotencyClaim>();
+    for (const claim of claims) {
+      const name = `${claim.orgId}/${claim.appId}/${claim.key}`;
+      if (!firsts.has(name)) firsts.set(name, claim);
+    }
+    if (firsts.size === 0) return new Set();
+    // In one order whoever asks, so that no two transactions wait for each other.
+    const ordered = [...firsts].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, claim]) => claim);
+    const taken = await insertRows<{ id: string }>(
+      manager,
+      'idempotency_keys',
+      ordered.map(({ orgId, appId, key, fingerprint, generationId, nowMs, expiresAtMs }) => ({
+        org_id: orgId,
+        app_id: appId,
+        idempotency_key: key,
+        fingerprint,
+        generation_id: generationId,
+        created_at: nowMs,
+        expires_at: expiresAtMs,
+      })),
+      `ON CONFLICT (org_id, app_id, idempotency_key) DO UPDATE
+         SET fingerprint = excluded.fingerprint, generation_id = excluded.generation_id, created_at = excluded.created_at, expires_at = excluded.expires_at
+         WHERE idempotency_keys.expires_at <= excluded.created_at
+       RETURNING generation_id AS id`,
+    );
+    return new Set(taken.map(({ id }) => id));
+  }
+
+  /** Inside the admissions' transaction: these were refused after all. */
+  async forget(manager: EntityManager, claims: readonly IdempotencyClaim[]): Promise<void> {
+    if (claims.length === 0) return;
+    await rows(
+      manager,
+      `WITH :refused DELETE FROM idempotency_keys
+       WHERE (org_id, app_id, idempotency_key) IN (SELECT org_id, app_id, idempotency_key FROM refused)`,
+      { refused: claims.map(({ orgId, appId, key }) => ({ org_id: orgId, app_id: appId, idempotency_key: key })) },
+    );
+  }
+
+  /** The generation was never sent, so the same request under the same key is a new one. */
+  async release({ id, orgId, appId }: Tenant & { readonly id: string }, key: string): Promise<void> {
+    await this.database.write((manager) =>
+      rows(
+        manager,
+        `DELETE FROM idempotency_keys
+         WHERE org_id = :orgId AND app_id = :appId AND idempotency_key = :key AND generation_id = :id RETURNING generation_id`,
+        { orgId, appId, key, id },
+      ),
+    );
+  }
+
+  /** A key that outlived its time goes, unless its generation is still under way. */
+  async removeExpired(nowMs: number): Promise<number> {
+    const removed = await this.database.write((manager) =>
+      rows(
+        manager,
+        `DELETE FROM idempotency_keys WHERE expires_at <= :nowMs
+           AND generation_id NOT IN (SELECT id FROM generations WHERE status IN (${ACTIVE})) RETURNING generation_id`,
+        { nowMs },
+      ),
+    );
+    return removed.length;
+  }
+}
