@@ -6,7 +6,7 @@ import { AssetEntity, AssetsRepository } from '../../src/domain/storage/index.js
 import { AttemptEntity } from '../../src/engine/generations/model/attempt.entity.js';
 import { GenerationEntity } from '../../src/engine/generations/model/generation.entity.js';
 import { CapacityRepository } from '../../src/engine/generations/store/capacity.repository.js';
-import { CacheFlights } from '../../src/engine/generations/store/coalesced-requests.repository.js';
+import { CoalescedRequestsRepository } from '../../src/engine/generations/store/coalesced-requests.repository.js';
 import { DeferredStepsRepository } from '../../src/engine/generations/store/deferred-steps.repository.js';
 import { EndsRepository } from '../../src/engine/generations/store/ends.repository.js';
 import { GenerationsRepository } from '../../src/engine/generations/store/generations.repository.js';
@@ -90,7 +90,7 @@ describe.each(databases())('leases on $name', ({ url }) => {
           new BudgetDirectory(new BudgetsRepository(one), new Clock()),
           new AssetsRepository(one),
           new IdempotencyRepository(one),
-          new CacheFlights(new CacheEntriesRepository(one)),
+          new CoalescedRequestsRepository(new CacheEntriesRepository(one)),
           new CapacityLimits(config, new KeyCapacities(new Clock(), new ApiKeysRepository(one))),
           new CapacityRepository(),
           new EndsRepository(
@@ -98,7 +98,7 @@ describe.each(databases())('leases on $name', ({ url }) => {
             new Ledger(new LedgerRepository()),
             new BudgetDirectory(new BudgetsRepository(one), new Clock()),
             new AssetsRepository(one),
-            new CacheFlights(new CacheEntriesRepository(one)),
+            new CoalescedRequestsRepository(new CacheEntriesRepository(one)),
             new CapacityLimits(config, new KeyCapacities(new Clock(), new ApiKeysRepository(one))),
             new CapacityRepository(),
             new DeferredStepsRepository(one),
@@ -113,8 +113,8 @@ describe.each(databases())('leases on $name', ({ url }) => {
   const first = () => replicas[0] as LeasesRepository;
 
   async function claim(replica: LeasesRepository, order: Partial<ClaimOrder> & Pick<ClaimOrder, 'owner' | 'nowMs'>) {
-    const lane = { provider: 'mock', status: 'queued' as const };
-    const { claimed } = await replica.claim(lane, { leaseUntilMs: NOW + LEASE_MS, limit: 20, ...order });
+    const queue = { provider: 'mock', status: 'queued' as const };
+    const { claimed } = await replica.claim(queue, { leaseUntilMs: NOW + LEASE_MS, limit: 20, ...order });
     return claimed.map((one) => one.generation);
   }
   const lifecycle = () => lifecycles[0] as LifecycleRepository;

@@ -6,7 +6,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Worker } from '../../src/engine/generations/execute/worker.service.js';
-import { Lanes } from '../../src/engine/generations/leases/provider-concurrency.service.js';
+import { ProviderConcurrency } from '../../src/engine/generations/leases/provider-concurrency.service.js';
 import { Clock } from '../../src/platform/common/index.js';
 import { Database, rows } from '../../src/platform/database/index.js';
 import { testApplication } from '../support/application.js';
@@ -140,7 +140,7 @@ describe.each(databases())('watching many jobs on $name', (database) => {
       .write((manager) => rows(manager, "UPDATE generations SET status = 'failed', next_run_at = NULL, lease_owner = NULL RETURNING id"));
   const asked = (vendor: HttpVendor) => vendor.count(STATUS);
 
-  it('a vendor that hangs holds what its own lane takes, and nobody else waits', async () => {
+  it('a vendor that hangs holds what its own concurrency allows, and nobody else waits', async () => {
     const { app, close, tick } = await replica({ max_concurrent_polls: 4 });
     const silent = await jobs(app, 'hung', 300);
     const healthy = await jobs(app, 'steady', 10);
@@ -159,14 +159,14 @@ describe.each(databases())('watching many jobs on $name', (database) => {
 
   it('a vendor that hangs is asked ever less, and as before once it answers', async () => {
     const { app, close, tick } = await replica({ max_concurrent_polls: 8, poll_timeout_seconds: 0.2 });
-    const lanes = app.get(Lanes);
+    const concurrency = app.get(ProviderConcurrency);
     const ids = await jobs(app, 'hung', 60);
     await tick();
-    await expect.poll(() => lanes.isSilent('hung')).toBe(true);
-    await expect.poll(() => lanes.room('hung', 'poll')).toBe(1);
+    await expect.poll(() => concurrency.isSilent('hung')).toBe(true);
+    await expect.poll(() => concurrency.room('hung', 'poll')).toBe(1);
     const before = asked(hung);
     await tick();
-    await expect.poll(() => lanes.room('hung', 'poll')).toBe(1);
+    await expect.poll(() => concurrency.room('hung', 'poll')).toBe(1);
     expect(asked(hung) - before).toBeGreaterThanOrEqual(1);
     hangs = false;
     await expect
@@ -175,7 +175,7 @@ describe.each(databases())('watching many jobs on $name', (database) => {
         return (await stateOf(app, ids)).filter(({ next_run_at: next }) => next < Date.now() - 3_600_000).length;
       })
       .toBe(0);
-    expect(lanes.room('hung', 'poll')).toBeGreaterThan(1);
+    expect(concurrency.room('hung', 'poll')).toBeGreaterThan(1);
     await forget(app);
     await close();
   });
@@ -185,7 +185,7 @@ describe.each(databases())('watching many jobs on $name', (database) => {
     await jobs(app, 'hung', 50);
     const late = await jobs(app, 'hung', 50, { deadlineAt: LONG_AGO_MS });
     await tick();
-    await expect.poll(() => app.get(Lanes).isSilent('hung')).toBe(true);
+    await expect.poll(() => app.get(ProviderConcurrency).isSilent('hung')).toBe(true);
     await expect
       .poll(async () => {
         await tick();

@@ -12,7 +12,7 @@ export interface PluginSetup {
   readonly logger: PluginLogger;
 }
 
-/** A vendor's call back, as it came in. */
+/** A vendor's callback, as it came in. */
 export interface RawDelivery {
   readonly method: string;
   /** Names in lower case. */
@@ -38,7 +38,7 @@ export interface MediaProvider<Request> {
   status?(operation: Json, call: CallContext): Promise<OperationStatus>;
   /** `cancelled` only when the vendor confirmed it. */
   cancel?(operation: Json, call: CallContext): Promise<CancelResult>;
-  /** Verifies and reads a call back. Null when the signature does not hold or the delivery is for something else. */
+  /** Verifies and reads a callback. Null when the signature does not hold or the delivery is for something else. */
   parseWebhook?(delivery: RawDelivery, operation: Json, call: CallContext): Promise<WebhookResult | null>;
 }
 

@@ -86,7 +86,7 @@ describe.each(SHIPPED_MODELS.map((model) => [model.id, model] as const))('%s', (
     }
   });
 
-  it('has a price or a ceiling, waits between questions and takes call backs', () => {
+  it('has a price or a ceiling, waits between questions and takes callbacks', () => {
     const { base_cost_usd, ceiling_usd, components = [] } = model.pricing;
     expect(base_cost_usd ?? ceiling_usd ?? components[0]).toBeDefined();
     expect(record(model.polling)?.interval_seconds).toBeGreaterThanOrEqual(model.media_type === 'video' ? 3 : 1);

@@ -19,7 +19,7 @@ export function queueBase(call: CallContext): string {
 
 /**
  * Makes the operation from a submission's answer. The links in it are used only where they lead back to the queue that
- * was asked; otherwise the key would follow them elsewhere. Answers to submissions with a call back may have none.
+ * was asked; otherwise the key would follow them elsewhere. Answers to submissions with a callback may have none.
  */
 export function toOperation(
   answer: unknown,

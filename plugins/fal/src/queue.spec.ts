@@ -52,7 +52,7 @@ describe('a submission', () => {
     expect(call.requests.map(({ submits }) => submits)).toEqual([true]);
   });
 
-  it('names the call back when the gateway has an address for it', async () => {
+  it('names the callback when the gateway has an address for it', async () => {
     const webhookUrl = 'https://gateway.example/v1/vendor-webhooks/1?token=a&b';
     await restarted({ callBack: false });
     await falProviders().image.start(picture(), falCall(vendor, { webhookUrl }));

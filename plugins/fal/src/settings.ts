@@ -2,7 +2,7 @@ import { type JsonObject, ProviderError } from '@litegen/plugin-sdk';
 
 /** The operator's `providers.fal.options`. */
 export interface FalSettings {
-  /** Serves the keys that call backs are signed with. */
+  /** Serves the keys that callbacks are signed with. */
   readonly restUrl: string;
   /** The Platform API, asked to prove the key. */
   readonly apiUrl: string;

@@ -33,7 +33,7 @@ const withHeaders = (delivery: RawDelivery, headers: Record<string, string>): Ra
   headers: { ...delivery.headers, ...headers },
 });
 
-describe('a call back', () => {
+describe('a callback', () => {
   it('brings the result, however often it is delivered', async () => {
     const { operation, id } = await submitted();
     const delivery = vendor.delivery(id, NOW);
@@ -88,7 +88,7 @@ describe('a call back', () => {
   });
 });
 
-describe('a call back is refused', () => {
+describe('a callback is refused', () => {
   it.each([-301, 301])('when it is %d seconds off', async (seconds) => {
     const { operation, id } = await submitted();
     expect(await parse(vendor.delivery(id, new Date(NOW.getTime() + seconds * 1000)), operation)).toBeNull();

@@ -26,7 +26,7 @@ const KEYS_LIFETIME_MS = 60 * 60 * 1000;
 const KEYS_REFRESH_MS = 60 * 1000;
 
 /**
- * Reads fal's call backs: Ed25519 over `request id \n user id \n timestamp \n hex(sha256(body))`, with the keys published
+ * Reads fal's callbacks: Ed25519 over `request id \n user id \n timestamp \n hex(sha256(body))`, with the keys published
  * at `<rest_url>/.well-known/jwks.json`. The keys are kept for an hour.
  */
 export function createWebhookReader(
@@ -99,7 +99,7 @@ async function readBody(
   const state = jobState(body.status);
   if (state === 'succeeded' && payload !== undefined) return { status: readResult(kind, payload, operation, {}, call) };
   if (state !== 'failed') return { status: await ask(operation, call) };
-  // "Invalid status code: 422" is where a call back has the model's HTTP status.
+  // "Invalid status code: 422" is where a callback has the model's HTTP status.
   const status = Number(/status code:? (\d{3})/i.exec(text(body.error) ?? '')?.[1] ?? 0);
   const failure = readFailure({ status, body: payload ?? { error: body.error } });
   if (isCancelled(failure)) return { status: { state: 'cancelled', charged: 'unknown' } };

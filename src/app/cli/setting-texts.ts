@@ -31,7 +31,7 @@ export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   'server.max_requests_in_flight':
     'Requests with a key that one process answers at the same time. Beyond, it answers 503 `over_capacity`, so that a balancer tries another.',
   'server.max_public_requests_in_flight':
-    'As many requests to routes that ask for no key: signed links, vendors’ calls back, documents. They take no place of those with a key.',
+    'As many requests to routes that ask for no key: signed links, vendors’ callbacks, documents. They take no place of those with a key.',
   'server.headers_timeout_seconds': 'How long a client may take to send the headers of a request.',
   'server.body_timeout_seconds': 'How long a client may take to send a whole request, files included.',
   'server.idle_timeout_seconds':
@@ -39,7 +39,7 @@ export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   'server.host': 'The address to listen on. Anything but loopback needs `master_key`.',
   'server.port': 'The port to listen on; 0 takes a free one.',
   'server.public_url':
-    'Where callers and vendors reach the gateway. Signed links and vendors’ call backs need it behind a proxy. It may have a path, which the proxy takes off.',
+    'Where callers and vendors reach the gateway. Signed links and vendors’ callbacks need it behind a proxy. It may have a path, which the proxy takes off.',
   'server.body_limit_bytes': 'The largest JSON body.',
   'server.upload_limit_bytes': 'The largest file of a multipart form.',
   'server.drain_delay_seconds':
@@ -89,7 +89,7 @@ export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   'engine.max_concurrent_polls':
     'Questions to one vendor account at the same time in one process. Fewer, down to one, while it leaves them unanswered.',
   'engine.poll_timeout_seconds': 'How long a vendor may take to say how a job stands.',
-  'engine.callback_poll_seconds': 'How often, at most, a job is asked about whose vendor has shown that its calls back arrive.',
+  'engine.callback_poll_seconds': 'How often, at most, a job is asked about whose vendor has shown that its callbacks arrive.',
   'engine.polls_per_second':
     'By plugin id: questions per second to all accounts of one vendor together, by all processes together. Absent: no bound.',
   'engine.max_attempts': 'Tries per generation. Only what surely cost nothing is tried again.',

@@ -8,7 +8,7 @@ const bigBodies = new LoopShare(1);
 
 /**
  * Reads bodies other than forms: JSON in any charset that it declares, compressed or not. SDKs send `Content-Type: application/json`
- * with every request, also where there is no body. Call backs are read raw, for their signatures.
+ * with every request, also where there is no body. Callbacks are read raw, for their signatures.
  */
 export function installBodyParsers(fastify: FastifyInstance): void {
   fastify.addHook('preParsing', (request, _reply, payload, done) => {

@@ -8,7 +8,7 @@ import type { Principal, Scope } from './principal.js';
 export type Access =
   /** Anybody, without a key. */
   | { readonly kind: 'public' }
-  /** Whoever knows the token of a vendor's call back, which is the path's `:token`. */
+  /** Whoever knows the token of a vendor's callback, which is the path's `:token`. */
   | { readonly kind: 'callback' }
   | { readonly kind: 'scope'; readonly scope: Scope };
 

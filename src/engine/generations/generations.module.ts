@@ -14,12 +14,12 @@ import { Worker } from './execute/worker.service.js';
 import { GenerationsService } from './generations.service.js';
 import { ClockWatch } from './leases/clock-watch.service.js';
 import { LeaseKeeper } from './leases/lease-keeper.service.js';
-import { Lanes } from './leases/provider-concurrency.service.js';
+import { ProviderConcurrency } from './leases/provider-concurrency.service.js';
 import { GenerationSignals } from './model/generation-signals.js';
-import { FollowersHere } from './read/followers-here.service.js';
 import { GenerationFeed } from './read/generation-feed.service.js';
 import { GenerationStatsQueries } from './read/generation-stats.queries.js';
 import { GenerationsQueries } from './read/generations.queries.js';
+import { LocalFollowers } from './read/local-followers.service.js';
 import { Waiters } from './read/waiters.service.js';
 import { FileSweepRepository } from './retention/file-sweep.repository.js';
 import { FileSweep } from './retention/file-sweep.service.js';
@@ -34,7 +34,7 @@ import { BillingAdjustmentsRepository } from './store/billing-adjustments.reposi
 import { CacheHitsRepository } from './store/cache-hits.repository.js';
 import { CallbackTrustRepository } from './store/callback-trust.repository.js';
 import { CapacityRepository } from './store/capacity.repository.js';
-import { CacheFlights } from './store/coalesced-requests.repository.js';
+import { CoalescedRequestsRepository } from './store/coalesced-requests.repository.js';
 import { DeferredStepsRepository } from './store/deferred-steps.repository.js';
 import { EndsRepository } from './store/ends.repository.js';
 import { GenerationsRepository } from './store/generations.repository.js';
@@ -52,7 +52,7 @@ import { VendorWords } from './vendor/vendor-words.js';
     AdmissionService,
     CachedAdmission,
     CachedResults,
-    CacheFlights,
+    CoalescedRequestsRepository,
     CacheHitsRepository,
     CallbackTrustRepository,
     CallbacksService,
@@ -68,7 +68,7 @@ import { VendorWords } from './vendor/vendor-words.js';
     FileSweep,
     FileSweepRepository,
     Followers,
-    FollowersHere,
+    LocalFollowers,
     GenerationFeed,
     GenerationSignals,
     GenerationStatsQueries,
@@ -77,7 +77,7 @@ import { VendorWords } from './vendor/vendor-words.js';
     GenerationsService,
     IdempotencyRepository,
     IdempotencyService,
-    Lanes,
+    ProviderConcurrency,
     LeaseKeeper,
     LeasesRepository,
     LifecycleRepository,

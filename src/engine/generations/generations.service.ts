@@ -17,7 +17,7 @@ import { UnconfirmedAdmissions } from './admit/unconfirmed-admissions.service.js
 import { Dispatcher } from './execute/dispatcher.service.js';
 import { Worker } from './execute/worker.service.js';
 import { LeaseKeeper } from './leases/lease-keeper.service.js';
-import { LANE_OF } from './leases/provider-concurrency.policy.js';
+import { CALL_KIND_OF } from './leases/provider-concurrency.policy.js';
 import type { AttemptEntity } from './model/attempt.entity.js';
 import type { GenerationEntity } from './model/generation.entity.js';
 import { isTerminal } from './model/generation.types.js';
@@ -25,7 +25,7 @@ import { type GenerationCommand, type QuotableCommand } from './model/generation
 import { GenerationEvents } from './model/generation-events.port.js';
 import { type GenerationRecord, GenerationSignals, type SignalListener } from './model/generation-signals.js';
 import { spenderOf } from './model/generation-spending.js';
-import { FollowersHere } from './read/followers-here.service.js';
+import { LocalFollowers } from './read/local-followers.service.js';
 import { Waiters, type WaitResult, type WaitUntil } from './read/waiters.service.js';
 import { CachedAdmission, type CachedAdmissionResult, type Hit } from './share/cached-admission.service.js';
 import { asQueued } from './store/capacity.repository.js';
@@ -89,7 +89,7 @@ export class GenerationsService {
     private readonly leases: LeaseKeeper,
     private readonly waiters: Waiters,
     private readonly signals: GenerationSignals,
-    private readonly here: FollowersHere,
+    private readonly here: LocalFollowers,
     private readonly metrics: MetricsService,
     private readonly storage: StorageHealth,
     @Optional() private readonly events?: GenerationEvents,
@@ -330,7 +330,7 @@ export class GenerationsService {
 
   private async cancelClaimed({ generation, attempt }: Claimed): Promise<void> {
     const lease = { id: generation.id, token: generation.leaseToken };
-    const kind = isTerminal(generation.status) ? 'poll' : LANE_OF[generation.status];
+    const kind = isTerminal(generation.status) ? 'poll' : CALL_KIND_OF[generation.status];
     await this.worker.run(lease, generation, kind, (signal) => this.worker.carryOn({ lease, generation, attempt }, signal));
   }
 

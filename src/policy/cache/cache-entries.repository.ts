@@ -104,7 +104,7 @@ export class CacheEntriesRepository {
   }
 
   /** Inside the transaction that took over: the entry is again that of the generation that failed. */
-  async giveBack(
+  async release(
     manager: EntityManager,
     { cacheKey, generationId }: Pick<CacheEntry, 'cacheKey' | 'generationId'>,
     failedId: string,

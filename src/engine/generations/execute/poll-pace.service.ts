@@ -85,7 +85,7 @@ export class PollPace {
     });
   }
 
-  /** A call back of this vendor arrived, and its signature held. */
+  /** A callback of this vendor arrived, and its signature held. */
   async calledBack(provider: string): Promise<void> {
     const now = this.clock.nowMs();
     // Half of the time is left: nothing needs to be written for every call.
@@ -93,7 +93,7 @@ export class PollPace {
     await this.setTrust(provider, now + TRUST_MS);
   }
 
-  /** A job that should have been called back was found at its end by a poll: until the next call back, polls are as frequent as elsewhere. */
+  /** A job that should have been called back was found at its end by a poll: until the next callback, polls are as frequent as elsewhere. */
   async missedCallback(provider: string): Promise<void> {
     if (this.isTrusted(provider)) await this.setTrust(provider, 0);
   }
@@ -114,7 +114,7 @@ export class PollPace {
       await this.trust.set(provider, untilMs);
     } catch (error) {
       // Only an optimisation: what this process knows is enough until the database is back.
-      this.logger.warn(`What is known of the calls back of ${provider} could not be written: ${String(error)}`);
+      this.logger.warn(`What is known of the callbacks of ${provider} could not be written: ${String(error)}`);
     }
   }
 }

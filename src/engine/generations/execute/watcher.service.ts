@@ -5,7 +5,7 @@ import { CONFIG, type Config } from '../../../platform/config/index.js';
 import { MetricsService } from '../../../platform/metrics/index.js';
 import { engineSpan } from '../../../platform/tracing/index.js';
 import { LeaseLost } from '../leases/lease-keeper.service.js';
-import { Lanes } from '../leases/provider-concurrency.service.js';
+import { ProviderConcurrency } from '../leases/provider-concurrency.service.js';
 import { GenerationSignals } from '../model/generation-signals.js';
 import type { Held } from '../model/held.js';
 import { TimeLimit } from '../model/time-limit.js';
@@ -30,7 +30,7 @@ export class Watcher {
   constructor(
     private readonly clock: Clock,
     private readonly leases: LeasesRepository,
-    private readonly lanes: Lanes,
+    private readonly concurrency: ProviderConcurrency,
     private readonly pace: PollPace,
     private readonly signals: GenerationSignals,
     private readonly calls: VendorCalls,
@@ -81,7 +81,7 @@ export class Watcher {
     const { provider } = held.generation;
     try {
       const status = await this.calls.status(held, prepared);
-      this.lanes.polled(provider, true);
+      this.concurrency.polled(provider, true);
       return status;
     } catch (error) {
       if (ProviderError.is(error) && !signal.aborted) this.noteRefusal(provider, error);
@@ -90,12 +90,12 @@ export class Watcher {
   }
 
   private noteRefusal(provider: string, { code, vendorStatus, retryAfterMs }: ProviderError): void {
-    if (vendorStatus !== undefined) this.lanes.polled(provider, true);
-    else if (code === 'timeout' || code === 'unavailable') this.lanes.polled(provider, false);
-    if (code === 'rate_limited') this.lanes.pausePolls(provider, Math.min(LONGEST_PAUSE_MS, retryAfterMs ?? USUAL_PAUSE_MS));
+    if (vendorStatus !== undefined) this.concurrency.polled(provider, true);
+    else if (code === 'timeout' || code === 'unavailable') this.concurrency.polled(provider, false);
+    if (code === 'rate_limited') this.concurrency.pausePolls(provider, Math.min(LONGEST_PAUSE_MS, retryAfterMs ?? USUAL_PAUSE_MS));
   }
 
-  /** What a poll and a call back both end in. */
+  /** What a poll and a callback both end in. */
   async apply(held: Held, status: OperationStatus, prepared: PreparedCall, signal: AbortSignal): Promise<void> {
     switch (status.state) {
       case 'pending':

@@ -6,8 +6,8 @@ import { CONFIG, type Config } from '../../../platform/config/index.js';
 import { isUnavailable } from '../../../platform/database/index.js';
 import { MetricsService } from '../../../platform/metrics/index.js';
 import { LeaseKeeper } from '../leases/lease-keeper.service.js';
-import { LANE_OF, type LaneKind } from '../leases/provider-concurrency.policy.js';
-import { Lanes } from '../leases/provider-concurrency.service.js';
+import { CALL_KIND_OF, type CallKind } from '../leases/provider-concurrency.policy.js';
+import { ProviderConcurrency } from '../leases/provider-concurrency.service.js';
 import type { GenerationEntity } from '../model/generation.entity.js';
 import { isTerminal } from '../model/generation.types.js';
 import type { Held } from '../model/held.js';
@@ -15,7 +15,7 @@ import { type Lease } from '../model/lease.js';
 import { EndWriter } from '../settle/end-writer.service.js';
 import { Settler } from '../settle/settler.service.js';
 import { Followers } from '../share/followers.service.js';
-import { type Claimed, type ClaimOrder, type DueLane, LeasesRepository } from '../store/leases.repository.js';
+import { type Claimed, type ClaimOrder, type DueQueue, LeasesRepository } from '../store/leases.repository.js';
 import { VendorCalls } from '../vendor/vendor-calls.service.js';
 import { Dispatcher } from './dispatcher.service.js';
 import { PollPace } from './poll-pace.service.js';
@@ -38,9 +38,9 @@ interface Taken extends Claimed {
 export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly tasks = new Set<Promise<void>>();
   private readonly logger = new Logger(Worker.name);
-  /** Lanes that are being filled, and those where more was due than there was room for. */
+  /** ProviderConcurrency that are being filled, and those where more was due than there was room for. */
   private readonly filling = new Set<string>();
-  private readonly hungry = new Map<string, DueLane>();
+  private readonly backlogged = new Map<string, DueQueue>();
   private readonly overdueAtMs = new Map<string, number>();
   private claiming = false;
   private draining = false;
@@ -50,7 +50,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     private readonly schedule: SchedulerRegistry,
     private readonly repository: LeasesRepository,
     private readonly leases: LeaseKeeper,
-    private readonly lanes: Lanes,
+    private readonly concurrency: ProviderConcurrency,
     private readonly pace: PollPace,
     private readonly dispatcher: Dispatcher,
     private readonly watcher: Watcher,
@@ -73,7 +73,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
 
   /** Whether this process may call a vendor for a new generation at once. */
   hasRoom(provider: string): boolean {
-    return !this.draining && this.config.role !== 'api' && this.lanes.room(provider, 'submit') > 0;
+    return !this.draining && this.config.role !== 'api' && this.concurrency.room(provider, 'submit') > 0;
   }
 
   get isDraining(): boolean {
@@ -81,8 +81,8 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
   }
 
   /** Runs work under a lease that the database already shows. */
-  run(lease: Lease, generation: GenerationEntity, kind: LaneKind, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const leave = this.lanes.enter(generation.id, generation.provider, kind);
+  run(lease: Lease, generation: GenerationEntity, kind: CallKind, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const leave = this.concurrency.enter(generation.id, generation.provider, kind);
     const task = this.leases
       .during(lease, generation, work)
       .catch((error: unknown) => this.logger.error(`Work on ${generation.id} failed and will be taken up again`, stackOf(error)))
@@ -103,11 +103,11 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
       if (!(await this.leases.catchUp())) return;
       const due = await this.leases.asking(async () => {
         await this.pace.refresh();
-        return this.repository.dueLanes(this.clock.nowMs());
+        return this.repository.dueQueues(this.clock.nowMs());
       });
-      const bounded = due.filter((lane) => this.budgetsOf(lane).length > 0);
+      const bounded = due.filter((queue) => this.budgetsOf(queue).length > 0);
       await Promise.all([
-        ...due.filter((lane) => !bounded.includes(lane)).map((lane) => this.fill(lane)),
+        ...due.filter((queue) => !bounded.includes(queue)).map((queue) => this.fill(queue)),
         // Accounts that share a budget take turns by what is due the longest.
         this.fillInOrder(bounded),
       ]);
@@ -123,39 +123,39 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     else this.logger.error('Due generations could not be claimed', stackOf(error));
   }
 
-  /** Takes as much of a lane as there is room for, in this process and in the vendor's budgets. */
-  private async fill(lane: DueLane): Promise<void> {
-    const name = laneName(lane);
+  /** Takes as much of a queue as there is room for, in this process and in the vendor's budgets. */
+  private async fill(queue: DueQueue): Promise<void> {
+    const name = queueName(queue);
     if (this.filling.has(name) || this.draining) return;
-    const kind = LANE_OF[lane.status];
-    const limit = Math.min(CLAIM_AT_ONCE, this.lanes.room(lane.provider, kind));
+    const kind = CALL_KIND_OF[queue.status];
+    const limit = Math.min(CLAIM_AT_ONCE, this.concurrency.room(queue.provider, kind));
     this.filling.add(name);
     try {
       if (limit > 0) {
-        const { claimed, more } = await this.claim(lane, { limit, budgets: this.budgetsOf(lane) });
+        const { claimed, more } = await this.claim(queue, { limit, budgets: this.budgetsOf(queue) });
         for (const one of claimed) this.take(one, (held, signal) => this.carryOn(held, signal));
-        if (more) this.hungry.set(name, lane);
+        if (more) this.backlogged.set(name, queue);
       }
-      if (kind === 'poll' && this.lanes.isSilent(lane.provider)) await this.endOverdue(lane);
+      if (kind === 'poll' && this.concurrency.isSilent(queue.provider)) await this.endOverdue(queue);
     } finally {
       this.filling.delete(name);
     }
   }
 
-  private async fillInOrder(lanes: readonly DueLane[]): Promise<void> {
-    for (const lane of lanes) await this.fill(lane);
+  private async fillInOrder(queues: readonly DueQueue[]): Promise<void> {
+    for (const queue of queues) await this.fill(queue);
   }
 
-  private budgetsOf({ provider, status }: DueLane) {
+  private budgetsOf({ provider, status }: DueQueue) {
     return status === 'running' ? this.pace.budgetsOf(provider) : [];
   }
 
   /** A silent vendor is asked about one job at a time. The others do not wait for their turn longer than until their deadline. */
-  private async endOverdue(lane: DueLane): Promise<void> {
+  private async endOverdue(queue: DueQueue): Promise<void> {
     const now = this.clock.monotonicMs();
-    if (now - (this.overdueAtMs.get(lane.provider) ?? Number.NEGATIVE_INFINITY) < OVERDUE_EVERY_MS) return;
-    this.overdueAtMs.set(lane.provider, now);
-    const { claimed } = await this.claim(lane, { limit: CLAIM_AT_ONCE, overdue: true });
+    if (now - (this.overdueAtMs.get(queue.provider) ?? Number.NEGATIVE_INFINITY) < OVERDUE_EVERY_MS) return;
+    this.overdueAtMs.set(queue.provider, now);
+    const { claimed } = await this.claim(queue, { limit: CLAIM_AT_ONCE, overdue: true });
     for (const one of claimed) {
       this.take(one, async ({ lease, generation, attempt }, signal) => {
         if (attempt === null) return;
@@ -166,7 +166,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     }
   }
 
-  private claim(lane: DueLane, order: Pick<ClaimOrder, 'limit' | 'budgets' | 'overdue'>): ReturnType<LeasesRepository['claim']> {
+  private claim(queue: DueQueue, order: Pick<ClaimOrder, 'limit' | 'budgets' | 'overdue'>): ReturnType<LeasesRepository['claim']> {
     const { leases } = this;
     const claimer = {
       owner: leases.owner,
@@ -175,7 +175,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
       others: leases.mayTakeOver(),
       own: leases.unrenewed,
     };
-    return leases.asking(() => this.repository.claim(lane, { ...claimer, ...order }));
+    return leases.asking(() => this.repository.claim(queue, { ...claimer, ...order }));
   }
 
   private take(claimed: Claimed, work: (held: Taken, signal: AbortSignal) => Promise<void>): void {
@@ -184,18 +184,18 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     const now = this.clock.nowMs();
     this.metrics.queueLag(generation.status, now - (generation.dueAt ?? now));
     const lease = { id: generation.id, token: generation.leaseToken };
-    const kind = isTerminal(generation.status) ? 'poll' : LANE_OF[generation.status];
+    const kind = isTerminal(generation.status) ? 'poll' : CALL_KIND_OF[generation.status];
     void this.run(lease, generation, kind, (signal) => work({ ...claimed, lease }, signal));
   }
 
-  /** More was due than a lane had room for: goes on when half of it is free again, rather than at the next tick. */
+  /** More was due than a queue had room for: goes on when half of it is free again, rather than at the next tick. */
   private refill(provider: string): void {
-    for (const [name, lane] of this.hungry) {
-      const kind = LANE_OF[lane.status];
-      if (lane.provider !== provider || this.lanes.room(provider, kind) * 2 < this.lanes.most(provider, kind)) continue;
-      this.hungry.delete(name);
+    for (const [name, queue] of this.backlogged) {
+      const kind = CALL_KIND_OF[queue.status];
+      if (queue.provider !== provider || this.concurrency.room(provider, kind) * 2 < this.concurrency.most(provider, kind)) continue;
+      this.backlogged.delete(name);
       setImmediate(() => {
-        this.fill(lane).catch((error: unknown) => this.noteFailure(error));
+        this.fill(queue).catch((error: unknown) => this.noteFailure(error));
       });
     }
   }
@@ -264,7 +264,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
   }
 }
 
-function laneName({ provider, status }: DueLane): string {
+function queueName({ provider, status }: DueQueue): string {
   return `${provider} ${status}`;
 }
 

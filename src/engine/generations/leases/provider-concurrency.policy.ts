@@ -1,10 +1,10 @@
 import type { ActiveStatus } from '../model/generation.types.js';
 
 /** What a process does for a vendor account: `submit` sends attempts, `poll` asks how jobs stand, `fetch` brings files in. */
-export type LaneKind = 'submit' | 'poll' | 'fetch';
+export type CallKind = 'submit' | 'poll' | 'fetch';
 
 /** Where a generation that is due belongs. */
-export const LANE_OF: Readonly<Record<ActiveStatus, LaneKind>> = {
+export const CALL_KIND_OF: Readonly<Record<ActiveStatus, CallKind>> = {
   queued: 'submit',
   dispatching: 'submit',
   running: 'poll',

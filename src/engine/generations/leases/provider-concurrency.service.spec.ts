@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Clock } from '../../../platform/common/index.js';
 import { configSchema } from '../../../platform/config/index.js';
 import type { MetricsService } from '../../../platform/metrics/index.js';
-import { Lanes } from './provider-concurrency.service.js';
+import { ProviderConcurrency } from './provider-concurrency.service.js';
 
 class SetClock extends Clock {
   ms = 1_000;
@@ -14,15 +14,15 @@ class SetClock extends Clock {
 /** Gauges that are set and never read. */
 const METRICS: Pick<MetricsService, 'tasksInFlight' | 'pollLimit'> = { tasksInFlight: () => {}, pollLimit: () => {} };
 
-function lanes() {
+function concurrency() {
   const clock = new SetClock();
   const config = configSchema.parse({ engine: { max_concurrent_tasks: 3, max_concurrent_polls: 8 } });
-  return { clock, lanes: new Lanes(clock, METRICS as MetricsService, config) };
+  return { clock, concurrency: new ProviderConcurrency(clock, METRICS as MetricsService, config) };
 }
 
-describe('lanes', () => {
+describe('provider concurrency', () => {
   it('bound each kind of work of each vendor by itself', () => {
-    const { lanes: one } = lanes();
+    const { concurrency: one } = concurrency();
     const leaves = [1, 2, 3].map((number) => one.enter(`fal-${number}`, 'fal', 'submit'));
     expect([one.room('fal', 'submit'), one.room('fal', 'poll'), one.room('fal', 'fetch')]).toEqual([0, 8, 3]);
     expect(one.room('openai', 'submit')).toBe(3);
@@ -31,7 +31,7 @@ describe('lanes', () => {
   });
 
   it('are changed when a job’s files are fetched, if there is room', () => {
-    const { lanes: one } = lanes();
+    const { concurrency: one } = concurrency();
     const leave = one.enter('a', 'fal', 'poll');
     expect(one.move('a', 'fetch', false)).toBe(true);
     expect([one.room('fal', 'poll'), one.room('fal', 'fetch')]).toEqual([8, 2]);
@@ -47,7 +47,7 @@ describe('lanes', () => {
   });
 
   it('of a vendor that leaves polls unanswered shrink to one and grow again with its answers', () => {
-    const { lanes: one } = lanes();
+    const { concurrency: one } = concurrency();
     const rooms: number[] = [];
     for (const hasAnswered of [false, false, false, false, true, true, true, true, true, true, true, true]) {
       one.polled('fal', hasAnswered);
@@ -58,7 +58,7 @@ describe('lanes', () => {
   });
 
   it('know a vendor that answers nothing at all', () => {
-    const { lanes: one } = lanes();
+    const { concurrency: one } = concurrency();
     for (let count = 0; count < 3; count += 1) {
       expect(one.isSilent('fal')).toBe(false);
       one.polled('fal', false);
@@ -69,7 +69,7 @@ describe('lanes', () => {
   });
 
   it('rest for as long as a vendor wants to be left alone', () => {
-    const { clock, lanes: one } = lanes();
+    const { clock, concurrency: one } = concurrency();
     one.pausePolls('fal', 500);
     one.pausePolls('fal', 100);
     expect([one.room('fal', 'poll'), one.room('fal', 'submit')]).toEqual([0, 3]);

@@ -2,9 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '../../../platform/common/index.js';
 import { CONFIG, type Config } from '../../../platform/config/index.js';
 import { MetricsService } from '../../../platform/metrics/index.js';
-import { type LaneKind, nextLimit } from './provider-concurrency.policy.js';
+import { type CallKind, nextLimit } from './provider-concurrency.policy.js';
 
-class Lane {
+class Slots {
   taken = 0;
 
   constructor(
@@ -18,24 +18,24 @@ class Lane {
 }
 
 interface Account {
-  readonly lanes: Readonly<Record<LaneKind, Lane>>;
+  readonly slots: Readonly<Record<CallKind, Slots>>;
   /** Monotonic; until then the vendor is asked nothing, by its own wish. */
   pausedUntilMs: number;
 }
 
 interface Place {
   readonly provider: string;
-  kind: LaneKind;
+  kind: CallKind;
 }
 
-const KINDS: readonly LaneKind[] = ['submit', 'poll', 'fetch'];
+const KINDS: readonly CallKind[] = ['submit', 'poll', 'fetch'];
 
 /**
- * What runs in this process, by vendor account and kind of work, each with a bound of its own: a vendor that hangs fills its own lanes and
+ * What runs in this process, by vendor account and kind of work, each with a bound of its own: a vendor that hangs fills its own slots and
  * nobody else's. When a vendor leaves polls unanswered, fewer are asked at a time, down to one, until it answers again.
  */
 @Injectable()
-export class Lanes {
+export class ProviderConcurrency {
   private readonly accounts = new Map<string, Account>();
   /** By generation. */
   private readonly places = new Map<string, Place>();
@@ -47,17 +47,17 @@ export class Lanes {
   ) {}
 
   /** How much more may begin. */
-  room(provider: string, kind: LaneKind): number {
-    const { lanes, pausedUntilMs } = this.account(provider);
-    return kind === 'poll' && pausedUntilMs > this.clock.monotonicMs() ? 0 : lanes[kind].room;
+  room(provider: string, kind: CallKind): number {
+    const { slots, pausedUntilMs } = this.account(provider);
+    return kind === 'poll' && pausedUntilMs > this.clock.monotonicMs() ? 0 : slots[kind].room;
   }
 
-  most(provider: string, kind: LaneKind): number {
-    return this.account(provider).lanes[kind].most;
+  most(provider: string, kind: CallKind): number {
+    return this.account(provider).slots[kind].most;
   }
 
   /** Begins, also where there is no room: whoever claims asks for room first. @returns what to call at the end */
-  enter(id: string, provider: string, kind: LaneKind): () => void {
+  enter(id: string, provider: string, kind: CallKind): () => void {
     const place: Place = { provider, kind };
     this.places.set(id, place);
     this.take(provider, kind, 1);
@@ -67,11 +67,11 @@ export class Lanes {
     };
   }
 
-  /** Goes over to another lane; false, and nothing changes, when it is full and `must` is not set. */
-  move(id: string, kind: LaneKind, must: boolean): boolean {
+  /** Goes over to another kind of call; false, and nothing changes, when it is full and `must` is not set. */
+  move(id: string, kind: CallKind, must: boolean): boolean {
     const place = this.places.get(id);
     if (place === undefined || place.kind === kind) return true;
-    if (!must && this.account(place.provider).lanes[kind].room === 0) return false;
+    if (!must && this.account(place.provider).slots[kind].room === 0) return false;
     this.take(place.provider, place.kind, -1);
     place.kind = kind;
     this.take(place.provider, kind, 1);
@@ -80,7 +80,7 @@ export class Lanes {
 
   /** How a poll went: any answer proves that the vendor is there. */
   polled(provider: string, hasAnswered: boolean): void {
-    const { poll } = this.account(provider).lanes;
+    const { poll } = this.account(provider).slots;
     if (hasAnswered && poll.limit === poll.most) return;
     poll.limit = nextLimit(poll.limit, poll.most, hasAnswered);
     this.metrics.pollLimit(provider, poll.limit);
@@ -94,21 +94,21 @@ export class Lanes {
 
   /** Whether the vendor has left so many polls unanswered that only one at a time is still tried. */
   isSilent(provider: string): boolean {
-    const { poll } = this.account(provider).lanes;
+    const { poll } = this.account(provider).slots;
     return poll.limit === 1 && poll.most > 1;
   }
 
-  private take(provider: string, kind: LaneKind, count: 1 | -1): void {
-    const lane = this.account(provider).lanes[kind];
-    lane.taken += count;
-    this.metrics.tasksInFlight(provider, kind, lane.taken);
+  private take(provider: string, kind: CallKind, count: 1 | -1): void {
+    const slots = this.account(provider).slots[kind];
+    slots.taken += count;
+    this.metrics.tasksInFlight(provider, kind, slots.taken);
   }
 
   private account(provider: string): Account {
     let account = this.accounts.get(provider);
     if (account === undefined) {
       const { max_concurrent_tasks: tasks, max_concurrent_polls: polls } = this.config.engine;
-      account = { lanes: { submit: new Lane(tasks), poll: new Lane(polls), fetch: new Lane(tasks) }, pausedUntilMs: 0 };
+      account = { slots: { submit: new Slots(tasks), poll: new Slots(polls), fetch: new Slots(tasks) }, pausedUntilMs: 0 };
       this.accounts.set(provider, account);
       for (const kind of KINDS) this.metrics.tasksInFlight(provider, kind, 0);
       this.metrics.pollLimit(provider, polls);

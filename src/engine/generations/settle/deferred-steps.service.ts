@@ -7,7 +7,7 @@ import { CONFIG, type Config } from '../../../platform/config/index.js';
 import { Database } from '../../../platform/database/index.js';
 import { isTerminal } from '../model/generation.types.js';
 import { GenerationEvents } from '../model/generation-events.port.js';
-import { CacheFlights } from '../store/coalesced-requests.repository.js';
+import { CoalescedRequestsRepository } from '../store/coalesced-requests.repository.js';
 import { type DeferredStep, DeferredStepsRepository } from '../store/deferred-steps.repository.js';
 import { GenerationsRepository } from '../store/generations.repository.js';
 
@@ -32,7 +32,7 @@ export class DeferredSteps {
     private readonly steps: DeferredStepsRepository,
     private readonly generations: GenerationsRepository,
     private readonly assets: AssetsRepository,
-    private readonly flights: CacheFlights,
+    private readonly coalesced: CoalescedRequestsRepository,
     @Inject(CONFIG) private readonly config: Config,
     @Optional() private readonly events?: GenerationEvents,
   ) {}
@@ -88,7 +88,7 @@ export class DeferredSteps {
     end: Parameters<GenerationEvents['endedLate']>[1],
   ): Promise<boolean> {
     if (step === 'events') return (await this.events?.endedLate(manager, end)) ?? true;
-    await this.flights.endLate(manager, end.generation, end.outputs, this.clock.nowMs());
+    await this.coalesced.endLate(manager, end.generation, end.outputs, this.clock.nowMs());
     return true;
   }
 }

@@ -8,7 +8,7 @@ import { CONFIG, type Config } from '../../../platform/config/index.js';
 import { MetricsService } from '../../../platform/metrics/index.js';
 import { CostsService } from '../../../policy/costs/index.js';
 import { LeaseLost } from '../leases/lease-keeper.service.js';
-import { Lanes } from '../leases/provider-concurrency.service.js';
+import { ProviderConcurrency } from '../leases/provider-concurrency.service.js';
 import type { AttemptEnd } from '../model/end.js';
 import type { GenerationEntity } from '../model/generation.entity.js';
 import { type AttemptState, type GenerationFailure, type Settlement, SHARED, type StoredResult } from '../model/generation.types.js';
@@ -18,7 +18,7 @@ import { endedRow } from '../model/generations.rows.js';
 import type { Held } from '../model/held.js';
 import type { Lease } from '../model/lease.js';
 import { withWarnings } from '../model/receipts.js';
-import { FollowersHere } from '../read/followers-here.service.js';
+import { LocalFollowers } from '../read/local-followers.service.js';
 import { GenerationsRepository } from '../store/generations.repository.js';
 import { LeasesRepository } from '../store/leases.repository.js';
 import { asOutputFailure, lostOutputs, mayFetchAgain, outputFailure } from '../vendor/fetching.policy.js';
@@ -44,9 +44,9 @@ export class Settler {
     private readonly writer: EndWriter,
     private readonly repository: GenerationsRepository,
     private readonly leases: LeasesRepository,
-    private readonly lanes: Lanes,
+    private readonly concurrency: ProviderConcurrency,
     private readonly signals: GenerationSignals,
-    private readonly here: FollowersHere,
+    private readonly here: LocalFollowers,
     private readonly costs: CostsService,
     private readonly catalog: CatalogService,
     private readonly calls: VendorCalls,
@@ -63,7 +63,7 @@ export class Settler {
     const fetches = held.attempt.result?.fetches ?? 0;
     if (finished.outputs.some(({ media }) => media.kind === 'url')) {
       // What a synchronous vendor said is known here alone; a job's result can be had again.
-      const hasRoom = this.lanes.move(held.generation.id, 'fetch', held.attempt.state !== 'accepted');
+      const hasRoom = this.concurrency.move(held.generation.id, 'fetch', held.attempt.state !== 'accepted');
       const result = { ...withoutBytes(finished, warnings), fetches: fetches + (hasRoom ? 1 : 0) };
       if (!(await this.keep(held, result))) return this.logLost(held);
       if (!hasRoom) return this.fetchSoon(held);

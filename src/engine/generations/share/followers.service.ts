@@ -33,7 +33,7 @@ export class Followers {
     if (await this.share(lease, generation, leaderId)) return false;
     const leader = await this.repository.findAny(leaderId);
     if (leader !== null && !isTerminal(leader.status)) {
-      await this.sleep(lease, generation, leaderId);
+      await this.wait(lease, generation, leaderId);
       return false;
     }
     if (leader?.status === 'failed' && (await this.isBelieved(generation, leaderId))) {
@@ -42,11 +42,11 @@ export class Followers {
       await this.settler.endUntried(lease, generation, 'failed', failure as Parameters<Settler['endUntried']>[3]);
       return false;
     }
-    return this.goOn(lease, generation);
+    return this.promote(lease, generation);
   }
 
-  private async sleep(lease: Lease, { deadlineAt: deadlineAtMs }: GenerationEntity, leaderId: string): Promise<void> {
-    await this.lifecycle.sleep({ lease, leaderId, deadlineAtMs, nowMs: this.clock.nowMs() });
+  private async wait(lease: Lease, { deadlineAt: deadlineAtMs }: GenerationEntity, leaderId: string): Promise<void> {
+    await this.lifecycle.wait({ lease, leaderId, deadlineAtMs, nowMs: this.clock.nowMs() });
   }
 
   /** With one look-up for all who follow the same. False: there is no result, or not yet. */
@@ -63,12 +63,12 @@ export class Followers {
     return entry?.generationId === leaderId && entry.state === 'failed' && entry.failures >= FAILURES_BELIEVED;
   }
 
-  private async goOn(lease: Lease, generation: GenerationEntity): Promise<boolean> {
+  private async promote(lease: Lease, generation: GenerationEntity): Promise<boolean> {
     const nowMs = this.clock.nowMs();
-    const next = await this.lifecycle.goOn(lease, generation, nowMs);
+    const next = await this.lifecycle.promote(lease, generation, nowMs);
     if (next === null) return false;
     if (next.kind === 'following') {
-      await this.sleep(lease, generation, next.leaderId);
+      await this.wait(lease, generation, next.leaderId);
       return false;
     }
     if (next.kind === 'quota_exceeded') {

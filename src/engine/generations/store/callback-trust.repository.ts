@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database, rows } from '../../../platform/database/index.js';
 
-/** Which vendor accounts have shown that their calls back arrive, as every replica knows it. */
+/** Which vendor accounts have shown that their callbacks arrive, as every replica knows it. */
 @Injectable()
 export class CallbackTrustRepository {
   constructor(private readonly database: Database) {}

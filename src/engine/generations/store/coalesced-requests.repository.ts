@@ -13,15 +13,15 @@ const LOOK_AGAIN_MS = 30_000;
 const SLACK_MS = 3_600_000;
 
 /** What a generation that may use another's result does instead of asking the vendor. */
-export type Flight =
+export type JoinOutcome =
   | { readonly kind: 'following'; readonly generation: GenerationEntity; readonly leaderId: string }
   | { readonly kind: 'cached'; readonly generationId: string };
 
-/** What follows a wait that came to nothing. `alone`: there is nothing to lead any more. */
-export type AfterWait = { readonly kind: 'leads' | 'alone' } | { readonly kind: 'following'; readonly leaderId: string };
+/** What becomes of a follower whose leader ended without a result. `alone`: there is nothing to lead any more. */
+export type Promotion = { readonly kind: 'leads' | 'alone' } | { readonly kind: 'following'; readonly leaderId: string };
 
-/** A follower that is handed back. */
-export interface Sleeper {
+/** A follower whose lease is given up until its leader ends. */
+export interface WaitingFollower {
   readonly lease: Lease;
   readonly leaderId: string;
   readonly nowMs: number;
@@ -44,12 +44,12 @@ interface Ended {
 
 /** Generations of the same request share one vendor call: the first leads, the others follow it. All inside transactions of the engine. */
 @Injectable()
-export class CacheFlights {
+export class CoalescedRequestsRepository {
   constructor(private readonly entries: CacheEntriesRepository) {}
 
-  /** Those who need not ask the vendor. */
-  async join<T extends Asking>(manager: EntityManager, asking: readonly T[]): Promise<ReadonlyMap<T, Flight>> {
-    const flights = new Map<T, Flight>();
+  /** Joins requests to a running or completed call of the same request. @returns those that need no vendor call of their own */
+  async join<T extends Asking>(manager: EntityManager, asking: readonly T[]): Promise<ReadonlyMap<T, JoinOutcome>> {
+    const joined = new Map<T, JoinOutcome>();
     const outcomes = await this.entries.claim(
       manager,
       asking.flatMap(({ generation, cache }) => {
@@ -61,12 +61,12 @@ export class CacheFlights {
     );
     for (const item of asking) {
       const outcome = outcomes.get(item.generation.id);
-      if (outcome?.kind === 'completed') flights.set(item, { kind: 'cached', generationId: outcome.generationId });
+      if (outcome?.kind === 'completed') joined.set(item, { kind: 'cached', generationId: outcome.generationId });
       if (outcome?.kind !== 'running') continue;
       const { generationId: leaderId } = outcome;
-      flights.set(item, { kind: 'following', leaderId, generation: followerOf(item.generation, leaderId) });
+      joined.set(item, { kind: 'following', leaderId, generation: followerOf(item.generation, leaderId) });
     }
-    return flights;
+    return joined;
   }
 
   /** It was refused after all. */
@@ -129,23 +129,23 @@ export class CacheFlights {
   }
 
   /**
-   * What followers do whose leaders came to nothing: for each key one of them takes the lead. In one order of keys, so that no two
+   * For each key whose leader ended without a result, promotes one follower to lead. In one order of keys, so that no two
    * transactions wait for each other. Nothing else is written.
    */
-  async leave(manager: EntityManager, generations: readonly GenerationEntity[]): Promise<ReadonlyMap<GenerationEntity, AfterWait>> {
-    const after = new Map<GenerationEntity, AfterWait>();
+  async promote(manager: EntityManager, generations: readonly GenerationEntity[]): Promise<ReadonlyMap<GenerationEntity, Promotion>> {
+    const after = new Map<GenerationEntity, Promotion>();
     const leaders = new Map<string, string>();
     for (const generation of [...generations].sort((left, right) => ((left.cacheKey ?? '') < (right.cacheKey ?? '') ? -1 : 1))) {
       const wait = `${generation.cacheKey}/${generation.cachedFrom}`;
       const known = leaders.get(wait);
-      const next = known === undefined ? await this.leaveOne(manager, generation) : ({ kind: 'following', leaderId: known } as const);
+      const next = known === undefined ? await this.promoteOne(manager, generation) : ({ kind: 'following', leaderId: known } as const);
       if (next.kind === 'leads') leaders.set(wait, generation.id);
       after.set(generation, next);
     }
     return after;
   }
 
-  private async leaveOne(manager: EntityManager, generation: GenerationEntity): Promise<AfterWait> {
+  private async promoteOne(manager: EntityManager, generation: GenerationEntity): Promise<Promotion> {
     const { id: generationId, cacheKey, cachedFrom, deadlineAt } = generation;
     if (cacheKey === null || cachedFrom === null) return { kind: 'alone' };
     if (await this.entries.takeOver(manager, { cacheKey, generationId, endsByMs: deadlineAt + SLACK_MS }, cachedFrom))
@@ -155,9 +155,9 @@ export class CacheFlights {
     return { kind: 'following', leaderId: entry.generationId };
   }
 
-  /** It took the lead and cannot keep it. Those who wait for the same may. */
-  async giveBack(manager: EntityManager, { id: generationId, cacheKey, cachedFrom }: GenerationEntity): Promise<void> {
-    if (cacheKey !== null && cachedFrom !== null) await this.entries.giveBack(manager, { cacheKey, generationId }, cachedFrom);
+  /** Gives up a lead that it cannot keep, so that another follower may be promoted. */
+  async release(manager: EntityManager, { id: generationId, cacheKey, cachedFrom }: GenerationEntity): Promise<void> {
+    if (cacheKey !== null && cachedFrom !== null) await this.entries.release(manager, { cacheKey, generationId }, cachedFrom);
   }
 
   /** It asks the vendor itself, with money of its own. False when the lease was lost. */
@@ -176,11 +176,11 @@ export class CacheFlights {
   }
 
   /**
-   * Hands followers back until their leaders end. The leaders' rows are locked against their ends, which are just being written perhaps: so
+   * Lets followers wait until their leaders end. The leaders' rows are locked against their ends, which are just being written perhaps: so
    * an end either is seen here, or sees the follower and wakes it.
    */
-  async sleep(manager: EntityManager, sleepers: readonly Sleeper[]): Promise<void> {
-    const leaders = [...new Set(sleepers.map(({ leaderId }) => leaderId))];
+  async wait(manager: EntityManager, waiting: readonly WaitingFollower[]): Promise<void> {
+    const leaders = [...new Set(waiting.map(({ leaderId }) => leaderId))];
     const lock = dialectOf(manager) === 'postgres' ? 'FOR SHARE' : '';
     const found = await rows<{ id: string; status: GenerationStatus }>(
       manager,
@@ -190,11 +190,11 @@ export class CacheFlights {
     const working = new Set(found.filter(({ status }) => !isTerminal(status)).map(({ id }) => id));
     await rows(
       manager,
-      `WITH :sleepers UPDATE generations SET cached_from = sleepers.leader, lease_owner = NULL,
-         next_run_at = CAST(sleepers.next AS BIGINT), updated_at = CAST(sleepers.at AS BIGINT)
-       FROM sleepers WHERE id = sleepers.follower AND lease_token = CAST(sleepers.token AS BIGINT) AND status = 'queued' RETURNING id`,
+      `WITH :waiting UPDATE generations SET cached_from = waiting.leader, lease_owner = NULL,
+         next_run_at = CAST(waiting.next AS BIGINT), updated_at = CAST(waiting.at AS BIGINT)
+       FROM waiting WHERE id = waiting.follower AND lease_token = CAST(waiting.token AS BIGINT) AND status = 'queued' RETURNING id`,
       {
-        sleepers: sleepers.map(({ lease, leaderId, nowMs, deadlineAtMs }) => ({
+        waiting: waiting.map(({ lease, leaderId, nowMs, deadlineAtMs }) => ({
           follower: lease.id,
           token: lease.token,
           leader: leaderId,

@@ -14,7 +14,7 @@ import { endedRow, json } from '../model/generations.rows.js';
 import { type Lease } from '../model/lease.js';
 import { endAttempts } from './attempt-end.repository.js';
 import { CapacityRepository } from './capacity.repository.js';
-import { CacheFlights, leads } from './coalesced-requests.repository.js';
+import { CoalescedRequestsRepository, leads } from './coalesced-requests.repository.js';
 import { type DeferrableStep, DeferredStepsRepository } from './deferred-steps.repository.js';
 import { leaseName } from './leases.repository.js';
 import { plainEnd } from './plain-ends.policy.js';
@@ -39,7 +39,7 @@ export class EndsRepository {
     private readonly ledger: Ledger,
     private readonly budgets: BudgetDirectory,
     private readonly assets: AssetsRepository,
-    private readonly flights: CacheFlights,
+    private readonly coalesced: CoalescedRequestsRepository,
     private readonly limits: CapacityLimits,
     private readonly capacity: CapacityRepository,
     private readonly deferred: DeferredStepsRepository,
@@ -130,7 +130,7 @@ export class EndsRepository {
     let shared: readonly GenerationRecord[] = [];
     const leaders = ended.filter(({ generation }) => leads(generation));
     await this.beside(manager, care, 'cache', leaders, async () => {
-      const followers = await this.flights.end(
+      const followers = await this.coalesced.end(
         manager,
         ended.map((item) => ({ ...item, followers: item.followers ?? [] })),
       );

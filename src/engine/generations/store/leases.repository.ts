@@ -9,7 +9,7 @@ import type { Lease } from '../model/lease.js';
 import { type PollBudget, takeFromBudgets } from './poll-budgets.repository.js';
 
 /** Generations of one vendor account that wait for the same. */
-export interface DueLane {
+export interface DueQueue {
   readonly provider: string;
   readonly status: ActiveStatus;
 }
@@ -59,9 +59,9 @@ export class LeasesRepository {
 
   constructor(private readonly database: Database) {}
 
-  /** Where something is due, the longest due first. Looks at the first row of each lane only, however long the backlogs are: `EXISTS` would be made a join of all. */
-  dueLanes(nowMs: number): Promise<DueLane[]> {
-    return rows<DueLane>(
+  /** Where something is due, the longest due first. Looks at the first row of each queue only, however long the backlogs are: `EXISTS` would be made a join of all. */
+  dueQueues(nowMs: number): Promise<DueQueue[]> {
+    return rows<DueQueue>(
       this.database.manager,
       `WITH RECURSIVE accounts(provider) AS (
          SELECT MIN(provider) FROM generations WHERE next_run_at IS NOT NULL
@@ -72,7 +72,7 @@ export class LeasesRepository {
        SELECT provider, status FROM (
          SELECT accounts.provider, statuses.status, (SELECT MIN(g.next_run_at) FROM generations g
            WHERE g.provider = accounts.provider AND g.status = statuses.status AND g.next_run_at IS NOT NULL) AS first_due
-         FROM accounts CROSS JOIN statuses WHERE accounts.provider IS NOT NULL) lanes
+         FROM accounts CROSS JOIN statuses WHERE accounts.provider IS NOT NULL) queues
        WHERE first_due <= :now ORDER BY first_due`,
       { now: nowMs },
     );
@@ -91,12 +91,12 @@ export class LeasesRepository {
   }
 
   /**
-   * Takes up to `limit` generations of a lane that are due, the longest due first. No two callers ever get the same one.
+   * Takes up to `limit` generations of a queue that are due, the longest due first. No two callers ever get the same one.
    * @returns `more` when the limit was reached, and not because a budget was
    */
-  async claim(lane: DueLane, order: ClaimOrder): Promise<{ claimed: Claimed[]; more: boolean }> {
+  async claim(queue: DueQueue, order: ClaimOrder): Promise<{ claimed: Claimed[]; more: boolean }> {
     const { budgets = [], limit } = order;
-    const take = (manager: EntityManager, atMost: number) => this.take(manager, lane, { ...order, limit: atMost });
+    const take = (manager: EntityManager, atMost: number) => this.take(manager, queue, { ...order, limit: atMost });
     const taken =
       budgets.length === 0
         ? await this.database.write((manager) => take(manager, limit))
@@ -106,7 +106,7 @@ export class LeasesRepository {
     return { claimed: await this.withAttempts(taken), more: taken.length === limit };
   }
 
-  private async take(manager: EntityManager, { provider, status }: DueLane, order: ClaimOrder): Promise<GenerationEntity[]> {
+  private async take(manager: EntityManager, { provider, status }: DueQueue, order: ClaimOrder): Promise<GenerationEntity[]> {
     const { owner, nowMs, leaseUntilMs, limit, others = true, own = [], overdue = false } = order;
     const taken = await rows<Record<string, unknown>>(
       manager,

@@ -21,7 +21,7 @@ import { attemptRow, generationRow } from '../model/generations.rows.js';
 import type { IdempotentAdmission } from '../model/idempotency.policy.js';
 import type { Lease } from '../model/lease.js';
 import { asQueued, CapacityRepository } from './capacity.repository.js';
-import { type AfterWait, CacheFlights, type Sleeper } from './coalesced-requests.repository.js';
+import { CoalescedRequestsRepository, type Promotion, type WaitingFollower } from './coalesced-requests.repository.js';
 import { EndsRepository } from './ends.repository.js';
 import { claimOf, IdempotencyRepository } from './idempotency.repository.js';
 
@@ -63,7 +63,7 @@ interface Wait {
 }
 
 /** `alone`: what it asks for is not kept any more. */
-export type WaitOver = AfterWait | { readonly kind: 'quota_exceeded'; readonly refusal: Refusal };
+export type WaitOver = Promotion | { readonly kind: 'quota_exceeded'; readonly refusal: Refusal };
 
 /** With the accounts that it is charged to, which are looked up before the transaction begins; likewise with the limits that it falls under. */
 type WithAccounts<T> = T & { readonly accounts: readonly Account[] };
@@ -81,9 +81,9 @@ export class LifecycleRepository {
   private readonly waits = new GroupCommit<WithAccounts<Wait>, WaitOver | null>((items) =>
     this.database.transaction((manager) => this.endWaits(manager, items)),
   );
-  private readonly sleeps = new GroupCommit<Sleeper, void>((items) =>
+  private readonly newWaits = new GroupCommit<WaitingFollower, void>((items) =>
     this.database.transaction(async (manager) => {
-      await this.flights.sleep(manager, items);
+      await this.coalesced.wait(manager, items);
       return items.map(() => undefined);
     }),
   );
@@ -97,7 +97,7 @@ export class LifecycleRepository {
     private readonly budgets: BudgetDirectory,
     private readonly assets: AssetsRepository,
     private readonly idempotency: IdempotencyRepository,
-    private readonly flights: CacheFlights,
+    private readonly coalesced: CoalescedRequestsRepository,
     private readonly limits: CapacityLimits,
     private readonly capacity: CapacityRepository,
     private readonly ends: EndsRepository,
@@ -121,17 +121,17 @@ export class LifecycleRepository {
    * Ends a wait that came to nothing: whom it followed failed. It leads now with money of its own, is to follow whoever was faster, or is
    * refused for its price. Null: the lease was lost, or it is to look again.
    */
-  async goOn(lease: Lease, generation: GenerationEntity, nowMs: number): Promise<WaitOver | null> {
+  async promote(lease: Lease, generation: GenerationEntity, nowMs: number): Promise<WaitOver | null> {
     return this.waits.commit({ lease, generation, nowMs, accounts: await this.budgets.accountsOf(spenderOf(generation)) });
   }
 
-  /** Hands a follower back until its leader ends. */
-  sleep(sleeper: Sleeper): Promise<void> {
-    return this.sleeps.commit(sleeper);
+  /** Lets a follower wait until its leader ends. */
+  wait(follower: WaitingFollower): Promise<void> {
+    return this.newWaits.commit(follower);
   }
 
   private async endWaits(manager: EntityManager, items: readonly WithAccounts<Wait>[]): Promise<(WaitOver | null)[]> {
-    const after = await this.flights.leave(
+    const after = await this.coalesced.promote(
       manager,
       items.map(({ generation }) => generation),
     );
@@ -151,12 +151,12 @@ export class LifecycleRepository {
       const next = after.get(generation);
       if (next === undefined || hold === undefined) continue;
       if (!hold.granted) {
-        await this.flights.giveBack(manager, generation);
+        await this.coalesced.release(manager, generation);
         results.set(item, { kind: 'quota_exceeded', refusal: hold.refusal });
         continue;
       }
       const cacheKey = next.kind === 'leads' ? generation.cacheKey : null;
-      const changed = await this.flights.lead(manager, lease, { cacheKey, holdMicros: generation.quote.ceilingMicros, nowMs });
+      const changed = await this.coalesced.lead(manager, lease, { cacheKey, holdMicros: generation.quote.ceilingMicros, nowMs });
       // The hold and the lead are taken back with the transaction; the others of the batch are tried again.
       if (!changed) throw new LeaseWasLost(lease.id);
       results.set(item, next);
@@ -177,8 +177,8 @@ export class LifecycleRepository {
       items.flatMap(({ limits }) => limits),
     );
     const claimed = await this.claim(manager, items);
-    const flights = await this.flights.join(manager, [...claimed]);
-    const asking = items.filter((item) => claimed.has(item) && !flights.has(item));
+    const joined = await this.coalesced.join(manager, [...claimed]);
+    const asking = items.filter((item) => claimed.has(item) && !joined.has(item));
     const verdicts = await this.capacity.judge(manager, asking);
     const holds = await this.holdAll(
       manager,
@@ -191,9 +191,9 @@ export class LifecycleRepository {
     );
     const results = items.map((item): AdmissionResult => {
       if (!claimed.has(item)) return DUPLICATE;
-      const flight = flights.get(item);
-      if (flight?.kind === 'following' && refused.has(flight.leaderId)) return { kind: 'again' };
-      if (flight !== undefined) return flight;
+      const outcome = joined.get(item);
+      if (outcome?.kind === 'following' && refused.has(outcome.leaderId)) return { kind: 'again' };
+      if (outcome !== undefined) return outcome;
       const verdict = verdicts.get(item);
       if (verdict?.kind === 'refuse') return { kind: 'over_capacity', refusal: verdict.refusal };
       const hold = holds.get(item) ?? { granted: true, remainingMicros: null };
@@ -222,7 +222,7 @@ export class LifecycleRepository {
     // A request that is not written leaves its idempotency key unused, and one that is refused leads nobody.
     await this.idempotency.forget(manager, of('quota_exceeded', 'over_capacity', 'cached', 'again').flatMap(claimOf));
     for (const { generation, cache } of of('quota_exceeded', 'over_capacity'))
-      if (cache !== undefined) await this.flights.withdraw(manager, generation);
+      if (cache !== undefined) await this.coalesced.withdraw(manager, generation);
     return results;
   }
 

@@ -20,7 +20,7 @@ const JITTER = 0.2;
 export interface PollWishes {
   /** Of the vendor, instead of the schedule. */
   readonly wishMs?: number;
-  /** What the vendor's budget or its calls back make of it. */
+  /** What the vendor's budget or its callbacks make of it. */
   readonly atLeastMs?: number;
 }
 

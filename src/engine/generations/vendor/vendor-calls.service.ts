@@ -164,7 +164,7 @@ export class VendorCalls {
   async readCallback({ generation, attempt }: Held, delivery: RawDelivery, prepared: PreparedCall): Promise<WebhookResult | null> {
     const side = this.side(generation, prepared);
     const result = await this.run(prepared, {
-      what: `call back on ${generation.id}`,
+      what: `callback on ${generation.id}`,
       call: prepared.call,
       run: async () => side.parseWebhook?.(delivery, attempt.operation, prepared.call),
     });
@@ -215,7 +215,7 @@ export class VendorCalls {
     return this.catalog.find(modelId)?.idempotency === true;
   }
 
-  /** A random token when the vendor can call back and we can be reached. */
+  /** A random token when the vendor can callback and we can be reached. */
   callbackTokenFor(modelId: string): string | null {
     const wanted = this.catalog.find(modelId)?.webhooks === true && this.config.server.public_url !== undefined;
     return wanted ? newId('req').slice('req-'.length) + newId('req').slice('req-'.length) : null;

@@ -34,7 +34,7 @@ export interface ConformanceSetup {
   readonly models?: readonly string[];
   /** The vendor's own error body for an HTTP status. Default: `{"error":{"message":…}}`. */
   errorBody?(status: number): Json;
-  /** A genuine call back of the vendor for a finished operation. Needed when the plugin reads webhooks. */
+  /** A genuine callback of the vendor for a finished operation. Needed when the plugin reads webhooks. */
   delivery?(operation: Json, secrets: Readonly<Record<string, string>>): RawDelivery | Promise<RawDelivery>;
   /** Seed of the generated requests. Default 1. */
   readonly seed?: number;

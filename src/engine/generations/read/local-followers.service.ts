@@ -3,7 +3,7 @@ import type { GenerationEntity } from '../model/generation.entity.js';
 
 /** The generations for whose end a caller of this process waits while they follow another: they can end with it, without being taken up first. */
 @Injectable()
-export class FollowersHere {
+export class LocalFollowers {
   private readonly byLeader = new Map<string, Map<string, GenerationEntity>>();
 
   join(leaderId: string, follower: GenerationEntity): void {
