@@ -3,6 +3,7 @@ import { APP_PIPE } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
 import { MIGRATIONS } from '../../migrations/index.js';
 import { CallbacksModule } from '../api/callbacks/index.js';
+import { CacheApiModule } from '../api/cache/index.js';
 import { EventsModule } from '../api/events/index.js';
 import { GenerationsApiModule } from '../api/generations/index.js';
 import { HealthModule } from '../api/health/index.js';
@@ -67,6 +68,7 @@ export class AppModule {
         AuthModule,
         LimitsModule,
         CacheModule,
+        CacheApiModule,
         GenerationsModule,
         GenerationsApiModule,
         CallbacksModule,

@@ -1,12 +1,10 @@
 import { Module } from '@nestjs/common';
-import { CacheController } from './cache.controller.js';
 import { CacheService } from './cache.service.js';
 import { CacheEntriesRepository } from './cache-entries.repository.js';
 import { ResultCache } from './result-cache.service.js';
 
 /** Results that may be given again. */
 @Module({
-  controllers: [CacheController],
   providers: [CacheEntriesRepository, CacheService, ResultCache],
   exports: [CacheEntriesRepository, CacheService, ResultCache],
 })
