@@ -9,6 +9,7 @@ import { GenerationsApiModule } from '../api/generations/index.js';
 import { HealthModule } from '../api/health/index.js';
 import { ImagesModule } from '../api/images/index.js';
 import { ModelsModule } from '../api/models/index.js';
+import { ProvidersApiModule } from '../api/providers/index.js';
 import { QuotesModule } from '../api/quotes/index.js';
 import { StatsModule } from '../api/stats/index.js';
 import { VideosModule } from '../api/videos/index.js';
@@ -78,6 +79,7 @@ export class AppModule {
         QuotesModule,
         EventsModule,
         ModelsModule,
+        ProvidersApiModule,
         StatsModule,
         HealthModule,
       ],

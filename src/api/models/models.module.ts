@@ -1,8 +1,7 @@
 import { Module } from '@nestjs/common';
 import { ModelsController } from './models.controller.js';
 import { ModelsService } from './models.service.js';
-import { ProvidersController } from './providers.controller.js';
 
-/** The door to the catalogue. */
-@Module({ controllers: [ModelsController, ProvidersController], providers: [ModelsService] })
+/** The HTTP API of the models. */
+@Module({ controllers: [ModelsController], providers: [ModelsService] })
 export class ModelsModule {}

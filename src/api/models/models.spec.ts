@@ -7,8 +7,8 @@ import { testApplication } from '../../../test/support/application.js';
 import { generationRow, seed } from '../../../test/support/generations.js';
 import { createKey } from '../../../test/support/keys.js';
 import { Database } from '../../platform/database/index.js';
+import type { ProviderCatalogEntry } from '../providers/dto/provider.dto.js';
 import type { ModelInfo, ModelSchema } from './dto/model.dto.js';
-import type { ProviderCatalogEntry } from './dto/provider.dto.js';
 
 const OPERATOR_MODELS = `
 aliases: { brush: mock/odd:name-v1.5 }

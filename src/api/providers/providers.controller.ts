@@ -3,12 +3,12 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { principalOf, Scoped } from '../../domain/access/index.js';
 import { ProviderCatalogEntry } from './dto/provider.dto.js';
-import { ModelsService } from './models.service.js';
+import { ProvidersService } from './providers.service.js';
 
 @ApiTags('Models')
 @Controller('v1/providers')
 export class ProvidersController {
-  constructor(private readonly models: ModelsService) {}
+  constructor(private readonly providers: ProvidersService) {}
 
   @Get()
   @Scoped('read')
@@ -20,6 +20,6 @@ export class ProvidersController {
   })
   @ApiOkResponse({ type: [ProviderCatalogEntry] })
   listProviders(@Req() request: FastifyRequest): ProviderCatalogEntry[] {
-    return this.models.providers(principalOf(request));
+    return this.providers.list(principalOf(request));
   }
 }
