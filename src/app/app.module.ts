@@ -2,12 +2,14 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_PIPE } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
 import { MIGRATIONS } from '../../migrations/index.js';
-import { CallbacksModule } from '../api/callbacks/index.js';
 import { CacheApiModule } from '../api/cache/index.js';
+import { CallbacksModule } from '../api/callbacks/index.js';
 import { EventsModule } from '../api/events/index.js';
+import { FilesApiModule } from '../api/files/index.js';
 import { GenerationsApiModule } from '../api/generations/index.js';
 import { HealthModule } from '../api/health/index.js';
 import { ImagesModule } from '../api/images/index.js';
+import { MetricsApiModule } from '../api/metrics/index.js';
 import { ModelsModule } from '../api/models/index.js';
 import { ProvidersApiModule } from '../api/providers/index.js';
 import { QuotesModule } from '../api/quotes/index.js';
@@ -63,6 +65,7 @@ export class AppModule {
         MetricsModule,
         ScheduleModule.forRoot(),
         StorageModule,
+        FilesApiModule,
         ProvidersModule,
         CatalogModule.forRootAsync({ inject: [ProviderRegistry, CONFIG], useFactory: catalogSources }),
         BudgetsModule,
@@ -82,6 +85,7 @@ export class AppModule {
         ProvidersApiModule,
         StatsModule,
         HealthModule,
+        MetricsApiModule,
       ],
       providers: [
         ErrorFilter,

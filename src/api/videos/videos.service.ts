@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { principalOf, type Reach, reachOf } from '../../domain/access/index.js';
 import { CatalogService, type Model } from '../../domain/catalog/index.js';
-import { BlobStore, LinkSigner, sendBlob } from '../../domain/storage/index.js';
+import { BlobStore, LinkSigner } from '../../domain/storage/index.js';
 import {
   type CreateOptions,
   type Dialect,
@@ -18,6 +18,7 @@ import {
 } from '../../engine/generations/index.js';
 import { ApiError, Clock, type Preferences, parsePrefer } from '../../platform/common/index.js';
 import { CONFIG, type Config, ownPath } from '../../platform/config/index.js';
+import { sendBlob } from '../files/index.js';
 import { Answers, connectionOf, createdHeaders, isDryRun, planHeaders, releasing, toCostEstimate } from '../shared/index.js';
 import type { ListVideosQuery } from './dto/video-request.dto.js';
 import type { VideoDeleteResponse, VideoGenerationResponse, VideoListResponse } from './dto/video-response.dto.js';

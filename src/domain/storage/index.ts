@@ -10,8 +10,7 @@ export {
   type MediaFacts,
   type StoredBlob,
 } from './blob-store.port.js';
-export { ApiFileAnswers } from './file-answers.js';
-export { type LinkOptions, LinkSigner } from './links.js';
+export { type LinkOptions, type LinkQuery, LinkSigner } from './links.js';
 export { MediaProbe, probeStored } from './media-probe.service.js';
 export { extensionOf, sniffContentType } from './media-type.js';
 export { type FetchedReference, ReferenceFetcher, type ReferenceFetchOptions } from './reference-fetcher.port.js';
@@ -22,6 +21,5 @@ export {
   ReferenceIngestion,
   type ReferenceSource,
 } from './reference-ingestion.js';
-export { type SendBlobOptions, sendBlob } from './send-blob.js';
 export { openBlobStore, StorageModule } from './storage.module.js';
 export { StorageHealth } from './storage-health.js';

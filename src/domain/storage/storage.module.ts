@@ -4,7 +4,6 @@ import { CONFIG, type Config, ConfigError } from '../../platform/config/index.js
 import { AssetsRepository } from './assets.repository.js';
 import { BlobStore } from './blob-store.port.js';
 import { EgressReferenceFetcher } from './egress-reference-fetcher.js';
-import { FilesController } from './files.controller.js';
 import { LinkSigner } from './links.js';
 import { LocalBlobStore, prepareTemporaryDirectory, temporaryDirectory } from './local-blob-store.js';
 import { MediaProbe } from './media-probe.service.js';
@@ -29,7 +28,6 @@ export async function openBlobStore({ storage }: Pick<Config, 'storage'>, nowMs:
 /** Where files are kept, which generation they belong to, and how they are read and taken in. */
 @Global()
 @Module({
-  controllers: [FilesController],
   providers: [
     { provide: BlobStore, inject: [CONFIG, Clock], useFactory: (config: Config, clock: Clock) => openBlobStore(config, clock.nowMs()) },
     StorageHealth,

@@ -1,12 +1,10 @@
 import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Public } from '../../domain/access/index.js';
+import { AssetsRepository, BlobStore, type LinkQuery, LinkSigner } from '../../domain/storage/index.js';
 import { ApiError, ApiErrors, Clock } from '../../platform/common/index.js';
-import { Public } from '../access/index.js';
-import { AssetsRepository } from './assets.repository.js';
-import { BlobStore } from './blob-store.port.js';
 import { ApiFileAnswers } from './file-answers.js';
-import { type LinkQuery, LinkSigner } from './links.js';
 import { sendBlob } from './send-blob.js';
 
 /** Where signed links lead. The signature is the permission, so the link works in an `<img>` and for a vendor. */

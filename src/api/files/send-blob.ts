@@ -1,9 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { AssetEntity } from './asset.entity.js';
-import type { BlobStore } from './blob-store.port.js';
+import { type AssetEntity, type BlobStore, extensionOf } from '../../domain/storage/index.js';
 import { matchesETag, parseByteRange } from './byte-range.js';
-import { extensionOf } from './media-type.js';
 
 /** Types that a browser shows without running anything that they may contain. All others are saved. */
 const SHOWN = /^(image\/(png|jpeg|webp|gif|avif|bmp)|video\/(mp4|quicktime|webm)|audio\/(mpeg|wav|ogg))$/;

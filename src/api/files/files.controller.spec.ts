@@ -11,14 +11,14 @@ import { Test } from '@nestjs/testing';
 import type { FastifyReply } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makePng } from '../../../test/vendors/media.js';
+import { AssetsRepository } from '../../domain/storage/assets.repository.js';
+import { BlobStore } from '../../domain/storage/blob-store.port.js';
+import { LinkSigner } from '../../domain/storage/links.js';
+import { LocalBlobStore } from '../../domain/storage/local-blob-store.js';
 import { ApiError, Clock } from '../../platform/common/index.js';
 import { CONFIG, configSchema } from '../../platform/config/index.js';
 import { InstanceSecrets } from '../../platform/database/index.js';
-import { AssetsRepository } from './assets.repository.js';
-import { BlobStore } from './blob-store.port.js';
 import { FilesController } from './files.controller.js';
-import { LinkSigner } from './links.js';
-import { LocalBlobStore } from './local-blob-store.js';
 
 @Catch(ApiError)
 class Envelope implements ExceptionFilter<ApiError> {

@@ -1,5 +1,5 @@
+import type { ByteRange } from '../../domain/storage/index.js';
 import { ApiError } from '../../platform/common/index.js';
-import type { ByteRange } from './blob-store.port.js';
 
 /**
  * The part of a file that a `Range` header asks for (RFC 9110, section 14.1.2). Undefined means the whole file: for no header,

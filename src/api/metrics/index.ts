@@ -1,0 +1,1 @@
+export * from './metrics-api.module.js';
