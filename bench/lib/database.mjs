@@ -77,7 +77,7 @@ export function startPgBouncer(serverUrl, settings) {
 
 /** The tests' own bucket. */
 export function startS3() {
-  return fromTests('vendors/s3/server', ({ startS3Vendor }) => startS3Vendor());
+  return fromTests('support/s3-server', ({ startS3Server }) => startS3Server());
 }
 
 /** One address that leads to one server after the other. */

@@ -1,11 +1,11 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { makePng } from '@litegen/plugin-sdk/testing';
 import OpenAI from 'openai';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { rows } from '../../src/platform/database/index.js';
 import { type Answer, type Client, type GenerationView, until } from '../support/client.js';
 import { databases } from '../support/databases.js';
-import { makePng } from '../vendors/media.js';
 import { CacheGateway, PRICE_USD } from './cache-application.js';
 
 const FOX = { model: 'openai-compatible/picture', prompt: 'a red fox', response_format: 'url' };

@@ -1,9 +1,9 @@
 import { createOpenAI, VERSION as OPENAI_VERSION } from '@ai-sdk/openai';
 import { VERSION as COMPATIBLE_VERSION, createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import { makePng } from '@litegen/plugin-sdk/testing';
 import { APICallError, generateImage, RetryError } from 'ai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Gateway, startGateway } from '../support/gateway.js';
-import { makePng } from '../vendors/media.js';
 import { client } from './table.js';
 
 const KEY = 'test-master-key-0123456789';

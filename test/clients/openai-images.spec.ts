@@ -1,3 +1,4 @@
+import { makePng } from '@litegen/plugin-sdk/testing';
 import OpenAI, {
   APIError,
   AuthenticationError,
@@ -10,7 +11,6 @@ import OpenAI, {
 import { VERSION } from 'openai/version';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Gateway, startGateway } from '../support/gateway.js';
-import { makePng } from '../vendors/media.js';
 import { OPENAI_PROMPTS, type OpenAiVendor, openAiError, startOpenAiVendor } from '../vendors/openai/server.js';
 import { client as clientOf } from './table.js';
 

@@ -1,8 +1,8 @@
+import { makePng } from '@litegen/plugin-sdk/testing';
 import OpenAI, { APIError, BadRequestError, ConflictError, NotFoundError, RateLimitError, toFile } from 'openai';
 import { VERSION } from 'openai/version';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Gateway, startGateway } from '../support/gateway.js';
-import { makePng } from '../vendors/media.js';
 import { client } from './table.js';
 
 let gateway: Gateway;

@@ -1,8 +1,8 @@
+import { makePng } from '@litegen/plugin-sdk/testing';
 import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client } from '../support/client.js';
 import { type Gateway, startGateway } from '../support/gateway.js';
-import { makePng } from '../vendors/media.js';
 import { type OpenAiVendor, startOpenAiVendor } from '../vendors/openai/server.js';
 import { row } from './table.js';
 

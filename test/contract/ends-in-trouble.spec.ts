@@ -1,15 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
+import { jsonReply } from '@litegen/plugin-sdk/testing';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { sqlitePath } from '../../src/platform/database/index.js';
 import { until } from '../support/client.js';
 import { postgresDatabase, sqliteDatabase } from '../support/databases.js';
 import { DELIVERED, PricedApplication } from '../support/priced-application.js';
+import { pngBase64 } from '../support/scripted-simulator.js';
 import { breakTable, mend } from '../support/triggers.js';
-import { jsonReply } from '../vendors/http-vendor.js';
-import { pngBase64 } from '../vendors/scripted.js';
 
 /** Longer than SQLite waits for a lock by itself. */
 const TEST_TIMEOUT_MS = 60_000;

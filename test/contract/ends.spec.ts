@@ -1,3 +1,4 @@
+import { jsonReply, makeMp4 } from '@litegen/plugin-sdk/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { GenerationSignals } from '../../src/engine/generations/model/generation-signals.js';
 import { rows } from '../../src/platform/database/index.js';
@@ -6,8 +7,6 @@ import { until } from '../support/client.js';
 import { databases } from '../support/databases.js';
 import { DELIVERED, PricedApplication } from '../support/priced-application.js';
 import { breakTable, mend } from '../support/triggers.js';
-import { jsonReply } from '../vendors/http-vendor.js';
-import { makeMp4 } from '../vendors/media.js';
 import { receiver } from '../webhooks/receiver.js';
 
 const PATIENCE = { timeout: 20_000 };

@@ -1,17 +1,16 @@
+import { jsonReply, makeMp4, type SimulatorReply } from '@litegen/plugin-sdk/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { rows } from '../../src/platform/database/index.js';
 import { databases } from '../support/databases.js';
 import { DELIVERED, PricedApplication, type Written } from '../support/priced-application.js';
+import { pngBase64, streamReply } from '../support/scripted-simulator.js';
 import { breakTable, mend } from '../support/triggers.js';
-import { jsonReply, type VendorReply } from '../vendors/http-vendor.js';
-import { makeMp4 } from '../vendors/media.js';
-import { pngBase64, streamReply } from '../vendors/scripted.js';
 
 const PATIENCE = { timeout: 20_000 };
 /** What no database stores as it is: U+0000, and either half of a surrogate pair. */
 const ODD = 'a\0b\ud800c\udc00d';
 const CLEAN = 'a\uFFFDb\uFFFDc\uFFFDd';
-const CLIP: VendorReply = { status: 200, headers: { 'content-type': 'video/mp4' }, body: makeMp4(4096) };
+const CLIP: SimulatorReply = { status: 200, headers: { 'content-type': 'video/mp4' }, body: makeMp4(4096) };
 const ENDED = /^(completed|failed|cancelled)$/;
 
 describe.each(databases())('what a vendor says on $name', ({ url }) => {
@@ -31,7 +30,7 @@ describe.each(databases())('what a vendor says on $name', ({ url }) => {
     await expect.poll(async () => (await gateway.latest()).status, PATIENCE).toMatch(ENDED);
     return gateway.latest();
   };
-  const film = async (script: Readonly<Record<string, VendorReply>>): Promise<Written> => {
+  const film = async (script: Readonly<Record<string, SimulatorReply>>): Promise<Written> => {
     gateway.vendor.script(script);
     const answer = await gateway.call('POST', '/v1/videos', { model: 'openai-compatible/film', prompt: 'a boat' });
     expect(answer.statusCode).toBeLessThan(300);

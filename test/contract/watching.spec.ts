@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type HttpSimulator, jsonReply, makeMp4, startHttpSimulator } from '@litegen/plugin-sdk/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -13,8 +14,6 @@ import { testApplication } from '../support/application.js';
 import { databases } from '../support/databases.js';
 import { attemptRow, generationRow, seed } from '../support/generations.js';
 import { FAL_TEST_KEY, type FalVendor, startFalVendor } from '../vendors/fal/server.js';
-import { type HttpVendor, jsonReply, startHttpVendor } from '../vendors/http-vendor.js';
-import { makeMp4 } from '../vendors/media.js';
 
 const MASTER = { authorization: 'Bearer a-master-key-for-watching' };
 const STATUS = /^\/v1\/videos\/[^/]+$/;
@@ -49,8 +48,8 @@ describe.each(databases())('watching many jobs on $name', (database) => {
   /** How the jobs of the two accounts that answer stand. */
   let state: 'in_progress' | 'completed' = 'in_progress';
   let hangs = true;
-  let steady: HttpVendor;
-  let hung: HttpVendor;
+  let steady: HttpSimulator;
+  let hung: HttpSimulator;
   let fal: FalVendor;
 
   beforeAll(async () => {
@@ -59,8 +58,8 @@ describe.each(databases())('watching many jobs on $name', (database) => {
       path.endsWith('/content')
         ? { status: 200, headers: { 'content-type': 'video/mp4' }, body: makeMp4(4096) }
         : jsonReply(200, { id: path.slice(path.lastIndexOf('/') + 1), status: state });
-    steady = await startHttpVendor(({ path }) => answer(path));
-    hung = await startHttpVendor(({ path }) => (hangs ? new Promise(() => {}) : answer(path)));
+    steady = await startHttpSimulator(({ path }) => answer(path));
+    hung = await startHttpSimulator(({ path }) => (hangs ? new Promise(() => {}) : answer(path)));
     fal = await startFalVendor({ callBack: false, queuedPolls: 0, runningPolls: 0 });
   });
   beforeEach(() => {
@@ -76,7 +75,7 @@ describe.each(databases())('watching many jobs on $name', (database) => {
 
   /** A replica whose worker looks for due jobs when it is told to. */
   async function replica(engine: object = {}, accounts: Partial<Record<(typeof ACCOUNTS)[number], object>> = {}) {
-    const account = (vendor: HttpVendor, more?: object) => ({
+    const account = (vendor: HttpSimulator, more?: object) => ({
       plugin: 'openai-compatible',
       api_base: `${vendor.origin}/v1`,
       api_key: 'key',
@@ -138,7 +137,7 @@ describe.each(databases())('watching many jobs on $name', (database) => {
     app
       .get(Database)
       .write((manager) => rows(manager, "UPDATE generations SET status = 'failed', next_run_at = NULL, lease_owner = NULL RETURNING id"));
-  const asked = (vendor: HttpVendor) => vendor.count(STATUS);
+  const asked = (vendor: HttpSimulator) => vendor.count(STATUS);
 
   it('a vendor that hangs holds what its own concurrency allows, and nobody else waits', async () => {
     const { app, close, tick } = await replica({ max_concurrent_polls: 4 });

@@ -1,4 +1,4 @@
-import { makePng } from '../vendors/media.js';
+import { makePng } from '@litegen/plugin-sdk/testing';
 import { type HostileCase, type Random, request } from './hostile-case.js';
 
 const PATH = '/v1/images/edits?dryRun=true';

@@ -1,3 +1,4 @@
+import { makePng } from '@litegen/plugin-sdk/testing';
 import {
   exifTiff,
   jpegSegment,
@@ -18,7 +19,6 @@ import {
   webpFrame,
   webpLossless,
 } from '../support/media-files.js';
-import { makePng } from '../vendors/media.js';
 import { type HostileCase, type Random, request } from './hostile-case.js';
 
 const HUGE = 65_535;

@@ -1,6 +1,6 @@
+import { makePng } from '@litegen/plugin-sdk/testing';
 import { expect } from 'vitest';
 import type { Failure, SendOptions } from '../support/client.js';
-import { makePng } from '../vendors/media.js';
 
 export const BODY_LIMIT_BYTES = 100_000;
 

@@ -1,9 +1,9 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { makePng } from '@litegen/plugin-sdk/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testApplication } from '../support/application.js';
 import { sqliteDatabase } from '../support/databases.js';
-import { makePng } from '../vendors/media.js';
 
 const BODY_LIMIT_BYTES = 400_000;
 const UPLOAD_LIMIT_BYTES = 300_000;

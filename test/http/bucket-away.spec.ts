@@ -1,11 +1,11 @@
+import type { SimulatorFault } from '@litegen/plugin-sdk/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Database, rows } from '../../src/platform/database/index.js';
 import { type TestApplication, testApplication } from '../support/application.js';
 import { until } from '../support/client.js';
 import { databases } from '../support/databases.js';
-import type { VendorFault } from '../vendors/http-vendor.js';
+import { type S3Server, startS3Server } from '../support/s3-server.js';
 import { type CompatibleVendor, startCompatibleVendor } from '../vendors/openai-compatible/server.js';
-import { type S3Vendor, startS3Vendor } from '../vendors/s3/server.js';
 
 const WORK_MS = 300;
 /** Above what is kept in memory while its name is unknown. */
@@ -13,7 +13,7 @@ const BIG_BYTES = 400_000;
 const PATIENCE = { timeout: 25_000, interval: 50 };
 
 const error = (code: string) => `<?xml version="1.0"?><Error><Code>${code}</Code><Message>Not now.</Message></Error>`;
-const FAULTS: Readonly<Record<string, VendorFault>> = {
+const FAULTS: Readonly<Record<string, SimulatorFault>> = {
   'asks to slow down': { kind: 'status', status: 503, body: error('SlowDown') },
   'says that its token has expired': { kind: 'status', status: 400, body: error('ExpiredToken') },
   'denies access': { kind: 'status', status: 403, body: error('AccessDenied') },
@@ -22,12 +22,12 @@ const FAULTS: Readonly<Record<string, VendorFault>> = {
 };
 
 describe.each(databases())('a bucket that is away for a while, with $name', ({ url }) => {
-  let s3: S3Vendor;
+  let s3: S3Server;
   let vendor: CompatibleVendor;
   let gateway: TestApplication;
 
   beforeAll(async () => {
-    s3 = await startS3Vendor();
+    s3 = await startS3Server();
     vendor = await startCompatibleVendor({ flavour: 'vllm-omni', imageBytes: BIG_BYTES });
     gateway = await testApplication(url, {
       storage: {
@@ -56,7 +56,7 @@ describe.each(databases())('a bucket that is away for a while, with $name', ({ u
     await s3.close();
   });
 
-  const breakBucket = (fault: VendorFault) => s3.inject(fault, { times: Number.POSITIVE_INFINITY });
+  const breakBucket = (fault: SimulatorFault) => s3.inject(fault, { times: Number.POSITIVE_INFINITY });
   const readiness = () => gateway.app.inject({ url: '/health/ready' });
   const picture = (more = {}) =>
     gateway.app.inject({
@@ -106,7 +106,7 @@ describe.each(databases())('a bucket that is away for a while, with $name', ({ u
   it('refuses what would be sent to a vendor, and says why it is not ready, without names and keys', async () => {
     const { data } = (await picture({ response_format: 'url' })).json<{ data: [{ url: string }] }>();
     vendor.reset();
-    breakBucket(FAULTS['says that its token has expired'] as VendorFault);
+    breakBucket(FAULTS['says that its token has expired'] as SimulatorFault);
     const link = new URL(data[0].url);
     const unread = await gateway.app.inject({ url: link.pathname + link.search });
     expect([unread.statusCode, unread.json()]).toMatchObject([503, { error: { code: 'storage_unavailable' } }]);

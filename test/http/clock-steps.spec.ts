@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { jsonReply, makeMp4, type SimulatorReply } from '@litegen/plugin-sdk/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Answer, until } from '../support/client.js';
 import { postgresDatabase } from '../support/databases.js';
 import { FakeTime, hasFakeTime } from '../support/fake-time.js';
-import { jsonReply, type VendorReply } from '../vendors/http-vendor.js';
-import { makeMp4 } from '../vendors/media.js';
-import { pngBase64 } from '../vendors/scripted.js';
+import { pngBase64 } from '../support/scripted-simulator.js';
 import { receiver } from '../webhooks/receiver.js';
 import { PRICE_USD, type ScriptedGateway, startScriptedGateway } from './scripted-gateway.js';
 
@@ -13,7 +12,7 @@ const TEST_TIMEOUT_MS = 60_000;
 const FORWARD_SECONDS = 1_000;
 const BACKWARD_SECONDS = -7_200;
 const PICTURES = 'POST /v1/images/generations';
-const CLIP: VendorReply = { status: 200, headers: { 'content-type': 'video/mp4' }, body: makeMp4(4096) };
+const CLIP: SimulatorReply = { status: 200, headers: { 'content-type': 'video/mp4' }, body: makeMp4(4096) };
 /** Both steps are larger. */
 const SETTINGS = { engine: { tick_ms: 50, image_deadline_seconds: 300, video_deadline_seconds: 300, lease_seconds: 5 } };
 

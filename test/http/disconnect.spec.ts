@@ -1,7 +1,7 @@
+import { makePng } from '@litegen/plugin-sdk/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Client, type SendOptions, until } from '../support/client.js';
 import { type Gateway, startGateway } from '../support/gateway.js';
-import { makePng } from '../vendors/media.js';
 import { type CompatibleVendor, startCompatibleVendor } from '../vendors/openai-compatible/server.js';
 
 const WORK_MS = 1_000;

@@ -1,8 +1,8 @@
+import { makePng } from '@litegen/plugin-sdk/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testApplication } from '../support/application.js';
 import { databases } from '../support/databases.js';
-import { makePng } from '../vendors/media.js';
 import { Document, type Operation, type Schema } from './document.js';
 
 const PICTURE = `data:image/png;base64,${makePng().toString('base64')}`;

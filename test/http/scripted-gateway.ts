@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Answer, Client, type GenerationView } from '../support/client.js';
 import { type Gateway, startGateway } from '../support/gateway.js';
-import { type ScriptedVendor, startScriptedVendor } from '../vendors/scripted.js';
+import { type ScriptedSimulator, startScriptedSimulator } from '../support/scripted-simulator.js';
 
 const MASTER_KEY = 'the-master-key-of-this-test';
 export const VENDOR_KEY = 'vendor-key-5f0c7a91';
@@ -62,7 +62,7 @@ models:
 `;
 
 export interface ScriptedGateway {
-  readonly vendor: ScriptedVendor;
+  readonly vendor: ScriptedSimulator;
   readonly gateway: Gateway;
   readonly client: Client;
   /** A generation as its owner sees it once it has ended. */
@@ -98,7 +98,7 @@ export async function startScriptedGateway({
 }: ScriptedSettings = {}): Promise<ScriptedGateway> {
   const directory = mkdtempSync(join(tmpdir(), 'litegen-models-'));
   writeFileSync(join(directory, 'models.yaml'), MODELS + models);
-  const vendor = await startScriptedVendor();
+  const vendor = await startScriptedSimulator();
   const own = providers?.(vendor.origin) ?? {};
   const close = async (): Promise<void> => {
     await vendor.close();

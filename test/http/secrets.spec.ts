@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makePng } from '@litegen/plugin-sdk/testing';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Answer, Client, type SendOptions } from '../support/client.js';
 import { postgresDatabase } from '../support/databases.js';
 import { type Gateway, startGateway } from '../support/gateway.js';
-import { makePng } from '../vendors/media.js';
 import { type CompatibleVendor, startCompatibleVendor } from '../vendors/openai-compatible/server.js';
 import { LEAKS, writeLeakyPlugin } from './leaky-plugin.js';
 

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { makePng } from '@litegen/plugin-sdk/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Resolver } from '../../src/platform/security/index.js';
 import { testApplication } from '../support/application.js';
 import { Client, failureOf } from '../support/client.js';
 import { sqliteDatabase } from '../support/databases.js';
-import { makePng } from '../vendors/media.js';
 
 const CORPUS = JSON.parse(readFileSync(new URL('../../src/platform/security/egress.corpus.json', import.meta.url), 'utf8')) as Record<
   string,

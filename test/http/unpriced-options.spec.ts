@@ -1,9 +1,8 @@
+import { jsonReply, makePng } from '@litegen/plugin-sdk/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Answer, failureOf } from '../support/client.js';
 import { databases } from '../support/databases.js';
-import { jsonReply } from '../vendors/http-vendor.js';
-import { makePng } from '../vendors/media.js';
-import { pngBase64 } from '../vendors/scripted.js';
+import { pngBase64 } from '../support/scripted-simulator.js';
 import { type GenerationDetail, reasonsFor, type ScriptedGateway, startScriptedGateway } from './scripted-gateway.js';
 
 const RECRAFT = 'fal/recraft-v3';

@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
+import { type HttpSimulator, startHttpSimulator } from '@litegen/plugin-sdk/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Answer, Client, failureOf, type GenerationView, until } from '../support/client.js';
 import { databases } from '../support/databases.js';
 import { type Gateway, startGateway } from '../support/gateway.js';
-import { type HttpVendor, startHttpVendor } from '../vendors/http-vendor.js';
 
 const PLUGINS = fileURLToPath(new URL('../../bench/chaos/unruly-plugin', import.meta.url));
 const KEY = 'the-master-key-of-this-test';
@@ -16,7 +16,7 @@ interface Readiness {
 describe.each(databases())('a plugin that keeps no rule, on $name', ({ url }) => {
   let gateway: Gateway;
   let client: Client;
-  let vendor: HttpVendor;
+  let vendor: HttpSimulator;
 
   const start = async (env: Readonly<Record<string, string>> = {}): Promise<void> => {
     gateway = await startGateway({
@@ -33,7 +33,7 @@ describe.each(databases())('a plugin that keeps no rule, on $name', ({ url }) =>
   };
 
   beforeAll(async () => {
-    vendor = await startHttpVendor(() => ({ status: 200, body: '{}' }));
+    vendor = await startHttpSimulator(() => ({ status: 200, body: '{}' }));
     await start();
   });
   afterAll(async () => {

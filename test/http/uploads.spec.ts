@@ -2,13 +2,13 @@ import { readdirSync, statSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { makePng } from '@litegen/plugin-sdk/testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { testApplication } from '../support/application.js';
 import { until } from '../support/client.js';
 import { databases } from '../support/databases.js';
 import { createKey } from '../support/keys.js';
 import { makeJpeg } from '../support/media-files.js';
-import { makePng } from '../vendors/media.js';
 
 const MASTER = 'a-master-key-for-uploads';
 const BOUNDARY = 'litegen-boundary';

@@ -1,8 +1,8 @@
+import { jsonReply, type SimulatorReply } from '@litegen/plugin-sdk/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Answer, failureOf } from '../support/client.js';
 import { databases } from '../support/databases.js';
-import { jsonReply, type VendorReply } from '../vendors/http-vendor.js';
-import { pngBase64, streamReply, textReply } from '../vendors/scripted.js';
+import { pngBase64, streamReply, textReply } from '../support/scripted-simulator.js';
 import { type GenerationDetail, PRICE_USD, reasonsFor, type ScriptedGateway, startScriptedGateway } from './scripted-gateway.js';
 
 const GENERATIONS = 'POST /v1/images/generations';
@@ -20,7 +20,7 @@ describe.each(databases())('what a vendor answers, on $name', ({ url }) => {
   beforeEach(() => scripted.vendor.reset());
   afterAll(() => scripted?.stop());
 
-  async function image(reply: VendorReply, fields: object = {}): Promise<{ answer: Answer; generation: GenerationDetail }> {
+  async function image(reply: SimulatorReply, fields: object = {}): Promise<{ answer: Answer; generation: GenerationDetail }> {
     scripted.vendor.script({ [GENERATIONS]: reply });
     const answer = await scripted.client.image({ model: PICTURE, prompt: 'a boat', ...fields });
     return { answer, generation: await scripted.made(answer) };

@@ -1,7 +1,7 @@
+import type { SimulatorFault } from '@litegen/plugin-sdk/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Client, failureOf, type GenerationView } from '../support/client.js';
 import type { FalVendor } from '../vendors/fal/server.js';
-import type { VendorFault } from '../vendors/http-vendor.js';
 import { COMPATIBLE_PROMPTS, type CompatibleVendor } from '../vendors/openai-compatible/server.js';
 import { PRICE_USD, type PricedVendors, startPricedVendors } from './priced-vendors.js';
 
@@ -56,7 +56,7 @@ describe('a vendor that fails', () => {
   }
 
   describe('once its answer is lost', () => {
-    it.each<readonly [string, VendorFault]>([
+    it.each<readonly [string, SimulatorFault]>([
       ['the connection breaks after it took the request', { kind: 'drop' }],
       ['the connection breaks before it said anything', { kind: 'refuse' }],
       ['its answer breaks off', { kind: 'truncate' }],
@@ -149,7 +149,7 @@ describe('a vendor that fails', () => {
   });
 
   describe('while it works on a job', () => {
-    it.each<readonly [string, VendorFault]>([
+    it.each<readonly [string, SimulatorFault]>([
       ['500', { kind: 'status', status: 500 }],
       ['a broken connection', { kind: 'drop' }],
       ['no JSON', { kind: 'garbage' }],

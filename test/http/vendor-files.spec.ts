@@ -1,10 +1,9 @@
+import { jsonReply, makeMp4, makePng, type SimulatorReply } from '@litegen/plugin-sdk/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { failureOf } from '../support/client.js';
 import { databases } from '../support/databases.js';
 import { makeAvif, makeGif, makeJpeg, makeMovie, makePngWith, pngChunk, riff, webpCanvas, webpFrame } from '../support/media-files.js';
-import { jsonReply, type VendorReply } from '../vendors/http-vendor.js';
-import { makeMp4, makePng } from '../vendors/media.js';
-import { pngBase64, streamReply } from '../vendors/scripted.js';
+import { pngBase64, streamReply } from '../support/scripted-simulator.js';
 import { type GenerationDetail, PRICE_USD, type ScriptedGateway, startScriptedGateway } from './scripted-gateway.js';
 
 const GENERATIONS = 'POST /v1/images/generations';
@@ -12,7 +11,7 @@ const PICTURE = 'openai-compatible/picture';
 const FILM = 'openai-compatible/film';
 const GPT = 'openai/gpt-image-1.5';
 const PNG = makePng({ width: 30, height: 20 });
-const file = (body: Buffer | string, contentType = 'application/octet-stream'): VendorReply => ({
+const file = (body: Buffer | string, contentType = 'application/octet-stream'): SimulatorReply => ({
   status: 200,
   headers: { 'content-type': contentType },
   body,
@@ -32,12 +31,12 @@ describe.each(databases())('a file that is not what was asked for, on $name', ({
   afterAll(() => scripted?.stop());
 
   /** The replies to one GET after another; the last one stays. */
-  function oneByOne(...replies: readonly VendorReply[]): () => VendorReply {
+  function oneByOne(...replies: readonly SimulatorReply[]): () => SimulatorReply {
     let asked = 0;
-    return () => replies[Math.min(asked++, replies.length - 1)] as VendorReply;
+    return () => replies[Math.min(asked++, replies.length - 1)] as SimulatorReply;
   }
 
-  async function film(content: () => VendorReply): Promise<GenerationDetail> {
+  async function film(content: () => SimulatorReply): Promise<GenerationDetail> {
     scripted.vendor.script({
       'POST /v1/videos': jsonReply(200, { id: 'v1', status: 'queued' }),
       'GET /v1/videos/v1': jsonReply(200, { id: 'v1', status: 'completed' }),
@@ -46,7 +45,7 @@ describe.each(databases())('a file that is not what was asked for, on $name', ({
     return scripted.made(await scripted.client.video({ model: FILM, prompt: 'a boat' }));
   }
 
-  async function picture(link: () => VendorReply): Promise<GenerationDetail> {
+  async function picture(link: () => SimulatorReply): Promise<GenerationDetail> {
     const item = { url: `${scripted.vendor.origin}/files/1.png` };
     scripted.vendor.script({ [GENERATIONS]: jsonReply(200, { data: [item] }), '/files/1.png': link });
     return scripted.made(await scripted.client.image({ model: PICTURE, prompt: 'a boat' }));
@@ -60,7 +59,7 @@ describe.each(databases())('a file that is not what was asked for, on $name', ({
     hold: { amount_usd: PRICE_USD, state: charged === 'yes' ? 'settled' : 'held' },
   });
 
-  it.each<readonly [string, VendorReply, string, string]>([
+  it.each<readonly [string, SimulatorReply, string, string]>([
     ['an error as JSON', jsonReply(200, JSON.parse(ERROR) as object), 'provider_unavailable', 'the GPU fell over'],
     ['a page', file('<html>soon</html>', 'video/mp4'), 'provider_invalid_response', 'no video'],
     ['half a clip', file(makeMovie({ samplesBytes: 9000, moovFirst: true }).subarray(0, 5000)), 'provider_invalid_response', 'cut short'],
@@ -70,7 +69,7 @@ describe.each(databases())('a file that is not what was asked for, on $name', ({
     expect(scripted.vendor.count('/v1/videos/v1/content')).toBe(TRIES);
   });
 
-  it.each<readonly [string, VendorReply, string]>([
+  it.each<readonly [string, SimulatorReply, string]>([
     ['a page', file('<html>soon</html>', 'image/png'), 'no image'],
     ['half a picture', file(makePng({ bytes: 5000 }).subarray(0, 3000), 'image/png'), 'cut short'],
     ['a clip', file(makeMp4(), 'image/png'), 'no image (video/mp4)'],
@@ -80,7 +79,7 @@ describe.each(databases())('a file that is not what was asked for, on $name', ({
     expect(scripted.vendor.count('/files/1.png')).toBe(TRIES);
   });
 
-  it.each<readonly [string, VendorReply, string, string, number]>([
+  it.each<readonly [string, SimulatorReply, string, string, number]>([
     ['empty', file(''), 'provider_invalid_response', 'empty', 3],
     [
       'refused',

@@ -1,14 +1,13 @@
+import { jsonReply, makeMp4, type SimulatorReply } from '@litegen/plugin-sdk/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { failureOf, until } from '../support/client.js';
 import { databases } from '../support/databases.js';
-import { jsonReply, type VendorReply } from '../vendors/http-vendor.js';
-import { makeMp4 } from '../vendors/media.js';
-import { textReply } from '../vendors/scripted.js';
+import { textReply } from '../support/scripted-simulator.js';
 import { PRICE_USD, type ScriptedGateway, startScriptedGateway } from './scripted-gateway.js';
 
 const FILM = 'openai-compatible/film';
 const VIDEOS = 'POST /v1/videos';
-const CLIP: VendorReply = { status: 200, headers: { 'content-type': 'video/mp4' }, body: makeMp4(4096) };
+const CLIP: SimulatorReply = { status: 200, headers: { 'content-type': 'video/mp4' }, body: makeMp4(4096) };
 const MISSING = jsonReply(404, { detail: 'Video is still in progress.' });
 
 describe.each(databases())('a vendor’s job, on $name', ({ url }) => {
@@ -21,7 +20,7 @@ describe.each(databases())('a vendor’s job, on $name', ({ url }) => {
   afterAll(() => scripted?.stop());
 
   /** The job `v1`, with the status of each question; the last one stays. */
-  function job(statuses: readonly unknown[], content: VendorReply = CLIP) {
+  function job(statuses: readonly unknown[], content: SimulatorReply = CLIP) {
     let asked = 0;
     scripted.vendor.script({
       [VIDEOS]: jsonReply(200, { id: 'v1', status: 'queued' }),
@@ -126,7 +125,7 @@ describe.each(databases())('a vendor’s job, on $name', ({ url }) => {
         'POST /fal-ai/flux/dev': jsonReply(200, { data: { task_id: 't1' } }),
         '/fal-ai/flux/requests/t1/status': jsonReply(200, { status: 'SUCCEEDED' }),
         '/fal-ai/flux/requests/t1': jsonReply(200, { images: [{ url: `${scripted.vendor.origin}/files/1.png` }] }),
-        '/files/1.png': { status: 200, body: (await import('../vendors/media.js')).makePng() },
+        '/files/1.png': { status: 200, body: (await import('@litegen/plugin-sdk/testing')).makePng() },
       });
       const answer = await scripted.client.image({ model: 'fal/flux-dev', prompt: 'a boat' });
       expect(answer.status, answer.text).toBe(200);

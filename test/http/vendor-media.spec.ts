@@ -1,9 +1,8 @@
+import { jsonReply, makePng } from '@litegen/plugin-sdk/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { failureOf } from '../support/client.js';
 import { databases } from '../support/databases.js';
-import { jsonReply } from '../vendors/http-vendor.js';
-import { makePng } from '../vendors/media.js';
-import { pngBase64, streamReply } from '../vendors/scripted.js';
+import { pngBase64, streamReply } from '../support/scripted-simulator.js';
 import { PRICE_USD, type ScriptedGateway, startScriptedGateway } from './scripted-gateway.js';
 
 const GENERATIONS = 'POST /v1/images/generations';
@@ -158,7 +157,11 @@ describe.each([sqlite, postgres].flatMap((database) => database ?? []))('what a 
     scripted.vendor.script({
       'POST /v1/videos': jsonReply(200, { id: 'v1', status: 'queued' }),
       'GET /v1/videos/v1': jsonReply(200, job),
-      '/files/1.mp4': { status: 200, headers: { 'content-type': 'video/mp4' }, body: (await import('../vendors/media.js')).makeMp4(4096) },
+      '/files/1.mp4': {
+        status: 200,
+        headers: { 'content-type': 'video/mp4' },
+        body: (await import('@litegen/plugin-sdk/testing')).makeMp4(4096),
+      },
     });
     const answer = await scripted.client.video({ model: 'openai-compatible/film', prompt: 'a boat' });
     expect(await scripted.made(answer)).toMatchObject({ status: 'completed', cost_usd: 0.66, cost_source: 'vendor_reported' });

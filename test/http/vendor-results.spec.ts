@@ -1,18 +1,17 @@
+import { type HttpSimulator, jsonReply, makeMp4, startHttpSimulator } from '@litegen/plugin-sdk/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { failureOf } from '../support/client.js';
-import { type HttpVendor, jsonReply, startHttpVendor } from '../vendors/http-vendor.js';
-import { makeMp4 } from '../vendors/media.js';
-import { pngBase64 } from '../vendors/scripted.js';
+import { pngBase64 } from '../support/scripted-simulator.js';
 import { type ScriptedGateway, startScriptedGateway, VENDOR_KEY } from './scripted-gateway.js';
 
 const GENERATIONS = 'POST /v1/images/generations';
 const PNG = pngBase64();
 
 /** Where results lie: another origin than the vendor's API. */
-let store: HttpVendor;
+let store: HttpSimulator;
 
 beforeAll(async () => {
-  store = await startHttpVendor(({ path }) =>
+  store = await startHttpSimulator(({ path }) =>
     path.endsWith('.mp4')
       ? { status: 200, headers: { 'content-type': 'video/mp4' }, body: makeMp4(4096) }
       : { status: 200, headers: { 'content-type': 'image/png' }, body: Buffer.from(PNG, 'base64') },

@@ -1,10 +1,9 @@
-import { type HttpVendor, jsonReply, startHttpVendor } from '../vendors/http-vendor.js';
-import { makeMp4, makePng } from '../vendors/media.js';
+import { type HttpSimulator, jsonReply, makeMp4, makePng, startHttpSimulator } from '@litegen/plugin-sdk/testing';
 
 /** The invented vendor of the plugin author's guide, as its template speaks to it. */
-export function startAcme(apiKey: string): Promise<HttpVendor> {
+export function startAcme(apiKey: string): Promise<HttpSimulator> {
   const films = new Set<string>();
-  return startHttpVendor((request) => {
+  return startHttpSimulator((request) => {
     const { method, path, headers } = request;
     const origin = `http://${headers['host'] ?? ''}`;
     if (path.startsWith('/files/')) return { status: 200, headers: { 'content-type': 'video/mp4' }, body: makeMp4(4096) };

@@ -3,10 +3,10 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { HttpSimulator } from '@litegen/plugin-sdk/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client } from '../support/client.js';
 import { type Gateway, startGateway } from '../support/gateway.js';
-import type { HttpVendor } from '../vendors/http-vendor.js';
 import { startAcme } from './acme.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -25,7 +25,7 @@ describe('a plugin that is dropped in', () => {
   const workshop = join(folder, 'workshop');
   const mount = join(folder, 'mounted');
   const badMount = join(folder, 'bad');
-  let vendor: HttpVendor;
+  let vendor: HttpSimulator;
   let gateway: Gateway;
   let client: Client;
 

@@ -1,5 +1,5 @@
 import { crc32, deflateSync } from 'node:zlib';
-import { makePng } from '../vendors/media.js';
+import { makePng } from '@litegen/plugin-sdk/testing';
 
 /** Bytes of media files with what real ones carry along: Exif with a place, XMP, comments, profiles. Headers are true to format; pixels are not. */
 

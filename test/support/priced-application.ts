@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jsonReply } from '@litegen/plugin-sdk/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Database, rows } from '../../src/platform/database/index.js';
-import { jsonReply } from '../vendors/http-vendor.js';
-import { pngBase64, type ScriptedVendor, startScriptedVendor } from '../vendors/scripted.js';
 import { type Settings, testApplication } from './application.js';
+import { pngBase64, type ScriptedSimulator, startScriptedSimulator } from './scripted-simulator.js';
 
 const MASTER_KEY = 'the-master-key-of-this-test';
 const PRICE_USD = 0.04;
@@ -71,14 +71,14 @@ export class PricedApplication {
   private constructor(
     readonly app: NestFastifyApplication,
     readonly lines: readonly string[],
-    readonly vendor: ScriptedVendor,
+    readonly vendor: ScriptedSimulator,
     readonly close: () => Promise<void>,
   ) {}
 
   static async start(databaseUrl: string, settings: Settings = {}): Promise<PricedApplication> {
     const directory = mkdtempSync(join(tmpdir(), 'litegen-models-'));
     writeFileSync(join(directory, 'models.yaml'), MODELS);
-    const vendor = await startScriptedVendor();
+    const vendor = await startScriptedSimulator();
     const { app, lines, close } = await testApplication(databaseUrl, {
       master_key: MASTER_KEY,
       models_directory: directory,

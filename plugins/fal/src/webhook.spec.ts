@@ -1,11 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { Json, RawDelivery } from '@litegen/plugin-sdk';
-import { testImageRequest } from '@litegen/plugin-sdk/testing';
+import { startHttpSimulator, testImageRequest } from '@litegen/plugin-sdk/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FalProviders, falCall, falProviders } from '../../../test/vendors/fal/fal-call.js';
 import { type FalVendor, startFalVendor } from '../../../test/vendors/fal/server.js';
 import { requestedModel } from '../../../test/vendors/fal/shipped-models.js';
-import { startHttpVendor } from '../../../test/vendors/http-vendor.js';
 
 const KEYS_PATH = '/.well-known/jwks.json';
 const NOW = new Date('2026-11-20T12:00:00Z');
@@ -68,7 +67,7 @@ describe('a callback', () => {
   it('comes to the address that the submission named', async () => {
     await vendor.close();
     vendor = await startFalVendor({ queuedPolls: 0, runningPolls: 0 });
-    const gateway = await startHttpVendor(() => ({ status: 204 }));
+    const gateway = await startHttpSimulator(() => ({ status: 204 }));
     const context = falCall(vendor, { webhookUrl: `${gateway.origin}/call-back?attempt=1` });
     const started = await providers.image.start(testImageRequest({ model: requestedModel('fal/flux-2') }), context);
     if (started.state !== 'started') throw new Error('not queued');

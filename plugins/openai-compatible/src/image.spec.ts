@@ -2,6 +2,7 @@ import { type JsonObject, ProviderError, type StartResult } from '@litegen/plugi
 import {
   createTestCall,
   createTestSetup,
+  makePng,
   type TestCall,
   type TestCallOptions,
   testImageRequest,
@@ -9,7 +10,6 @@ import {
 } from '@litegen/plugin-sdk/testing';
 import { imageSize } from 'image-size';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { makePng } from '../../../test/vendors/media.js';
 import { COMPATIBLE_PROMPTS, type CompatibleVendor, startCompatibleVendor } from '../../../test/vendors/openai-compatible/server.js';
 import plugin from './index.js';
 

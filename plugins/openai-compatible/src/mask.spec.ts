@@ -1,7 +1,6 @@
 import { inflateSync } from 'node:zlib';
-import { testInput } from '@litegen/plugin-sdk/testing';
+import { makePng, TINY_JPEG, testInput } from '@litegen/plugin-sdk/testing';
 import { describe, expect, it } from 'vitest';
-import { makePng, TINY_JPEG } from '../../../test/vendors/media.js';
 import { whiteMask } from './mask.js';
 
 /**

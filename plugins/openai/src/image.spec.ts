@@ -2,6 +2,7 @@ import { type ImageRequest, ProviderError, type StartResult } from '@litegen/plu
 import {
   createTestCall,
   createTestSetup,
+  makePng,
   type TestCall,
   type TestCallOptions,
   testImageRequest,
@@ -9,7 +10,6 @@ import {
 } from '@litegen/plugin-sdk/testing';
 import { imageSize } from 'image-size';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { makePng } from '../../../test/vendors/media.js';
 import { OPENAI_PROMPTS, type OpenAiVendor, openAiError, startOpenAiVendor } from '../../../test/vendors/openai/server.js';
 import plugin from './index.js';
 

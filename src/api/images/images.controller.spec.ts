@@ -1,8 +1,8 @@
 import { request as httpRequest } from 'node:http';
+import { makePng } from '@litegen/plugin-sdk/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testApplication } from '../../../test/support/application.js';
 import { sqliteDatabase } from '../../../test/support/databases.js';
-import { makePng } from '../../../test/vendors/media.js';
 
 const { url: database } = sqliteDatabase();
 const PICTURE = new Blob([new Uint8Array(makePng({ width: 64, height: 64 }))], { type: 'text/plain' });

@@ -3,10 +3,10 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { startHttpSimulator } from '@litegen/plugin-sdk/testing';
 import { Logger } from '@nestjs/common';
 import ts from 'typescript';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startHttpVendor } from '../../../test/vendors/http-vendor.js';
 import { Clock } from '../../platform/common/index.js';
 import { ConfigError, configSchema } from '../../platform/config/index.js';
 import { EgressService, SecretRegistry, SystemResolver } from '../../platform/security/index.js';
@@ -251,8 +251,8 @@ describe('instances', () => {
 
   it('work side by side under their own names, keys, addresses and options', async () => {
     await bundled('acme');
-    const first = await startHttpVendor(() => ({ status: 200, body: '{"id":"first"}' }));
-    const second = await startHttpVendor(() => ({ status: 200, body: '{"id":"second"}' }));
+    const first = await startHttpSimulator(() => ({ status: 200, body: '{"id":"first"}' }));
+    const second = await startHttpSimulator(() => ({ status: 200, body: '{"id":"second"}' }));
     const { registry, egress } = await load({
       environment: { ACME_KEY: 'from-environment' },
       providers: {

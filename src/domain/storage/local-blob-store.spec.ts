@@ -2,8 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makePng } from '@litegen/plugin-sdk/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { makePng } from '../../../test/vendors/media.js';
 import type { BlobStore } from './blob-store.port.js';
 import { LocalBlobStore } from './local-blob-store.js';
 

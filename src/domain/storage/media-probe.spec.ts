@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { makePng } from '@litegen/plugin-sdk/testing';
 import { describe, expect, it } from 'vitest';
 import {
   JPEG_PROFILE,
@@ -17,7 +18,6 @@ import {
   webpFrame,
   webpLossless,
 } from '../../../test/support/media-files.js';
-import { makePng } from '../../../test/vendors/media.js';
 import type { BlobStore, ByteRange } from './blob-store.port.js';
 import { probeMedia } from './media-probe.js';
 import { MediaProbe } from './media-probe.service.js';

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { type HttpSimulator, makePng, type SimulatorReply, startHttpSimulator } from '@litegen/plugin-sdk/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   exifTiff,
@@ -18,8 +19,6 @@ import {
   webpCanvas,
   webpLossless,
 } from '../../../test/support/media-files.js';
-import { type HttpVendor, startHttpVendor, type VendorReply } from '../../../test/vendors/http-vendor.js';
-import { makePng } from '../../../test/vendors/media.js';
 import { Clock } from '../../platform/common/index.js';
 import { configSchema } from '../../platform/config/index.js';
 import type { InstanceSecrets } from '../../platform/database/index.js';
@@ -35,8 +34,8 @@ const png = makePng({ width: 20, height: 10 });
 describe('references', () => {
   let root: string;
   let store: LocalBlobStore;
-  let vendor: HttpVendor;
-  let reply: VendorReply;
+  let vendor: HttpSimulator;
+  let reply: SimulatorReply;
   let egress: EgressService;
   const assets = new Map<string, { sha256: string }>();
 
@@ -55,7 +54,7 @@ describe('references', () => {
     root = mkdtempSync(join(tmpdir(), 'litegen-references-'));
     store = new LocalBlobStore(root);
     await store.prepare(Date.now());
-    vendor = await startHttpVendor(() => reply);
+    vendor = await startHttpSimulator(() => reply);
     reply = { status: 200, headers: { 'content-type': 'text/plain' }, body: png };
   });
   afterEach(async () => {

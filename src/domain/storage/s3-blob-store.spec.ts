@@ -2,15 +2,15 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makePng } from '@litegen/plugin-sdk/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { makePng } from '../../../test/vendors/media.js';
-import { type S3Vendor, startS3Vendor } from '../../../test/vendors/s3/server.js';
+import { type S3Server, startS3Server } from '../../../test/support/s3-server.js';
 import { S3BlobStore } from './s3-blob-store.js';
 
 const CAP = 10_000_000;
 
 describe('the S3 store', () => {
-  let vendor: S3Vendor;
+  let vendor: S3Server;
   let temporary: string;
   let store: S3BlobStore;
   const keyOf = (digest: string) => `litegen/${digest.slice(0, 2)}/${digest}`;
@@ -34,7 +34,7 @@ describe('the S3 store', () => {
   };
 
   beforeEach(async () => {
-    vendor = await startS3Vendor();
+    vendor = await startS3Server();
     temporary = mkdtempSync(join(tmpdir(), 'litegen-s3-'));
     store = await open();
   });

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startS3Vendor } from '../../../test/vendors/s3/server.js';
+import { startS3Server } from '../../../test/support/s3-server.js';
 import { ConfigError, configSchema } from '../../platform/config/index.js';
 import type { BlobStore } from './blob-store.port.js';
 import { openBlobStore } from './storage.module.js';
@@ -27,7 +27,7 @@ describe('the store that the settings name', () => {
   });
 
   it('is a bucket, with its keys under the prefix', async () => {
-    const vendor = await startS3Vendor({ bucket: 'pictures' });
+    const vendor = await startS3Server({ bucket: 'pictures' });
     const s3 = { bucket_name: 'pictures', endpoint_url: vendor.origin, access_key_id: 'test-key', secret_access_key: 'secret' };
     const { sha256 } = await put(await open({ backend: 's3', path: folder, path_prefix: 'a/b', s3 }));
     expect([...vendor.objects.keys()]).toEqual([`a/b/${sha256.slice(0, 2)}/${sha256}`]);

@@ -1,6 +1,13 @@
 import { createHash, generateKeyPairSync, randomUUID, sign } from 'node:crypto';
-import { type HttpVendor, jsonReply, type ReceivedRequest, startHttpVendor, type VendorReply } from '../http-vendor.js';
-import { makeMp4, makePng } from '../media.js';
+import {
+  type HttpSimulator,
+  jsonReply,
+  makeMp4,
+  makePng,
+  type ReceivedRequest,
+  type SimulatorReply,
+  startHttpSimulator,
+} from '@litegen/plugin-sdk/testing';
 import { ENDPOINTS, type EndpointInput, problemsOf } from './inputs.js';
 import { outcomeOf, type PlayedOutcome } from './outcomes.js';
 
@@ -29,7 +36,7 @@ export interface PlayedRequest {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export interface FalVendor extends HttpVendor {
+export interface FalVendor extends HttpSimulator {
   /** Accepted submissions in order. Each would have been billed. */
   readonly submissions: readonly PlayedRequest[];
   /** `providers.fal` for a gateway under test. */
@@ -98,7 +105,7 @@ export async function startFalVendor(options: FalVendorOptions = {}): Promise<Fa
     void sent.finally(() => calls.delete(sent));
   };
 
-  const submit = (request: ReceivedRequest, endpoint: string, input: EndpointInput): VendorReply => {
+  const submit = (request: ReceivedRequest, endpoint: string, input: EndpointInput): SimulatorReply => {
     const body = request.json() as Record<string, unknown>;
     const problems = problemsOf(input, body);
     if (problems.length > 0) return jsonReply(422, { detail: problems }, { 'x-fal-retryable': 'false' });
@@ -124,7 +131,7 @@ export async function startFalVendor(options: FalVendorOptions = {}): Promise<Fa
     return jsonReply(200, { status: 'IN_QUEUE', request_id: id, ...links, queue_position: 0 }, { 'x-fal-request-id': id });
   };
 
-  const status = (job: Job): VendorReply => {
+  const status = (job: Job): SimulatorReply => {
     if (job.state === 'cancelled')
       return jsonReply(200, { status: 'COMPLETED', request_id: job.id, error: 'Request was cancelled', error_type: 'client_cancelled' });
     if (job.outcome.statusWord !== undefined) return jsonReply(202, { status: job.outcome.statusWord, request_id: job.id });
@@ -139,20 +146,20 @@ export async function startFalVendor(options: FalVendorOptions = {}): Promise<Fa
     return jsonReply(200, { status: 'COMPLETED', request_id: job.id, ...metrics, ...job.outcome.statusError });
   };
 
-  const cancel = (job: Job): VendorReply => {
+  const cancel = (job: Job): SimulatorReply => {
     if (job.state === 'done' || job.state === 'cancelled') return jsonReply(400, { status: 'ALREADY_COMPLETED' });
     if (job.state === 'queued') job.state = 'cancelled';
     return jsonReply(202, { status: 'CANCELLATION_REQUESTED' });
   };
 
-  const result = (job: Job): VendorReply => {
+  const result = (job: Job): SimulatorReply => {
     if (job.state === 'cancelled') return jsonReply(499, { detail: 'Request was cancelled', error_type: 'client_cancelled' });
     if (job.state !== 'done') return jsonReply(400, { detail: 'Request is still in progress' });
     const { status: code, body, headers } = job.outcome.result(options.fileOrigin ?? vendor.origin);
     return jsonReply(code, body, { 'x-fal-request-id': job.id, ...headers });
   };
 
-  const handle = (request: ReceivedRequest): VendorReply => {
+  const handle = (request: ReceivedRequest): SimulatorReply => {
     const { method, path } = request;
     if (path === '/.well-known/jwks.json') return jsonReply(200, jwks);
     if (path.startsWith('/files/')) return media(path);
@@ -176,7 +183,7 @@ export async function startFalVendor(options: FalVendorOptions = {}): Promise<Fa
     return submit(request, endpoint, input);
   };
 
-  const base = await startHttpVendor(handle);
+  const base = await startHttpSimulator(handle);
   const vendor: FalVendor = {
     ...base,
     submissions,
@@ -201,7 +208,7 @@ function appOf(endpoint: string): string {
   return segments.slice(0, segments[0] === 'workflows' || segments[0] === 'comfy' ? 3 : 2).join('/');
 }
 
-function media(path: string): VendorReply {
+function media(path: string): SimulatorReply {
   return path.endsWith('.mp4')
     ? { status: 200, headers: { 'content-type': 'video/mp4' }, body: makeMp4(2048) }
     : { status: 200, headers: { 'content-type': 'image/png' }, body: makePng({ width: 16, height: 16 }) };

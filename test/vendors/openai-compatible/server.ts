@@ -1,5 +1,12 @@
-import { type HttpVendor, jsonReply, type ReceivedRequest, startHttpVendor, type VendorReply } from '../http-vendor.js';
-import { makeMp4, makePng } from '../media.js';
+import {
+  type HttpSimulator,
+  jsonReply,
+  makeMp4,
+  makePng,
+  type ReceivedRequest,
+  type SimulatorReply,
+  startHttpSimulator,
+} from '@litegen/plugin-sdk/testing';
 import { readEdit, readGeneration, readVideo, type ServerFlavour, ServerRefusal } from './validate.js';
 import { Videos } from './videos.js';
 
@@ -28,7 +35,7 @@ export interface CompatibleVendorOptions {
   readonly keepBodies?: boolean;
 }
 
-export interface CompatibleVendor extends HttpVendor {
+export interface CompatibleVendor extends HttpSimulator {
   /** What goes into `api_base`, with the version. */
   readonly apiBase: string;
   imagesMade(): number;
@@ -44,7 +51,7 @@ export async function startCompatibleVendor(options: CompatibleVendorOptions): P
   const stored = new Map<string, Buffer>();
   let made = 0;
 
-  const imageReply = (job: { prompt: string; n: number; width: number; height: number; responseFormat: string }): VendorReply => {
+  const imageReply = (job: { prompt: string; n: number; width: number; height: number; responseFormat: string }): SimulatorReply => {
     judgePrompt(job.prompt);
     made += job.n;
     const id = `img_${made}`;
@@ -60,7 +67,7 @@ export async function startCompatibleVendor(options: CompatibleVendorOptions): P
     return jsonReply(200, { id, created, data: withPaths, peak_memory_mb: 30_000, inference_time_s: 0.5 });
   };
 
-  const routeVideo = async (request: ReceivedRequest): Promise<VendorReply> => {
+  const routeVideo = async (request: ReceivedRequest): Promise<SimulatorReply> => {
     if (request.path === '/v1/videos') {
       const job = await readVideo(request, options.flavour, model);
       judgePrompt(job.prompt);
@@ -73,7 +80,7 @@ export async function startCompatibleVendor(options: CompatibleVendorOptions): P
     return { status: 200, headers: { 'content-type': 'video/mp4' }, body: makeMp4(options.videoBytes ?? 4096) };
   };
 
-  const route = async (request: ReceivedRequest): Promise<VendorReply> => {
+  const route = async (request: ReceivedRequest): Promise<SimulatorReply> => {
     if (request.path === '/health') return { status: 200 };
     if (options.apiKey !== undefined && request.headers.authorization !== `Bearer ${options.apiKey}`) {
       return jsonReply(401, { error: 'Unauthorized' });
@@ -88,7 +95,7 @@ export async function startCompatibleVendor(options: CompatibleVendorOptions): P
     return jsonReply(404, { detail: 'Not Found' });
   };
 
-  const vendor = await startHttpVendor(
+  const vendor = await startHttpSimulator(
     (request) =>
       route(request).catch((error: unknown) => {
         if (!(error instanceof ServerRefusal)) throw error;

@@ -1,5 +1,5 @@
+import type { ReceivedRequest } from '@litegen/plugin-sdk/testing';
 import { imageSize } from 'image-size';
-import type { ReceivedRequest } from '../http-vendor.js';
 
 export type ServerFlavour = 'vllm-omni' | 'sglang';
 

@@ -1,6 +1,15 @@
 import type { JsonObject } from '@litegen/plugin-sdk';
-import { type HttpVendor, jsonReply, type ReceivedRequest, startHttpVendor, type VendorReply } from '../http-vendor.js';
-import { makePng, TINY_GIF, TINY_JPEG, TINY_WEBP } from '../media.js';
+import {
+  type HttpSimulator,
+  jsonReply,
+  makePng,
+  type ReceivedRequest,
+  type SimulatorReply,
+  startHttpSimulator,
+  TINY_GIF,
+  TINY_JPEG,
+  TINY_WEBP,
+} from '@litegen/plugin-sdk/testing';
 import { MODELS, OUTPUT_TOKENS, PARTIAL_IMAGE_TOKENS } from './rules.js';
 import { type ImageJob, Refusal, readEdit, readGeneration } from './validate.js';
 
@@ -26,7 +35,7 @@ export interface OpenAiVendorOptions {
   readonly keepBodies?: boolean;
 }
 
-export interface OpenAiVendor extends HttpVendor {
+export interface OpenAiVendor extends HttpSimulator {
   /** What goes into `api_base`. */
   readonly apiBase: string;
   readonly apiKey: string;
@@ -59,7 +68,7 @@ export async function startOpenAiVendor(options: OpenAiVendorOptions = {}): Prom
     return base64;
   };
 
-  const work = async (job: ImageJob): Promise<VendorReply> => {
+  const work = async (job: ImageJob): Promise<SimulatorReply> => {
     if (job.prompt.includes(OPENAI_PROMPTS.blockedInput)) throw blocked('input');
     if (options.delayMs) await new Promise((resolve) => setTimeout(resolve, options.delayMs));
     if (job.prompt.includes(OPENAI_PROMPTS.blockedOutput)) throw blocked('output');
@@ -69,7 +78,7 @@ export async function startOpenAiVendor(options: OpenAiVendorOptions = {}): Prom
     return { status: 200, headers: { 'content-type': 'text/event-stream; charset=utf-8' }, body: eventsOf(job, job.partialImages, base64) };
   };
 
-  const route = async (request: ReceivedRequest): Promise<VendorReply> => {
+  const route = async (request: ReceivedRequest): Promise<SimulatorReply> => {
     if (request.headers.authorization !== `Bearer ${apiKey}`) {
       const given = request.headers.authorization?.replace('Bearer ', '') ?? '';
       throw new Refusal(401, `Incorrect API key provided: ${given}.`, { code: 'invalid_api_key' });
@@ -81,7 +90,7 @@ export async function startOpenAiVendor(options: OpenAiVendorOptions = {}): Prom
     throw new Refusal(404, `Invalid URL (${target})`);
   };
 
-  const vendor = await startHttpVendor(
+  const vendor = await startHttpSimulator(
     async (request) => {
       serial += 1;
       const reply = await route(request).catch((error: unknown) => {
@@ -130,7 +139,7 @@ function usageOf(job: ImageJob, images: number, partials: number): object {
 }
 
 /** The document in pieces around the shared picture, which is never copied. */
-function documentReply(job: ImageJob, base64: Buffer): VendorReply {
+function documentReply(job: ImageJob, base64: Buffer): SimulatorReply {
   const head = JSON.stringify({ created: now(), ...describe(job) }).slice(0, -1);
   const body: Buffer[] = [Buffer.from(`${head},"data":[`)];
   for (let index = 0; index < job.n; index += 1) {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { JsonObject } from '@litegen/plugin-sdk';
+import type { ReceivedRequest } from '@litegen/plugin-sdk/testing';
 import { Ajv, type ValidateFunction } from 'ajv';
 import { imageSize } from 'image-size';
-import type { ReceivedRequest } from '../http-vendor.js';
 import { MODELS, type ModelRules, sizeProblem } from './rules.js';
 
 /** A refusal as OpenAI words it. */

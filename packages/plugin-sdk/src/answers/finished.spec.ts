@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { pngOf } from '../testing/media.js';
+import { pngOf } from '../testing/sample-files.js';
 import { createTestCall } from '../testing/test-call.js';
 import { readFinished } from './finished.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { pngOf } from '../testing/media.js';
+import { pngOf } from '../testing/sample-files.js';
 import { isFlagged, mediaOf, outputItems, readOutputs } from './outputs.js';
 
 const PNG = Buffer.from(pngOf(2, 2)).toString('base64');

@@ -1,5 +1,6 @@
 import type { ImageRequest, InputMedia, RequestedModel, VideoRequest } from '../request.js';
-import { pngOf, sha256Hex, sniffContentType } from './media.js';
+import { sha256Hex, sniffContentType } from './media.js';
+import { pngOf } from './sample-files.js';
 
 export interface TestInputOptions {
   readonly role?: string;

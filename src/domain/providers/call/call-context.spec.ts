@@ -3,9 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { InputMedia, PluginLogger, StoredMedia, VendorRequestInit } from '@litegen/plugin-sdk';
+import { type HttpSimulator, jsonReply, makeMp4, makePng, type SimulatorFault, startHttpSimulator } from '@litegen/plugin-sdk/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type HttpVendor, jsonReply, startHttpVendor, type VendorFault } from '../../../../test/vendors/http-vendor.js';
-import { makeMp4, makePng } from '../../../../test/vendors/media.js';
 import { Clock } from '../../../platform/common/index.js';
 import { configSchema } from '../../../platform/config/index.js';
 import { EgressService, OriginList, SystemResolver } from '../../../platform/security/index.js';
@@ -17,7 +16,7 @@ import { createInputMedia } from './input-media.js';
 let directory: string;
 let store: BlobStore;
 let egress: EgressService;
-let vendor: HttpVendor;
+let vendor: HttpSimulator;
 const maxOutputBytes = 2_000_000;
 const picture = makePng({ width: 40, height: 30, bytes: 300_001 });
 const logger: PluginLogger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -26,7 +25,7 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'litegen-call-'));
   store = await openBlobStore(configSchema.parse({ storage: { path: directory } }), Date.now());
   egress = new EgressService(configSchema.parse({}), new SystemResolver());
-  vendor = await startHttpVendor((request) => {
+  vendor = await startHttpSimulator((request) => {
     if (request.path === '/echo')
       return { status: 200, headers: { 'content-type': String(request.headers['content-type']) }, body: request.body };
     if (request.path === '/image') return jsonReply(200, { data: [{ b64_json: picture.toString('base64') }], usage: { images: 1 } });
@@ -64,7 +63,7 @@ async function input(data: Buffer, role = 'init'): Promise<InputMedia> {
   return createInputMedia(store, { role, blob: await writer.finish() });
 }
 
-const inject = (fault: VendorFault): void => vendor.inject(fault, { times: 1 });
+const inject = (fault: SimulatorFault): void => vendor.inject(fault, { times: 1 });
 
 describe('fetch', () => {
   it.each([0, 1, 2, 3, 300_000, 300_001, 300_002])('writes an input of %i bytes into JSON, with an exact length', async (length) => {

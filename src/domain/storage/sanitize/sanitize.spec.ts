@@ -1,4 +1,5 @@
 import { inflateSync } from 'node:zlib';
+import { makePng } from '@litegen/plugin-sdk/testing';
 import { fileTypeFromBuffer } from 'file-type';
 import { imageSize } from 'image-size';
 import { describe, expect, it } from 'vitest';
@@ -23,7 +24,6 @@ import {
   webpFrame,
   webpLossless,
 } from '../../../../test/support/media-files.js';
-import { makePng } from '../../../../test/vendors/media.js';
 import { orientationTiff, readOrientation } from '../exif.js';
 import { ByteReader, PictureGuard, SANITIZERS } from './index.js';
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestApplication, testApplication } from '../../../../test/support/application.js';
 import { databases, sqliteDatabase } from '../../../../test/support/databases.js';
 import { assetRow, generationRow, seed } from '../../../../test/support/generations.js';
-import { type S3Vendor, startS3Vendor } from '../../../../test/vendors/s3/server.js';
+import { type S3Server, startS3Server } from '../../../../test/support/s3-server.js';
 import { BlobStore } from '../../../domain/storage/index.js';
 import { Clock } from '../../../platform/common/index.js';
 import { Database } from '../../../platform/database/index.js';
@@ -40,7 +40,7 @@ function onDisk(): Kept {
 }
 
 async function inBucket(): Promise<Kept> {
-  const vendor: S3Vendor = await startS3Vendor();
+  const vendor: S3Server = await startS3Server();
   const path = mkdtempSync(join(tmpdir(), 'litegen-sweep-s3-'));
   const s3 = { bucket_name: vendor.bucket, endpoint_url: vendor.origin, access_key_id: 'test-key', secret_access_key: 'secret' };
   return {

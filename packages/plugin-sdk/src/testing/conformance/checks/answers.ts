@@ -3,7 +3,7 @@ import { beginsMedia, MEDIA_HEAD_LENGTH } from '../../../answers/media-values.js
 import { ProviderError } from '../../../errors.js';
 import type { Json, JsonObject } from '../../../json.js';
 import type { OperationStatus, StartResult } from '../../../result.js';
-import { PNG_1X1 } from '../../media.js';
+import { PNG_1X1 } from '../../sample-files.js';
 import { jsonOf, type Path, partAt, pathsOf, replaced } from '../json-paths.js';
 import { describeError, Rig, submitIndex, type Trial } from '../rig.js';
 import type { Sample } from '../samples.js';

@@ -11,21 +11,42 @@ export interface PngOptions {
   readonly bytes?: number;
 }
 
-/** A decodable PNG of one colour. @throws RangeError when `bytes` is less than the picture itself needs. */
+/** PNG's colour types, each with 8 bits per sample. */
+const GREYSCALE = 0;
+const RGBA = 6;
+
+/** A decodable PNG of one colour, with an alpha channel. @throws RangeError when `bytes` is less than the picture itself needs. */
 export function makePng(options: PngOptions = {}): Buffer {
   const { width = 8, height = 8, colour = [0, 128, 128, 255] } = options;
-  const row = Buffer.concat([Buffer.from([0]), Buffer.alloc(width * 4, Buffer.from(colour))]);
+  const { head, tail } = encodePng(width, height, RGBA, colour);
+  const natural = head.length + tail.length;
+  if (options.bytes === undefined || options.bytes === natural) return Buffer.concat([head, tail]);
+  const filler = options.bytes - natural - 12;
+  if (filler < 0) throw new RangeError(`A PNG of ${width}x${height} cannot have ${options.bytes} bytes`);
+  return Buffer.concat([head, chunk('liTe', Buffer.alloc(filler, 0x5a)), tail]);
+}
+
+/** A valid grey PNG of the given size in pixels, without an alpha channel. */
+export function pngOf(width: number, height: number): Uint8Array {
+  const { head, tail } = encodePng(width, height, GREYSCALE, [0x80]);
+  return new Uint8Array(Buffer.concat([head, tail]));
+}
+
+export const PNG_1X1: Uint8Array = pngOf(1, 1);
+
+/** The file in two parts, between which ancillary chunks may stand. */
+function encodePng(width: number, height: number, colourType: number, pixel: readonly number[]): { head: Buffer; tail: Buffer } {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
-  header.set([8, 6, 0, 0, 0], 8);
-  const before = [Buffer.from('89504e470d0a1a0a', 'hex'), chunk('IHDR', header)];
-  const after = [chunk('IDAT', deflateSync(Buffer.alloc(row.length * height, row))), chunk('IEND', Buffer.alloc(0))];
-  const natural = [...before, ...after].reduce((sum, part) => sum + part.length, 0);
-  if (options.bytes === undefined || options.bytes === natural) return Buffer.concat([...before, ...after]);
-  const filler = options.bytes - natural - 12;
-  if (filler < 0) throw new RangeError(`A PNG of ${width}x${height} cannot have ${options.bytes} bytes`);
-  return Buffer.concat([...before, chunk('liTe', Buffer.alloc(filler, 0x5a)), ...after]);
+  // 8 bits per sample; compression, filter and interlace are zero.
+  header.set([8, colourType], 8);
+  // Each row starts with its filter type, 0 for none.
+  const row = Buffer.concat([Buffer.from([0]), Buffer.alloc(width * pixel.length, Buffer.from(pixel))]);
+  return {
+    head: Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), chunk('IHDR', header)]),
+    tail: Buffer.concat([chunk('IDAT', deflateSync(Buffer.alloc(row.length * height, row))), chunk('IEND', Buffer.alloc(0))]),
+  };
 }
 
 function chunk(type: string, data: Buffer): Buffer {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { type HttpVendor, type ReceivedRequest, startHttpVendor, type VendorReply } from '../http-vendor.js';
+import { type HttpSimulator, type ReceivedRequest, type SimulatorReply, startHttpSimulator } from '@litegen/plugin-sdk/testing';
 
-/** A played S3: one bucket, addressed by path, that keeps objects in memory. */
-export interface S3Vendor extends HttpVendor {
+/** Plays S3: one bucket, addressed by path, that keeps objects in memory. */
+export interface S3Server extends HttpSimulator {
   readonly bucket: string;
   /** By key. */
   readonly objects: Map<string, Buffer>;
@@ -10,7 +10,7 @@ export interface S3Vendor extends HttpVendor {
   readonly modified: Map<string, number>;
 }
 
-export interface S3VendorOptions {
+export interface S3ServerOptions {
   readonly bucket?: string;
   /** The only key whose signatures are taken. Default `test-key`. */
   readonly accessKeyId?: string;
@@ -19,16 +19,16 @@ export interface S3VendorOptions {
 const SIGNATURE =
   /^AWS4-HMAC-SHA256 Credential=([^/]+)\/\d{8}\/[a-z0-9-]+\/s3\/aws4_request, ?SignedHeaders=([a-z0-9;-]+), ?Signature=[0-9a-f]{64}$/;
 
-export async function startS3Vendor(options: S3VendorOptions = {}): Promise<S3Vendor> {
+export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Server> {
   const { bucket = 'media', accessKeyId = 'test-key' } = options;
   const objects = new Map<string, Buffer>();
   const modified = new Map<string, number>();
-  const vendor = await startHttpVendor((request) => refusal(request, accessKeyId) ?? answer(request, bucket, { objects, modified }));
+  const vendor = await startHttpSimulator((request) => refusal(request, accessKeyId) ?? answer(request, bucket, { objects, modified }));
   return Object.assign(vendor, { bucket, objects, modified });
 }
 
 /** What S3 checks before it looks at the object: the signature's form and key, and that the body is the signed one. */
-function refusal(request: ReceivedRequest, accessKeyId: string): VendorReply | undefined {
+function refusal(request: ReceivedRequest, accessKeyId: string): SimulatorReply | undefined {
   const signature = SIGNATURE.exec(request.headers['authorization'] ?? '');
   if (signature === null) return failure(403, 'AccessDenied', 'The request is not signed with AWS4-HMAC-SHA256');
   if (signature[1] !== accessKeyId) return failure(403, 'InvalidAccessKeyId', 'The key does not exist');
@@ -43,7 +43,7 @@ function refusal(request: ReceivedRequest, accessKeyId: string): VendorReply | u
   return undefined;
 }
 
-function answer(request: ReceivedRequest, bucket: string, { objects, modified }: Pick<S3Vendor, 'objects' | 'modified'>): VendorReply {
+function answer(request: ReceivedRequest, bucket: string, { objects, modified }: Pick<S3Server, 'objects' | 'modified'>): SimulatorReply {
   const [, namedBucket, ...rest] = decodeURIComponent(request.path).split('/');
   if (namedBucket !== bucket) return failure(404, 'NoSuchBucket', 'The specified bucket does not exist');
   const key = rest.join('/');
@@ -71,7 +71,7 @@ function answer(request: ReceivedRequest, bucket: string, { objects, modified }:
 /** As many as fit on a page. */
 const PAGE = 3;
 
-function copy(source: string, bucket: string, key: string, { objects, modified }: Pick<S3Vendor, 'objects' | 'modified'>): VendorReply {
+function copy(source: string, bucket: string, key: string, { objects, modified }: Pick<S3Server, 'objects' | 'modified'>): SimulatorReply {
   const object = objects.get(source.slice(bucket.length + 1));
   if (object === undefined) return failure(404, 'NoSuchKey', 'The specified key does not exist.');
   objects.set(key, object);
@@ -80,7 +80,7 @@ function copy(source: string, bucket: string, key: string, { objects, modified }
   return { status: 200, headers: { 'content-type': 'application/xml' }, body };
 }
 
-function list(query: Readonly<Record<string, string>>, objects: Map<string, Buffer>, modified: Map<string, number>): VendorReply {
+function list(query: Readonly<Record<string, string>>, objects: Map<string, Buffer>, modified: Map<string, number>): SimulatorReply {
   const prefix = query['prefix'] ?? '';
   const keys = [...objects.keys()].filter((key) => key.startsWith(prefix) && key > (query['continuation-token'] ?? '')).sort();
   const page = keys.slice(0, PAGE);
@@ -95,7 +95,7 @@ function list(query: Readonly<Record<string, string>>, objects: Map<string, Buff
   return { status: 200, headers: { 'content-type': 'application/xml' }, body };
 }
 
-function read(request: ReceivedRequest, object: Buffer | undefined): VendorReply {
+function read(request: ReceivedRequest, object: Buffer | undefined): SimulatorReply {
   if (object === undefined) return failure(404, 'NoSuchKey', 'The specified key does not exist.', request.method === 'HEAD');
   const headers = { etag: etag(object), 'accept-ranges': 'bytes', 'content-type': 'application/octet-stream' };
   // Node sends the length of a HEAD's answer, and not its body.
@@ -108,7 +108,7 @@ function read(request: ReceivedRequest, object: Buffer | undefined): VendorReply
   return { status: 206, headers: { ...headers, 'content-range': contentRange }, body: object.subarray(start, end + 1) };
 }
 
-function failure(status: number, code: string, message: string, bare = false): VendorReply {
+function failure(status: number, code: string, message: string, bare = false): SimulatorReply {
   const body = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${message}</Message></Error>`;
   return { status, headers: { 'content-type': 'application/xml' }, body: bare ? '' : body };
 }

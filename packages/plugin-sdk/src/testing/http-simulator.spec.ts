@@ -1,16 +1,16 @@
 import { fileTypeFromBuffer } from 'file-type';
 import { imageSize } from 'image-size';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type HttpVendor, jsonReply, startHttpVendor } from './http-vendor.js';
-import { makeMp4, makePng } from './media.js';
+import { type HttpSimulator, jsonReply, startHttpSimulator } from './http-simulator.js';
+import { makeMp4, makePng } from './sample-files.js';
 
-describe('the base of the played vendors', () => {
-  let vendor: HttpVendor;
+describe('the base of simulators', () => {
+  let vendor: HttpSimulator;
   afterEach(() => vendor.close());
   const get = (path = '/') => fetch(`${vendor.origin}${path}`);
 
   it('logs what it received and answers through the handler', async () => {
-    vendor = await startHttpVendor((request) => jsonReply(201, { echo: request.json() }));
+    vendor = await startHttpSimulator((request) => jsonReply(201, { echo: request.json() }));
     const response = await fetch(`${vendor.origin}/v1/things?a=1`, { method: 'POST', body: '{"x":2}' });
     expect(response.status).toBe(201);
     expect(await response.json()).toEqual({ echo: { x: 2 } });
@@ -23,7 +23,7 @@ describe('the base of the played vendors', () => {
     form.set('prompt', 'a fox');
     form.set('image', new Blob([makePng()], { type: 'image/png' }), 'a.png');
     const seen: unknown[] = [];
-    vendor = await startHttpVendor(async (request) => {
+    vendor = await startHttpSimulator(async (request) => {
       const received = await request.form();
       const file = received.get('image') as File;
       seen.push(received.get('prompt'), file.name, file.size);
@@ -35,7 +35,7 @@ describe('the base of the played vendors', () => {
 
   it('injects each fault as often as told, where told', async () => {
     let handled = 0;
-    vendor = await startHttpVendor(() => {
+    vendor = await startHttpSimulator(() => {
       handled += 1;
       return jsonReply(200, { filler: 'x'.repeat(200) });
     });
@@ -76,7 +76,7 @@ describe('the base of the played vendors', () => {
   });
 
   it('makes files that are recognised for what they are', async () => {
-    vendor = await startHttpVendor(() => jsonReply(200, {}));
+    vendor = await startHttpSimulator(() => jsonReply(200, {}));
     expect(imageSize(makePng({ width: 640, height: 352 }))).toMatchObject({ width: 640, height: 352, type: 'png' });
     expect(makePng({ bytes: 50_000 })).toHaveLength(50_000);
     expect(() => makePng({ bytes: 10 })).toThrow(RangeError);

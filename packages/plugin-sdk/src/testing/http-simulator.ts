@@ -3,14 +3,14 @@ import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 
 /**
- * The base of every played vendor: a real HTTP server on a free port of 127.0.0.1 that logs what it received and can be
- * told to fail. A vendor is one function from a request to a reply:
+ * What simulators of vendors are built on: a real HTTP server on 127.0.0.1 that logs what it received and can be told to fail. A vendor
+ * is one function from a request to a reply:
  *
- *   const vendor = await startHttpVendor((request) => jsonReply(200, { ok: true }));
- *   vendor.inject({ kind: 'status', status: 503 }, { path: '/v1/images/generations', times: 2 });
- *   await fetch(`${vendor.origin}/v1/images/generations`, { method: 'POST', body: '{}' });
- *   vendor.requests[0]?.json();
- *   await vendor.close();
+ *   const simulator = await startHttpSimulator((request) => jsonReply(200, { ok: true }));
+ *   simulator.inject({ kind: 'status', status: 503 }, { path: '/v1/images/generations', times: 2 });
+ *   await fetch(`${simulator.origin}/v1/images/generations`, { method: 'POST', body: '{}' });
+ *   simulator.requests[0]?.json();
+ *   await simulator.close();
  */
 
 /** A request as it came in, with its whole body. */
@@ -21,7 +21,7 @@ export interface ReceivedRequest {
   readonly query: Readonly<Record<string, string>>;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Empty in {@link HttpVendor.requests} when the vendor was started with `keepBodies: false`. */
+  /** Empty in {@link HttpSimulator.requests} when the simulator was started with `keepBodies: false`. */
   readonly body: Buffer;
   /** Length of the body, also when it was not kept. */
   readonly bodyBytes: number;
@@ -31,17 +31,17 @@ export interface ReceivedRequest {
   form(): Promise<FormData>;
 }
 
-/** What a vendor answers. Buffers of a list are written by reference, so that many replies can share one large picture. */
-export interface VendorReply {
+/** What a simulator answers. Buffers of a list are written by reference, so that many replies can share one large picture. */
+export interface SimulatorReply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   /** A list is sent with its content length; an iterable is sent in chunks as it yields. */
   readonly body?: string | Buffer | readonly Buffer[] | AsyncIterable<Buffer | string>;
 }
 
-export type VendorHandler = (request: ReceivedRequest) => VendorReply | Promise<VendorReply>;
+export type SimulatorHandler = (request: ReceivedRequest) => SimulatorReply | Promise<SimulatorReply>;
 
-export type VendorFault =
+export type SimulatorFault =
   /** Answers this without asking the handler: the vendor did no work. */
   | {
       readonly kind: 'status';
@@ -70,40 +70,43 @@ export interface FaultScope {
   readonly method?: string;
   /** The exact path, or a pattern. Default: every path. */
   readonly path?: string | RegExp;
-  /** How many requests are hit. Default 1; `Infinity` until {@link HttpVendor.reset}. */
+  /** How many requests are hit. Default 1; `Infinity` until {@link HttpSimulator.reset}. */
   readonly times?: number;
 }
 
-export interface HttpVendorOptions {
+export interface HttpSimulatorOptions {
   /** Whether the log keeps bodies; switch off for load. Default true. */
   readonly keepBodies?: boolean;
+  /** Default: a free one. */
+  readonly port?: number;
 }
 
-export interface HttpVendor {
+export interface HttpSimulator {
   /** `http://127.0.0.1:<port>`, without a slash. */
   readonly origin: string;
   /** Every request in the order of arrival, refused and failed ones too. */
   readonly requests: readonly ReceivedRequest[];
   /** Requests that came to a path. */
   count(path: string | RegExp, method?: string): number;
-  inject(fault: VendorFault, scope?: FaultScope): void;
+  inject(fault: SimulatorFault, scope?: FaultScope): void;
   /** Forgets the log and every fault. */
   reset(): void;
   /** Breaks open connections and ends the server. */
   close(): Promise<void>;
 }
 
-export function jsonReply(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): VendorReply {
+export function jsonReply(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): SimulatorReply {
   return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) };
 }
 
-export async function startHttpVendor(handle: VendorHandler, options: HttpVendorOptions = {}): Promise<HttpVendor> {
+/** @throws Error of the system when the port is taken. */
+export async function startHttpSimulator(handle: SimulatorHandler, options: HttpSimulatorOptions = {}): Promise<HttpSimulator> {
   const requests: ReceivedRequest[] = [];
-  const faults: { fault: VendorFault; scope: FaultScope; left: number }[] = [];
+  const faults: { fault: SimulatorFault; scope: FaultScope; left: number }[] = [];
   const sockets = new Set<Socket>();
   const closing = new AbortController();
 
-  const takeFault = (request: ReceivedRequest): VendorFault | undefined => {
+  const takeFault = (request: ReceivedRequest): SimulatorFault | undefined => {
     const hit = faults.find(
       ({ scope, left }) => left > 0 && (scope.method ?? request.method) === request.method && matches(scope.path, request.path),
     );
@@ -113,9 +116,9 @@ export async function startHttpVendor(handle: VendorHandler, options: HttpVendor
 
   const server = createServer((incoming, response) => {
     answer(incoming, response).catch((error: unknown) => {
-      // A handler that throws is a mistake of the test, and shall be read as one.
+      // A handler that throws is a mistake of the simulator, and shall be read as one.
       if (response.headersSent || closing.signal.aborted) response.destroy();
-      else response.writeHead(500).end(`the played vendor failed: ${String(error)}`);
+      else response.writeHead(500).end(`the simulator failed: ${String(error)}`);
     });
   });
   const answer = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -138,7 +141,10 @@ export async function startHttpVendor(handle: VendorHandler, options: HttpVendor
   });
   // Longer than any test, so that a client's pooled connection does not break on its own.
   server.keepAliveTimeout = 600_000;
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, '127.0.0.1', resolve);
+  });
 
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -186,7 +192,7 @@ async function receive(incoming: IncomingMessage): Promise<ReceivedRequest> {
   };
 }
 
-function faultReply(fault: VendorFault | undefined): VendorReply | undefined {
+function faultReply(fault: SimulatorFault | undefined): SimulatorReply | undefined {
   switch (fault?.kind) {
     case 'status': {
       const text = typeof fault.body === 'string' ? fault.body : JSON.stringify(fault.body ?? { error: { message: 'injected' } });
@@ -208,7 +214,12 @@ async function* hugeJson(bytes: number): AsyncGenerator<Buffer> {
   yield Buffer.from('"}');
 }
 
-async function send(response: ServerResponse, reply: VendorReply, fault: VendorFault | undefined, signal: AbortSignal): Promise<void> {
+async function send(
+  response: ServerResponse,
+  reply: SimulatorReply,
+  fault: SimulatorFault | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   const body = reply.body ?? '';
   const headers: Record<string, string> = { ...reply.headers };
   let left = Number.POSITIVE_INFINITY;
@@ -238,7 +249,7 @@ async function send(response: ServerResponse, reply: VendorReply, fault: VendorF
   response.end();
 }
 
-function* split(piece: Buffer, fault: VendorFault | undefined): Generator<Buffer> {
+function* split(piece: Buffer, fault: SimulatorFault | undefined): Generator<Buffer> {
   const step = fault?.kind === 'slow' ? fault.chunkBytes : piece.length;
   for (let start = 0; start < piece.length; start += step) yield piece.subarray(start, start + step);
 }
