@@ -41,7 +41,7 @@ const NETWORK_IN_GATEWAY = network('Only security opens outbound connections.');
 export default tseslint.config(
   { ignores: ['**/dist/', 'packages/create-plugin/template*/'] },
   {
-    files: ['{src,migrations,test,bench,packages/*/src,plugins/*/src}/**/*.ts', 'vitest.config.ts'],
+    files: ['{src,migrations,test,bench,packages/*/src,plugins/*/{src,simulator,test}}/**/*.ts', 'vitest.config.ts'],
     plugins: { '@typescript-eslint': tseslint.plugin },
     languageOptions: {
       parser: tseslint.parser,

@@ -20,10 +20,11 @@ export default defineConfig({
     }),
   ],
   resolve: {
-    // Tests see the contract's source, so that they never run against a stale build of it.
+    // Tests see the source of the contract and of the simulators, so that they never run against a stale build.
     alias: [
       { find: /^@litegen\/plugin-sdk$/, replacement: path('./packages/plugin-sdk/src/index.ts') },
       { find: /^@litegen\/plugin-sdk\/testing$/, replacement: path('./packages/plugin-sdk/src/testing/index.ts') },
+      { find: /^litegen-provider-([^/]+)\/simulator$/, replacement: path('./plugins/$1/simulator/index.ts') },
     ],
   },
   test: {

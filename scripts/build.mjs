@@ -33,7 +33,7 @@ export function isStale() {
   if (!folders.every(isBuilt)) return true;
   const sources = [
     ...['src', 'migrations', 'tsconfig.json', 'tsconfig.base.json', 'package.json'].map((path) => join(ROOT, path)),
-    ...folders.flatMap((folder) => ['src', 'tsconfig.json', 'package.json'].map((path) => join(folder, path))),
+    ...folders.flatMap((folder) => ['src', 'simulator', 'tsconfig.json', 'package.json'].map((path) => join(folder, path))),
   ];
   const builtAt = statSync(STAMP).mtimeMs;
   return sources.some((path) => newestChange(path) > builtAt);

@@ -6,7 +6,6 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createViteServer } from 'vitest/node';
 import { buildIfStale } from './build.mjs';
 import { settleTable } from './client-table.mjs';
 import { ROOT } from './files.mjs';
@@ -37,15 +36,10 @@ function environment(name) {
   return python;
 }
 
-/** The played OpenAI of the suites in TypeScript: some clients know OpenAI's names of models alone. */
+/** Some clients know OpenAI's names of models alone. */
 async function startOpenAi() {
-  const vite = await createViteServer({ root: ROOT, configFile: false, logLevel: 'error', server: { middlewareMode: true, ws: false } });
-  try {
-    const { startOpenAiVendor } = await vite.ssrLoadModule('/test/vendors/openai/server.ts');
-    return await startOpenAiVendor();
-  } finally {
-    await vite.close();
-  }
+  const { startOpenAiSimulator } = await import('litegen-provider-openai/simulator');
+  return startOpenAiSimulator();
 }
 
 /** The built gateway in a process of its own. */

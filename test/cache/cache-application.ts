@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type CompatibleSimulator, startCompatibleSimulator } from 'litegen-provider-openai-compatible/simulator';
 import { vi } from 'vitest';
 import { AuthService, DEFAULT_TENANT, type Tenant } from '../../src/domain/access/index.js';
 import { Clock } from '../../src/platform/common/index.js';
@@ -14,7 +15,6 @@ import {
 } from '../../src/policy/budgets/index.js';
 import { type Settings, testApplication } from '../support/application.js';
 import { Client } from '../support/client.js';
-import { type CompatibleVendor, startCompatibleVendor } from '../vendors/openai-compatible/server.js';
 
 /** Of every model here, US dollars. */
 export const PRICE_USD = 0.04;
@@ -59,7 +59,7 @@ export interface Replica {
 
 export class CacheGateway {
   private constructor(
-    readonly vendor: CompatibleVendor,
+    readonly vendor: CompatibleSimulator,
     readonly replicas: readonly Replica[],
     readonly blobs: string,
     private readonly auth: AuthService,
@@ -72,7 +72,7 @@ export class CacheGateway {
   ) {
     const folder = mkdtempSync(join(tmpdir(), 'litegen-cache-'));
     writeFileSync(join(folder, 'models.yaml'), MODELS);
-    const vendor = await startCompatibleVendor({ flavour: 'vllm-omni', apiKey: VENDOR_KEY });
+    const vendor = await startCompatibleSimulator({ flavour: 'vllm-omni', apiKey: VENDOR_KEY });
     const blobs = join(folder, 'blobs');
     const started: Replica[] = [];
     let auth: AuthService | undefined;

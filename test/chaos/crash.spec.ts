@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FAL_TEST_KEY, type FalSimulator, startFalSimulator } from 'litegen-provider-fal/simulator';
+import { type CompatibleSimulator, startCompatibleSimulator } from 'litegen-provider-openai-compatible/simulator';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../support/client.js';
-import { FAL_TEST_KEY, type FalVendor, startFalVendor } from '../vendors/fal/server.js';
-import { type CompatibleVendor, startCompatibleVendor } from '../vendors/openai-compatible/server.js';
 import { type ReplicaSettings, Replicas } from './replicas.js';
 
 const PRICE_USD = 0.04;
@@ -35,13 +35,13 @@ describe('a process that dies', () => {
   writeFileSync(join(models, 'models.yaml'), MODELS);
   afterAll(() => rmSync(models, { recursive: true, force: true }));
 
-  let compatible: CompatibleVendor;
-  let fal: FalVendor;
+  let compatible: CompatibleSimulator;
+  let fal: FalSimulator;
   let settings: ReplicaSettings;
   let replicas: Replicas;
   beforeEach(async () => {
-    compatible = await startCompatibleVendor({ flavour: 'vllm-omni' });
-    fal = await startFalVendor({ queuedPolls: 0, runningPolls: 0 });
+    compatible = await startCompatibleSimulator({ flavour: 'vllm-omni' });
+    fal = await startFalSimulator({ queuedPolls: 0, runningPolls: 0 });
     settings = {
       models_directory: models,
       providers: {

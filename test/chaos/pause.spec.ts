@@ -1,20 +1,20 @@
+import { type CompatibleSimulator, startCompatibleSimulator } from 'litegen-provider-openai-compatible/simulator';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../support/client.js';
 import { postgresDatabase } from '../support/databases.js';
-import { type CompatibleVendor, startCompatibleVendor } from '../vendors/openai-compatible/server.js';
 import { type Replica, Replicas } from './replicas.js';
 
 const WORK_MS = 2_000;
 
 describe('a process that stands still for longer than its lease', () => {
   const { url: databaseUrl } = postgresDatabase();
-  let vendor: CompatibleVendor;
+  let vendor: CompatibleSimulator;
   let replicas: Replicas;
   let paused: Replica;
   let awake: Replica;
 
   beforeAll(async () => {
-    vendor = await startCompatibleVendor({ flavour: 'vllm-omni' });
+    vendor = await startCompatibleSimulator({ flavour: 'vllm-omni' });
     replicas = new Replicas(databaseUrl, {
       providers: { 'openai-compatible': { api_base: vendor.apiBase, options: { dialect: 'vllm-omni' } } },
     });

@@ -1,4 +1,5 @@
 import { makePng } from '@litegen/plugin-sdk/testing';
+import { OPENAI_PROMPTS, type OpenAiSimulator, openAiError, startOpenAiSimulator } from 'litegen-provider-openai/simulator';
 import OpenAI, {
   APIError,
   AuthenticationError,
@@ -11,19 +12,18 @@ import OpenAI, {
 import { VERSION } from 'openai/version';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Gateway, startGateway } from '../support/gateway.js';
-import { OPENAI_PROMPTS, type OpenAiVendor, openAiError, startOpenAiVendor } from '../vendors/openai/server.js';
 import { client as clientOf } from './table.js';
 
 const MASTER_KEY = 'test-master-key-0123456789';
 const IMAGE_BYTES = 3_000_001;
 const PICTURE = makePng({ width: 256, height: 256 });
 
-let vendor: OpenAiVendor;
+let vendor: OpenAiSimulator;
 let gateway: Gateway;
 let openai: OpenAI;
 
 beforeAll(async () => {
-  vendor = await startOpenAiVendor({ imageBytes: IMAGE_BYTES });
+  vendor = await startOpenAiSimulator({ imageBytes: IMAGE_BYTES });
   gateway = await startGateway({
     env: {
       LITEGEN__MASTER_KEY: MASTER_KEY,

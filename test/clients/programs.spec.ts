@@ -1,9 +1,9 @@
 import { makePng } from '@litegen/plugin-sdk/testing';
+import { type OpenAiSimulator, startOpenAiSimulator } from 'litegen-provider-openai/simulator';
 import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client } from '../support/client.js';
 import { type Gateway, startGateway } from '../support/gateway.js';
-import { type OpenAiVendor, startOpenAiVendor } from '../vendors/openai/server.js';
 import { row } from './table.js';
 
 // Programs that do not run here. Each sends what its own source says it sends; the address says which file, and at which commit it was read.
@@ -18,12 +18,12 @@ const PICTURE = makePng({ width: 256, height: 256 });
 
 const asked = (program: keyof typeof PROGRAMS, call: string) => row(`${program}, as [its source](${PROGRAMS[program]}) says`, call);
 
-let vendor: OpenAiVendor;
+let vendor: OpenAiSimulator;
 let gateway: Gateway;
 let caller: Client;
 
 beforeAll(async () => {
-  vendor = await startOpenAiVendor();
+  vendor = await startOpenAiSimulator();
   gateway = await startGateway({
     env: {
       LITEGEN__MASTER_KEY: KEY,

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { type CompatibleSimulator, startCompatibleSimulator } from 'litegen-provider-openai-compatible/simulator';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { configSchema } from '../../src/platform/config/index.js';
 import { CommitUnknown, Database, DatabaseTimeout, isUnavailable, openDataSources, rows } from '../../src/platform/database/index.js';
@@ -6,7 +7,6 @@ import { testApplication } from '../support/application.js';
 import { until } from '../support/client.js';
 import { DatabaseProxy } from '../support/database-proxy.js';
 import { postgresDatabase } from '../support/databases.js';
-import { type CompatibleVendor, startCompatibleVendor } from '../vendors/openai-compatible/server.js';
 
 const WORK_MS = 400;
 const PATIENCE = { timeout: 15_000 };
@@ -109,13 +109,13 @@ describe('a database that is away', () => {
 describe('requests while the database is away', () => {
   const { url } = postgresDatabase();
   const proxy = new DatabaseProxy();
-  let vendor: CompatibleVendor;
+  let vendor: CompatibleSimulator;
   let post: (headers?: Record<string, string>) => Promise<{ statusCode: number; headers: Record<string, unknown>; json(): never }>;
   let latest: () => Promise<Record<string, unknown> | undefined>;
   let directly: Database;
 
   beforeAll(async () => {
-    vendor = await startCompatibleVendor({ flavour: 'vllm-omni' });
+    vendor = await startCompatibleSimulator({ flavour: 'vllm-omni' });
     const { app } = await testApplication(await proxy.open(url), {
       database: { timeout_seconds: 2 },
       engine: { lease_seconds: 1, tick_ms: 50 },

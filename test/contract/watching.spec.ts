@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type HttpSimulator, jsonReply, makeMp4, startHttpSimulator } from '@litegen/plugin-sdk/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SchedulerRegistry } from '@nestjs/schedule';
+import { FAL_TEST_KEY, type FalSimulator, startFalSimulator } from 'litegen-provider-fal/simulator';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Worker } from '../../src/engine/generations/execute/worker.service.js';
 import { ProviderConcurrency } from '../../src/engine/generations/leases/provider-concurrency.service.js';
@@ -13,7 +14,6 @@ import { Database, rows } from '../../src/platform/database/index.js';
 import { testApplication } from '../support/application.js';
 import { databases } from '../support/databases.js';
 import { attemptRow, generationRow, seed } from '../support/generations.js';
-import { FAL_TEST_KEY, type FalVendor, startFalVendor } from '../vendors/fal/server.js';
 
 const MASTER = { authorization: 'Bearer a-master-key-for-watching' };
 const STATUS = /^\/v1\/videos\/[^/]+$/;
@@ -50,7 +50,7 @@ describe.each(databases())('watching many jobs on $name', (database) => {
   let hangs = true;
   let steady: HttpSimulator;
   let hung: HttpSimulator;
-  let fal: FalVendor;
+  let fal: FalSimulator;
 
   beforeAll(async () => {
     writeFileSync(join(models, 'models.yaml'), MODELS);
@@ -60,7 +60,7 @@ describe.each(databases())('watching many jobs on $name', (database) => {
         : jsonReply(200, { id: path.slice(path.lastIndexOf('/') + 1), status: state });
     steady = await startHttpSimulator(({ path }) => answer(path));
     hung = await startHttpSimulator(({ path }) => (hangs ? new Promise(() => {}) : answer(path)));
-    fal = await startFalVendor({ callBack: false, queuedPolls: 0, runningPolls: 0 });
+    fal = await startFalSimulator({ callBack: false, queuedPolls: 0, runningPolls: 0 });
   });
   beforeEach(() => {
     state = 'in_progress';

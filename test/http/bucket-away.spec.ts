@@ -1,11 +1,11 @@
 import type { SimulatorFault } from '@litegen/plugin-sdk/testing';
+import { type CompatibleSimulator, startCompatibleSimulator } from 'litegen-provider-openai-compatible/simulator';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Database, rows } from '../../src/platform/database/index.js';
 import { type TestApplication, testApplication } from '../support/application.js';
 import { until } from '../support/client.js';
 import { databases } from '../support/databases.js';
 import { type S3Server, startS3Server } from '../support/s3-server.js';
-import { type CompatibleVendor, startCompatibleVendor } from '../vendors/openai-compatible/server.js';
 
 const WORK_MS = 300;
 /** Above what is kept in memory while its name is unknown. */
@@ -23,12 +23,12 @@ const FAULTS: Readonly<Record<string, SimulatorFault>> = {
 
 describe.each(databases())('a bucket that is away for a while, with $name', ({ url }) => {
   let s3: S3Server;
-  let vendor: CompatibleVendor;
+  let vendor: CompatibleSimulator;
   let gateway: TestApplication;
 
   beforeAll(async () => {
     s3 = await startS3Server();
-    vendor = await startCompatibleVendor({ flavour: 'vllm-omni', imageBytes: BIG_BYTES });
+    vendor = await startCompatibleSimulator({ flavour: 'vllm-omni', imageBytes: BIG_BYTES });
     gateway = await testApplication(url, {
       storage: {
         backend: 's3',

@@ -1,12 +1,12 @@
 import { request as httpRequest } from 'node:http';
+import type { FalSimulator } from 'litegen-provider-fal/simulator';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Client, failureOf } from '../support/client.js';
-import type { FalVendor } from '../vendors/fal/server.js';
 import { PRICE_USD, type PricedVendors, startPricedVendors } from './priced-vendors.js';
 
 describe('a vendor that calls back', () => {
   let vendors: PricedVendors;
-  let fal: FalVendor;
+  let fal: FalSimulator;
   let client: Client;
   let spent: PricedVendors['spent'];
 

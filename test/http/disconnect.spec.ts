@@ -1,20 +1,20 @@
 import { makePng } from '@litegen/plugin-sdk/testing';
+import { type CompatibleSimulator, startCompatibleSimulator } from 'litegen-provider-openai-compatible/simulator';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Client, type SendOptions, until } from '../support/client.js';
 import { type Gateway, startGateway } from '../support/gateway.js';
-import { type CompatibleVendor, startCompatibleVendor } from '../vendors/openai-compatible/server.js';
 
 const WORK_MS = 1_000;
 const MODEL = 'openai-compatible/image';
 
 /** What was paid for is never thrown away because its caller left. */
 describe('a caller that goes away', () => {
-  let vendor: CompatibleVendor;
+  let vendor: CompatibleSimulator;
   let gateway: Gateway;
   let client: Client;
 
   beforeAll(async () => {
-    vendor = await startCompatibleVendor({ flavour: 'vllm-omni' });
+    vendor = await startCompatibleSimulator({ flavour: 'vllm-omni' });
     gateway = await startGateway({
       yaml: `providers: { openai-compatible: { api_base: '${vendor.apiBase}', options: { dialect: vllm-omni } } }`,
     });

@@ -1,6 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { type CompatibleSimulator, startCompatibleSimulator } from 'litegen-provider-openai-compatible/simulator';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { BlobStore } from '../../src/domain/storage/index.js';
 import { Database, rows } from '../../src/platform/database/index.js';
@@ -8,7 +9,6 @@ import { type TestApplication, testApplication } from '../support/application.js
 import { until } from '../support/client.js';
 import { postgresDatabase } from '../support/databases.js';
 import { canMount, SmallDisk } from '../support/small-disk.js';
-import { type CompatibleVendor, startCompatibleVendor } from '../vendors/openai-compatible/server.js';
 
 const WORK_MS = 500;
 const MEGABYTES = 24;
@@ -20,9 +20,9 @@ describe.skipIf(!canMount())('a disk that becomes full (needs the right to mount
     const disk = canMount() ? new SmallDisk(MEGABYTES) : undefined;
     const path = disk?.path ?? '';
     let gateway: TestApplication;
-    let vendor: CompatibleVendor;
+    let vendor: CompatibleSimulator;
     beforeAll(async () => {
-      vendor = await startCompatibleVendor({ flavour: 'vllm-omni' });
+      vendor = await startCompatibleSimulator({ flavour: 'vllm-omni' });
       gateway = await testApplication(name === 'sqlite' ? `sqlite://${join(path, 'litegen.db')}` : onPostgres.url, {
         storage: { path: join(path, 'blobs') },
         engine: { tick_ms: 50 },

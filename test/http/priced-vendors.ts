@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FAL_TEST_KEY, type FalSimulator, startFalSimulator } from 'litegen-provider-fal/simulator';
+import { type CompatibleSimulator, startCompatibleSimulator } from 'litegen-provider-openai-compatible/simulator';
 import { Client } from '../support/client.js';
 import { startGateway } from '../support/gateway.js';
-import { FAL_TEST_KEY, type FalVendor, startFalVendor } from '../vendors/fal/server.js';
-import { type CompatibleVendor, startCompatibleVendor } from '../vendors/openai-compatible/server.js';
 
 const MASTER_KEY = 'the-master-key-of-this-test';
 const VENDOR_KEY = 'vendor-key-5f0c7a91';
@@ -69,8 +69,8 @@ models:
 `;
 
 export interface PricedVendors {
-  readonly compatible: CompatibleVendor;
-  readonly fal: FalVendor;
+  readonly compatible: CompatibleSimulator;
+  readonly fal: FalSimulator;
   /** Of the gateway. */
   readonly url: string;
   /** Uses an API key with a quota. */
@@ -85,8 +85,8 @@ export interface PricedVendors {
 export async function startPricedVendors(): Promise<PricedVendors> {
   const models = mkdtempSync(join(tmpdir(), 'litegen-models-'));
   writeFileSync(join(models, 'models.yaml'), MODELS);
-  const compatible = await startCompatibleVendor({ flavour: 'vllm-omni', apiKey: VENDOR_KEY });
-  const fal = await startFalVendor({ callBack: false, queuedPolls: 0 });
+  const compatible = await startCompatibleSimulator({ flavour: 'vllm-omni', apiKey: VENDOR_KEY });
+  const fal = await startFalSimulator({ callBack: false, queuedPolls: 0 });
   const gateway = await startGateway({
     yaml: JSON.stringify({
       providers: {

@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { type OpenAiSimulator, startOpenAiSimulator } from 'litegen-provider-openai/simulator';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestApplication, testApplication } from '../support/application.js';
 import { databases } from '../support/databases.js';
 import { createKey } from '../support/keys.js';
-import { type OpenAiVendor, startOpenAiVendor } from '../vendors/openai/server.js';
 
 const MASTER = { authorization: 'Bearer a-master-key-for-retired-models' };
 
@@ -64,7 +64,7 @@ interface Made {
 
 describe.each(databases())('names of models that were switched off, on $name', ({ url }) => {
   const folder = mkdtempSync(join(tmpdir(), 'litegen-retired-'));
-  let vendor: OpenAiVendor;
+  let vendor: OpenAiSimulator;
   let application: TestApplication | undefined;
   let app: NestFastifyApplication;
   let lax: { id: string; headers: { authorization: string } };
@@ -85,7 +85,7 @@ describe.each(databases())('names of models that were switched off, on $name', (
 
   beforeAll(async () => {
     writeFileSync(join(folder, 'own.yaml'), OWN_MODELS);
-    vendor = await startOpenAiVendor({ keepBodies: true });
+    vendor = await startOpenAiSimulator({ keepBodies: true });
     await start({});
     lax = await createKey(app, MASTER, { strict: false });
   });

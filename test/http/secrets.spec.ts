@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makePng } from '@litegen/plugin-sdk/testing';
+import { type CompatibleSimulator, startCompatibleSimulator } from 'litegen-provider-openai-compatible/simulator';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Answer, Client, type SendOptions } from '../support/client.js';
 import { postgresDatabase } from '../support/databases.js';
 import { type Gateway, startGateway } from '../support/gateway.js';
-import { type CompatibleVendor, startCompatibleVendor } from '../vendors/openai-compatible/server.js';
 import { LEAKS, writeLeakyPlugin } from './leaky-plugin.js';
 
 const canary = (name: string): string => `${name}-${randomBytes(12).toString('hex')}`;
@@ -44,7 +44,7 @@ describe('secrets', () => {
   const role = `litegen_canary_${randomBytes(6).toString('hex')}`;
   const folder = mkdtempSync(join(tmpdir(), 'litegen-secrets-'));
   const callerKeys: string[] = [];
-  let vendor: CompatibleVendor;
+  let vendor: CompatibleSimulator;
   let gateway: Gateway;
   let master: Recorder;
   let caller: Recorder;
@@ -62,7 +62,7 @@ describe('secrets', () => {
 
   beforeAll(async () => {
     writeLeakyPlugin(join(folder, 'leaky'));
-    vendor = await startCompatibleVendor({ flavour: 'vllm-omni', apiKey: SECRETS['the key of a vendor'] });
+    vendor = await startCompatibleSimulator({ flavour: 'vllm-omni', apiKey: SECRETS['the key of a vendor'] });
     await inDatabase(
       `CREATE ROLE ${role} LOGIN PASSWORD '${SECRETS['the password of the database']}'`,
       `GRANT ALL ON DATABASE "${new URL(databaseUrl).pathname.slice(1)}" TO ${role}`,

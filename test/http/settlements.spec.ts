@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { FAL_TEST_KEY, type FalSimulator, startFalSimulator } from 'litegen-provider-fal/simulator';
+import { type OpenAiSimulator, startOpenAiSimulator } from 'litegen-provider-openai/simulator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CatalogService } from '../../src/domain/catalog/index.js';
 import { Database } from '../../src/platform/database/index.js';
@@ -9,8 +11,6 @@ import { LedgerRepository, ReconciliationRepository } from '../../src/policy/bud
 import { testApplication } from '../support/application.js';
 import type { GenerationView } from '../support/client.js';
 import { databases } from '../support/databases.js';
-import { FAL_TEST_KEY, type FalVendor, startFalVendor } from '../vendors/fal/server.js';
-import { type OpenAiVendor, startOpenAiVendor } from '../vendors/openai/server.js';
 
 const MASTER = 'a-master-key-for-the-settlements';
 
@@ -94,16 +94,16 @@ const [sqlite] = databases();
 
 describe('what vendors report is what is settled', () => {
   let app: NestFastifyApplication;
-  let openai: OpenAiVendor;
-  let fal: FalVendor;
+  let openai: OpenAiSimulator;
+  let fal: FalSimulator;
   let key: { readonly id: string; readonly key: string };
   const models = mkdtempSync(join(tmpdir(), 'litegen-settlements-'));
   let settledUsd = 0;
 
   beforeAll(async () => {
     writeFileSync(join(models, 'rules.yaml'), RULES);
-    openai = await startOpenAiVendor();
-    fal = await startFalVendor({ callBack: false, queuedPolls: 0, runningPolls: 0 });
+    openai = await startOpenAiSimulator();
+    fal = await startFalSimulator({ callBack: false, queuedPolls: 0, runningPolls: 0 });
     ({ app } = await testApplication(sqlite?.url ?? '', {
       master_key: MASTER,
       models_directory: models,

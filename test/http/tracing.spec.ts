@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { startCompatibleSimulator } from 'litegen-provider-openai-compatible/simulator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Gateway, startGateway } from '../support/gateway.js';
-import { startCompatibleVendor } from '../vendors/openai-compatible/server.js';
 
 interface Span {
   readonly traceId: string;
@@ -36,11 +36,11 @@ function startCollector(): Promise<{ server: Server; url: string; spans: Span[] 
 describe('tracing', () => {
   let gateway: Gateway;
   let collector: Awaited<ReturnType<typeof startCollector>>;
-  let vendor: Awaited<ReturnType<typeof startCompatibleVendor>>;
+  let vendor: Awaited<ReturnType<typeof startCompatibleSimulator>>;
 
   beforeAll(async () => {
     collector = await startCollector();
-    vendor = await startCompatibleVendor({ flavour: 'vllm-omni' });
+    vendor = await startCompatibleSimulator({ flavour: 'vllm-omni' });
     gateway = await startGateway({
       env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, LITEGEN__PROVIDERS__OPENAI_COMPATIBLE__API_BASE: vendor.apiBase },
     });

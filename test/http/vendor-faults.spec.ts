@@ -1,16 +1,16 @@
 import type { SimulatorFault } from '@litegen/plugin-sdk/testing';
+import type { FalSimulator } from 'litegen-provider-fal/simulator';
+import { COMPATIBLE_PROMPTS, type CompatibleSimulator } from 'litegen-provider-openai-compatible/simulator';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Client, failureOf, type GenerationView } from '../support/client.js';
-import type { FalVendor } from '../vendors/fal/server.js';
-import { COMPATIBLE_PROMPTS, type CompatibleVendor } from '../vendors/openai-compatible/server.js';
 import { PRICE_USD, type PricedVendors, startPricedVendors } from './priced-vendors.js';
 
 const SUBMIT = /^\/v1\/(images\/|videos$)/;
 
 describe('a vendor that fails', () => {
   let vendors: PricedVendors;
-  let compatible: CompatibleVendor;
-  let fal: FalVendor;
+  let compatible: CompatibleSimulator;
+  let fal: FalSimulator;
   let client: Client;
   let spent: PricedVendors['spent'];
 

@@ -25,6 +25,9 @@ const SOUND: Record<string, string> = {
   'packages/plugin-sdk/src/testing/index.ts': 'export const kit = 1;\n',
   'plugins/acme/src/index.ts': "import { spec } from '@litegen/plugin-sdk';\nexport default spec;\n",
   'plugins/acme/src/index.spec.ts': "import { kit } from '@litegen/plugin-sdk/testing';\nexport default kit;\n",
+  'plugins/acme/simulator/index.ts': "import { kit } from '@litegen/plugin-sdk/testing';\nexport const simulator = kit;\n",
+  'plugins/acme/test/acme.spec.ts':
+    "import { simulator } from '../simulator/index.js';\nimport acme from '../src/index.js';\nexport default [simulator, acme];\n",
   'plugins/other/src/index.ts': 'export default 1;\n',
 };
 
@@ -32,7 +35,11 @@ const SOUND: Record<string, string> = {
 const PLANTED: [what: string, path: string, text: string, rule: string][] = [
   ['a plugin that imports the gateway', 'plugins/acme/src/gateway.ts', "import '../../../src/domain/catalog/index.js';", 'plugin-alone'],
   ['a plugin that imports another', 'plugins/acme/src/neighbour.ts', "import '../../other/src/index.js';", 'plugin-alone'],
-  ['a plugin that ships the test kit', 'plugins/acme/src/kit.ts', "import '@litegen/plugin-sdk/testing';", 'plugin-ships-no-tests'],
+  ['a plugin that needs the test kit', 'plugins/acme/src/kit.ts', "import '@litegen/plugin-sdk/testing';", 'plugin-source-without-tests'],
+  ['a plugin that needs its simulator', 'plugins/acme/src/played.ts', "import '../simulator/index.js';", 'plugin-source-without-tests'],
+  ['a plugin that needs its tests', 'plugins/acme/src/tested.ts', "import '../test/acme.spec.js';", 'plugin-source-without-tests'],
+  ['a simulator that knows its plugin', 'plugins/acme/simulator/twin.ts', "import '../src/index.js';", 'simulator-knows-the-vendor'],
+  ['a simulator that knows the tests', 'plugins/acme/simulator/tested.ts', "import '../../../test/support.js';", 'plugin-alone'],
   ['a plugin that opens connections', 'plugins/acme/src/connection.ts', "import 'undici';", 'undici-in-security'],
   [
     'a contract that knows the gateway',
