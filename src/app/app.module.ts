@@ -15,6 +15,7 @@ import { ProvidersApiModule } from '../api/providers/index.js';
 import { QuotesModule } from '../api/quotes/index.js';
 import { StatsModule } from '../api/stats/index.js';
 import { VideosModule } from '../api/videos/index.js';
+import { WebhooksApiModule } from '../api/webhooks/index.js';
 import { ApiKeyEntity, AuthModule } from '../domain/access/index.js';
 import { CatalogModule, type CatalogSources } from '../domain/catalog/index.js';
 import { ProviderRegistry, ProvidersModule } from '../domain/providers/index.js';
@@ -77,6 +78,7 @@ export class AppModule {
         GenerationsApiModule,
         CallbacksModule,
         WebhooksModule,
+        WebhooksApiModule,
         ImagesModule,
         VideosModule,
         QuotesModule,

@@ -6,16 +6,24 @@ import { Database, type SqlValue } from '../../platform/database/index.js';
 import { checkUrl, EgressService } from '../../platform/security/index.js';
 import { Deliverer } from './deliverer.service.js';
 import { DeliveriesRepository } from './deliveries.repository.js';
-import type { CreateEndpointRequest, PatchEndpointRequest, RotateSecretRequest } from './dto/endpoint.dto.js';
 import { EndpointDirectory } from './endpoint-directory.service.js';
 import { EndpointSecrets } from './endpoint-secrets.service.js';
 import { EndpointsRepository, FORGIVEN } from './endpoints.repository.js';
-import { newEndpoint } from './new-endpoint.js';
+import { type EndpointWish, newEndpoint } from './new-endpoint.js';
 import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
-import { DEFAULT_EVENT_TYPES } from './webhooks.types.js';
+import { type Algorithm, DEFAULT_EVENT_TYPES } from './webhooks.types.js';
 
 const MS_PER_SECOND = 1000;
 const MOST_ENDPOINTS = 100;
+const MOST_PUBLISHED_ENDPOINTS = 1000;
+
+/** Of one key with `keyId`, else of the application; what is absent has a default. */
+export type NewEndpoint = Pick<EndpointWish, 'url'> & Partial<Omit<EndpointWish, 'kind' | 'url'>>;
+
+/** What is absent stays as it is. */
+export interface EndpointChange extends Partial<Pick<EndpointWish, 'url' | 'description' | 'eventTypes' | 'allowRequestUrls'>> {
+  readonly disabled?: boolean;
+}
 
 /** Endpoints of the caller's own application. */
 @Injectable()
@@ -45,9 +53,9 @@ export class EndpointsService {
   }
 
   /** @throws ApiError `url_blocked`, `not_found` for the key, `conflict` when there are too many */
-  async create(tenant: Tenant, request: CreateEndpointRequest): Promise<WebhookEndpointEntity> {
-    checkUrl(this.egress, request.url, 'url');
-    const keyId = request.key_id ?? null;
+  async create(tenant: Tenant, wish: NewEndpoint): Promise<WebhookEndpointEntity> {
+    checkUrl(this.egress, wish.url, 'url');
+    const { keyId = null } = wish;
     if (keyId !== null && (await this.repository.findKey(tenant, keyId)) === null) {
       throw new ApiError('not_found', `There is no API key ${keyId}.`, { param: 'key_id' });
     }
@@ -58,11 +66,11 @@ export class EndpointsService {
       {
         kind: keyId === null ? 'application' : 'key',
         keyId,
-        url: request.url,
-        description: request.description ?? null,
-        eventTypes: request.event_types ?? DEFAULT_EVENT_TYPES,
-        algorithm: request.algorithm ?? 'hmac-sha256',
-        allowRequestUrls: request.allow_request_urls ?? false,
+        url: wish.url,
+        description: wish.description ?? null,
+        eventTypes: wish.eventTypes ?? DEFAULT_EVENT_TYPES,
+        algorithm: wish.algorithm ?? 'hmac-sha256',
+        allowRequestUrls: wish.allowRequestUrls ?? false,
       },
       this.secrets,
       this.clock.nowMs(),
@@ -73,21 +81,21 @@ export class EndpointsService {
   }
 
   /** @throws ApiError `not_found`, `url_blocked`, `conflict` for the URL of an endpoint that a key keeps */
-  async patch(tenant: Tenant, id: string, request: PatchEndpointRequest): Promise<WebhookEndpointEntity> {
+  async patch(tenant: Tenant, id: string, wanted: EndpointChange): Promise<WebhookEndpointEntity> {
     const before = await this.get(tenant, id);
-    if (request.url !== undefined) {
+    if (wanted.url !== undefined) {
       if (before.kind === 'key_url') {
         throw new ApiError('conflict', 'This endpoint follows its API key: change the key’s webhook_url instead.', { param: 'url' });
       }
-      checkUrl(this.egress, request.url, 'url');
+      checkUrl(this.egress, wanted.url, 'url');
     }
     const nowMs = this.clock.nowMs();
     const change: Record<string, SqlValue> = {
-      ...(request.url === undefined || request.url === before.url ? {} : { ...FORGIVEN, url: request.url, ...disabledColumns(before) }),
-      ...(request.description === undefined ? {} : { description: request.description }),
-      ...(request.event_types === undefined ? {} : { event_types: JSON.stringify(request.event_types) }),
-      ...(request.allow_request_urls === undefined ? {} : { allow_request_urls: request.allow_request_urls }),
-      ...(request.disabled === undefined ? {} : request.disabled ? { disabled_at: nowMs, disabled_reason: 'manual' } : FORGIVEN),
+      ...(wanted.url === undefined || wanted.url === before.url ? {} : { ...FORGIVEN, url: wanted.url, ...disabledColumns(before) }),
+      ...(wanted.description === undefined ? {} : { description: wanted.description }),
+      ...(wanted.eventTypes === undefined ? {} : { event_types: JSON.stringify(wanted.eventTypes) }),
+      ...(wanted.allowRequestUrls === undefined ? {} : { allow_request_urls: wanted.allowRequestUrls }),
+      ...(wanted.disabled === undefined ? {} : wanted.disabled ? { disabled_at: nowMs, disabled_reason: 'manual' } : FORGIVEN),
     };
     await this.change(tenant, id, change);
     this.deliverer.wake();
@@ -109,11 +117,19 @@ export class EndpointsService {
     this.directory.forget(tenant);
   }
 
-  /** The old secret signs beside the new one until its grace ends. @throws ApiError `not_found` */
-  async rotate(tenant: Tenant, id: string, request: RotateSecretRequest): Promise<WebhookEndpointEntity> {
+  /**
+   * The old secret signs beside the new one until its grace ends.
+   * @param graceSeconds default: as configured
+   * @param algorithm default: as before
+   * @throws ApiError `not_found`
+   */
+  async rotate(
+    tenant: Tenant,
+    id: string,
+    { graceSeconds = this.config.webhooks.rotation_grace_seconds, algorithm }: { graceSeconds?: number; algorithm?: Algorithm },
+  ): Promise<WebhookEndpointEntity> {
     const before = await this.get(tenant, id);
-    const fresh = this.secrets.create(id, request.algorithm ?? before.algorithm);
-    const graceSeconds = request.grace_seconds ?? this.config.webhooks.rotation_grace_seconds;
+    const fresh = this.secrets.create(id, algorithm ?? before.algorithm);
     const kept = graceSeconds > 0;
     await this.change(tenant, id, {
       algorithm: fresh.algorithm,
@@ -125,6 +141,11 @@ export class EndpointsService {
       previous_expires_at: kept ? this.clock.nowMs() + graceSeconds * MS_PER_SECOND : null,
     });
     return this.get(tenant, id);
+  }
+
+  /** Of the newest endpoints of all applications, or of the one. Base64 of the 32 bytes each. */
+  publicKeys(endpointId: string | undefined): Promise<readonly string[]> {
+    return this.repository.publicKeys(endpointId, this.clock.nowMs(), MOST_PUBLISHED_ENDPOINTS);
   }
 
   private async change(tenant: Tenant, id: string, change: Readonly<Record<string, SqlValue>>): Promise<void> {

@@ -10,7 +10,6 @@ import { EndpointDirectory } from './endpoint-directory.service.js';
 import { EndpointSecrets } from './endpoint-secrets.service.js';
 import { EndpointsRepository } from './endpoints.repository.js';
 import { EndpointsService } from './endpoints.service.js';
-import { KeyWebhooksController } from './key-webhooks.controller.js';
 import { GatewayOrigin } from './origin.service.js';
 import { Outbox } from './outbox.service.js';
 import { Outcomes } from './outcomes.service.js';
@@ -19,14 +18,10 @@ import { ProgressAnnouncer } from './progress-announcer.service.js';
 import { Retention } from './retention.service.js';
 import { Sender } from './sender.service.js';
 import { TestDeliveries } from './test-delivery.service.js';
-import { WebhookDeliveriesController } from './webhook-deliveries.controller.js';
-import { WebhookEndpointsController } from './webhook-endpoints.controller.js';
-import { WebhookKeysController } from './webhook-keys.controller.js';
 
 /** The outbox of events and its delivery. Global, because the engine below knows only the port that it writes ends through. */
 @Global()
 @Module({
-  controllers: [WebhookEndpointsController, WebhookDeliveriesController, KeyWebhooksController, WebhookKeysController],
   providers: [
     Announcements,
     AttemptsRepository,
@@ -47,6 +42,6 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
     TestDeliveries,
     { provide: GenerationEvents, useClass: Outbox },
   ],
-  exports: [GenerationEvents],
+  exports: [DeliveriesService, EndpointSecrets, EndpointsService, GenerationEvents, TestDeliveries],
 })
 export class WebhooksModule {}

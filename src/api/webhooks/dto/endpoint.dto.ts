@@ -1,6 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { ArrayNotEmpty, ArrayUnique, IsArray, IsBoolean, IsIn, IsInt, IsString, IsUrl, Max, MaxLength, Min } from 'class-validator';
-import { CursorInfo, IsName, IsNullable, IsUndefinable, LONGEST_NAME } from '../../../platform/common/index.js';
 import {
   ALGORITHMS,
   type Algorithm,
@@ -9,7 +8,8 @@ import {
   type EndpointKind,
   EVENT_TYPES,
   type EventType,
-} from '../webhooks.types.js';
+} from '../../../engine/webhooks/index.js';
+import { CursorInfo, IsName, IsNullable, IsUndefinable, LONGEST_NAME } from '../../../platform/common/index.js';
 
 const URL_RULES = { protocols: ['http', 'https'], require_protocol: true, require_tld: false };
 const LONGEST_URL = 2_000;

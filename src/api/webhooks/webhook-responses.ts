@@ -1,12 +1,19 @@
+import {
+  type DeliveryDetailView,
+  type DeliveryFilter,
+  type DeliveryState,
+  type DeliverySummary,
+  type EndpointChange,
+  jwkOf,
+  type KeyAttempt,
+  type NewEndpoint,
+  serializedPublicKey,
+  type TestDelivery,
+  type WebhookEndpointEntity,
+} from '../../engine/webhooks/index.js';
 import { endOf, timeOf } from '../../platform/common/index.js';
-import type { DeliveryDetailView } from './deliveries.service.js';
-import type { DeliveryFilter, DeliverySummary, KeyAttempt } from './delivery-log.repository.js';
 import type { KeyWebhookDelivery, TestWebhookResponse, WebhookDelivery, WebhookDeliveryDetail } from './dto/delivery.dto.js';
-import type { WebhookEndpoint } from './dto/endpoint.dto.js';
-import { jwkOf, serializedPublicKey } from './signing.policy.js';
-import type { TestDelivery } from './test-delivery.service.js';
-import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
-import type { DeliveryState } from './webhooks.types.js';
+import type { CreateEndpointRequest, PatchEndpointRequest, WebhookEndpoint } from './dto/endpoint.dto.js';
 
 export function toEndpoint(endpoint: WebhookEndpointEntity, nowMs: number): WebhookEndpoint {
   const { publicKey, previousExpiresAt } = endpoint;
@@ -94,7 +101,17 @@ export function toKeyDelivery(attempt: KeyAttempt): KeyWebhookDelivery {
   };
 }
 
-/** What doors take, in the log's terms. */
+export function toNewEndpoint(body: CreateEndpointRequest): NewEndpoint {
+  const { url, key_id: keyId, description, event_types: eventTypes, algorithm, allow_request_urls: allowRequestUrls } = body;
+  return { url, keyId, description, eventTypes, algorithm, allowRequestUrls };
+}
+
+export function toEndpointChange(body: PatchEndpointRequest): EndpointChange {
+  const { url, description, event_types: eventTypes, allow_request_urls: allowRequestUrls, disabled } = body;
+  return { url, description, eventTypes, allowRequestUrls, disabled };
+}
+
+/** A query or body, in the log's terms. */
 export function toFilter(query: {
   readonly state?: DeliveryState | 'all';
   readonly since?: string;

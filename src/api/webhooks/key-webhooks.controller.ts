@@ -2,10 +2,9 @@ import { Controller, Get, HttpCode, Param, Post, Query, Req } from '@nestjs/comm
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { principalOf, Scoped } from '../../domain/access/index.js';
+import { DeliveriesService, TestDeliveries } from '../../engine/webhooks/index.js';
 import { ApiErrors, PageQuery, pageInfo, pageRequest } from '../../platform/common/index.js';
-import { DeliveriesService } from './deliveries.service.js';
 import { KeyWebhookDeliveryListResponse, TestWebhookResponse } from './dto/delivery.dto.js';
-import { TestDeliveries } from './test-delivery.service.js';
 import { toKeyDelivery, toTestResponse } from './webhook-responses.js';
 
 /** LiteGen's own routes for the `webhook_url` of a key. */

@@ -2,8 +2,14 @@ import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Req
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { principalOf, Scoped } from '../../domain/access/index.js';
+import {
+  DeliveriesService,
+  EndpointSecrets,
+  EndpointsService,
+  TestDeliveries,
+  type WebhookEndpointEntity,
+} from '../../engine/webhooks/index.js';
 import { ApiErrors, Clock, cursorInfo, LongPageQuery, pageInfo, pageOf, pageRequest } from '../../platform/common/index.js';
-import { DeliveriesService } from './deliveries.service.js';
 import {
   DeliveriesQuery,
   RedeliverRequest,
@@ -21,11 +27,7 @@ import {
   WebhookEndpointWithSecret,
   WebhookSecretResponse,
 } from './dto/endpoint.dto.js';
-import { EndpointSecrets } from './endpoint-secrets.service.js';
-import { EndpointsService } from './endpoints.service.js';
-import { TestDeliveries } from './test-delivery.service.js';
-import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
-import { toDelivery, toEndpoint, toFilter, toTestResponse } from './webhook-responses.js';
+import { toDelivery, toEndpoint, toEndpointChange, toFilter, toNewEndpoint, toTestResponse } from './webhook-responses.js';
 
 @ApiTags('Webhooks')
 @Controller('v1/webhooks/endpoints')
@@ -44,7 +46,7 @@ export class WebhookEndpointsController {
   @ApiCreatedResponse({ type: WebhookEndpointWithSecret })
   @ApiErrors(404, 409)
   async createWebhookEndpoint(@Req() request: FastifyRequest, @Body() body: CreateEndpointRequest): Promise<WebhookEndpointWithSecret> {
-    return this.withSecret(await this.endpoints.create(principalOf(request), body));
+    return this.withSecret(await this.endpoints.create(principalOf(request), toNewEndpoint(body)));
   }
 
   @Get()
@@ -78,7 +80,7 @@ export class WebhookEndpointsController {
     @Param('id') id: string,
     @Body() body: PatchEndpointRequest,
   ): Promise<WebhookEndpoint> {
-    return this.shown(await this.endpoints.patch(principalOf(request), id, body));
+    return this.shown(await this.endpoints.patch(principalOf(request), id, toEndpointChange(body)));
   }
 
   @Delete(':id')
@@ -113,9 +115,9 @@ export class WebhookEndpointsController {
   async rotateWebhookSecret(
     @Req() request: FastifyRequest,
     @Param('id') id: string,
-    @Body() body: RotateSecretRequest,
+    @Body() { grace_seconds: graceSeconds, algorithm }: RotateSecretRequest,
   ): Promise<WebhookEndpointWithSecret> {
-    return this.withSecret(await this.endpoints.rotate(principalOf(request), id, body));
+    return this.withSecret(await this.endpoints.rotate(principalOf(request), id, { graceSeconds, algorithm }));
   }
 
   @Post(':id/test')

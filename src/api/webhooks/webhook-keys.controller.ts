@@ -1,20 +1,14 @@
 import { Controller, Get, Header, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { Public } from '../../domain/access/index.js';
-import { ApiError, Clock, LONGEST_NAME } from '../../platform/common/index.js';
+import { EndpointsService, jwkOf } from '../../engine/webhooks/index.js';
+import { ApiError, LONGEST_NAME } from '../../platform/common/index.js';
 import { WebhookKeySet } from './dto/endpoint.dto.js';
-import { EndpointsRepository } from './endpoints.repository.js';
-import { jwkOf } from './signing.policy.js';
-
-const MOST_ENDPOINTS = 1000;
 
 @ApiTags('Webhooks')
 @Controller('.well-known/litegen-webhooks.json')
 export class WebhookKeysController {
-  constructor(
-    private readonly endpoints: EndpointsRepository,
-    private readonly clock: Clock,
-  ) {}
+  constructor(private readonly endpoints: EndpointsService) {}
 
   @Get()
   @Public()
@@ -29,6 +23,6 @@ export class WebhookKeysController {
     if (endpoint !== undefined && !(typeof endpoint === 'string' && endpoint.length <= LONGEST_NAME)) {
       throw new ApiError('invalid_query', 'endpoint is the id of one webhook endpoint.', { param: 'endpoint' });
     }
-    return { keys: (await this.endpoints.publicKeys(endpoint, this.clock.nowMs(), MOST_ENDPOINTS)).map(jwkOf) };
+    return { keys: (await this.endpoints.publicKeys(endpoint)).map(jwkOf) };
   }
 }
