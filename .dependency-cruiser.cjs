@@ -1,4 +1,4 @@
-// The layers of src/, and what packages and plugins may know. docs/architecture.md draws them.
+// The layers of src/, and what packages and plugins may know. docs/develop/architecture.md draws them.
 
 /** Top first: a layer imports from itself and from those after it. src/<layer>/<module>/ is a module, and others reach it through its index.ts alone. */
 const LAYERS = ['app', 'api', 'engine', 'policy', 'domain', 'platform'];

@@ -10,8 +10,8 @@ import { ROOT } from './files.mjs';
 const GENERATED = [
   { file: 'docs/openapi.json', command: ['dist/src/app/cli.js', 'openapi'] },
   { file: 'packages/plugin-sdk/schema/model.schema.json', command: ['dist/src/app/cli.js', 'model-schema'] },
-  { file: 'docs/errors.md', command: ['dist/src/app/cli.js', 'errors', '--markdown'] },
-  { file: 'docs/configuration.md', command: ['dist/src/app/cli.js', 'config', '--markdown'] },
+  { file: 'docs/use/errors.md', command: ['dist/src/app/cli.js', 'errors', '--markdown'] },
+  { file: 'docs/operate/configuration.md', command: ['dist/src/app/cli.js', 'config', '--markdown'] },
   { file: 'litegen.example.yaml', command: ['dist/src/app/cli.js', 'config', '--example'] },
 ];
 

@@ -1,9 +1,9 @@
-// The tables of docs/clients.md: which client's which call came to what in the run that wrote them.
+// The tables of docs/use/clients.md: which client's which call came to what in the run that wrote them.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './files.mjs';
 
-const DOCUMENT = join(ROOT, 'docs/clients.md');
+const DOCUMENT = join(ROOT, 'docs/use/clients.md');
 
 /** One line for each client's call; of several tries all must have worked. */
 function tableOf(rows) {
@@ -25,11 +25,11 @@ export function settleTable(script, rows) {
   const begin = `<!-- what \`node scripts/${script} --write\` found -->\n`;
   const end = '<!-- end -->';
   const from = text.indexOf(begin);
-  if (from < 0) throw new Error(`docs/clients.md has no place for the table of ${script}.`);
+  if (from < 0) throw new Error(`docs/use/clients.md has no place for the table of ${script}.`);
   const current = `${text.slice(0, from)}${begin}\n${tableOf(rows)}\n${text.slice(text.indexOf(end, from))}`;
   if (current === text) return true;
   if (!process.argv.includes('--write')) {
-    console.error(`docs/clients.md: a table is stale; node scripts/${script} --write`);
+    console.error(`docs/use/clients.md: a table is stale; node scripts/${script} --write`);
     return false;
   }
   writeFileSync(DOCUMENT, current);

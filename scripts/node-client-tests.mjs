@@ -1,6 +1,6 @@
 // Drives the built gateway with clients written for Node: the majors that every Node of ours runs, which are the root's own packages,
 // and the newer ones of test/clients/node-22. Ends stdout with `tests: N passed, N failed`, and fails when the table in
-// docs/clients.md is not what came of it.
+// docs/use/clients.md is not what came of it.
 //   node scripts/node-client-tests.mjs [--write]
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';

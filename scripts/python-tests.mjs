@@ -1,5 +1,5 @@
 // Drives the built gateway with clients written in Python, each set of packages in an environment of its own. Ends stdout with
-// `tests: N passed, N failed`, and fails when the table in docs/clients.md is not what came of it.
+// `tests: N passed, N failed`, and fails when the table in docs/use/clients.md is not what came of it.
 //   node scripts/python-tests.mjs [--write]
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -1,11 +1,11 @@
 declare module 'vitest' {
   interface TaskMeta {
-    /** A row for the table of `docs/clients.md`, in Markdown. */
+    /** A row for the table of `docs/use/clients.md`, in Markdown. */
     readonly client?: { readonly client: string; readonly call: string };
   }
 }
 
-/** A test's options: it tries these calls of a client. What came of it stands in the table of `docs/clients.md`. */
+/** A test's options: it tries these calls of a client. What came of it stands in the table of `docs/use/clients.md`. */
 export function row(client: string, call: string) {
   return { meta: { client: { client, call } } };
 }

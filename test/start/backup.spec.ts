@@ -6,17 +6,17 @@ import { afterAll, expect, it } from 'vitest';
 import { Client, type GenerationView } from '../support/client.js';
 import { startGateway } from '../support/gateway.js';
 
-const OPERATIONS = new URL('../../docs/operations.md', import.meta.url);
+const OPERATIONS = new URL('../../docs/operate/operations.md', import.meta.url);
 const hasSqlite = spawnSync('sqlite3', ['--version']).status === 0;
 const root = mkdtempSync(join(tmpdir(), 'litegen-backup-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-/** The shell commands of a section of docs/operations.md. */
+/** The shell commands of a section of docs/operate/operations.md. */
 function steps(title: string): string {
   const text = readFileSync(OPERATIONS, 'utf8');
   const section = text.slice(text.indexOf(`### ${title}`));
   const commands = /```sh\n([\s\S]*?)```/.exec(section)?.[1];
-  if (commands === undefined) throw new Error(`docs/operations.md has no commands under "${title}"`);
+  if (commands === undefined) throw new Error(`docs/operate/operations.md has no commands under "${title}"`);
   return commands;
 }
 

@@ -11,7 +11,7 @@ const read = (path: string): string => readFileSync(fileURLToPath(new URL(path, 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, min: 60_000, h: 3_600_000 };
 
 function limits(): { what: string; limit: string; where: string }[] {
-  const [, section = ''] = read('docs/security.md').split('\n## Limits\n');
+  const [, section = ''] = read('docs/operate/security.md').split('\n## Limits\n');
   const [table = ''] = section.split('\n## ');
   const rows = table.split('\n').filter((line) => line.startsWith('| '));
   return rows.slice(1).map((line) => {
@@ -47,7 +47,7 @@ function actual(where: string): number {
   return Number(value) * unitOf(path);
 }
 
-describe('the limits in docs/security.md', () => {
+describe('the limits in docs/operate/security.md', () => {
   it('are many', () => {
     expect(limits().length).toBeGreaterThan(40);
   });

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { newSigningKey, serializedSecret, signatureHeaders, signerOf } from '../../src/engine/webhooks/signing.policy.js';
 
-const path = (relative: string) => fileURLToPath(new URL(`../../docs/${relative}`, import.meta.url));
+const path = (relative: string) => fileURLToPath(new URL(`../../docs/use/${relative}`, import.meta.url));
 const MESSAGE = { id: 'msg_0123456789abcdef', body: '{"type":"generation.completed","data":{"prompt":"naïve ✓"}}' };
 
 interface Delivered {
@@ -56,7 +56,7 @@ const RUNNERS = {
     '--input-type=module',
     '--eval',
     `import { readFileSync } from 'node:fs';
-     import { verifyWebhook } from ${JSON.stringify(new URL('../../docs/samples/webhooks/verify.mjs', import.meta.url).href)};
+     import { verifyWebhook } from ${JSON.stringify(new URL('../../docs/use/samples/webhooks/verify.mjs', import.meta.url).href)};
      const { secret, headers, body } = JSON.parse(readFileSync(0, 'utf8'));
      console.log(JSON.stringify(verifyWebhook(secret, headers, body)));`,
   ],
@@ -124,7 +124,7 @@ describe.each(['node', 'python', 'go'] as const)('the sample for %s', (language)
   ])('refuses %s', (_what, given, reason) => expect(run(language, given).failure).toMatch(reason));
 });
 
-describe('docs/webhooks.md', () => {
+describe('docs/use/webhooks.md', () => {
   it.each(['verify.mjs', 'verify.py', 'verify.go'])('shows %s as it is', (file) => {
     expect(readFileSync(path('webhooks.md'), 'utf8')).toContain(`\n${readFileSync(path(`samples/webhooks/${file}`), 'utf8')}\`\`\``);
   });

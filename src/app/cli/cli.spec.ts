@@ -72,8 +72,8 @@ describe('generated files', () => {
 
   it.each([
     ['model-schema', 'packages/plugin-sdk/schema/model.schema.json'],
-    ['errors', 'docs/errors.md'],
-    ['config', 'docs/configuration.md'],
+    ['errors', 'docs/use/errors.md'],
+    ['config', 'docs/operate/configuration.md'],
   ])('%s: --check tells a missing, a stale and a current file apart', async (command, file) => {
     const root = mkdtempSync(join(folder, 'root-'));
     expect(await run([command, '--check'], {}, { root })).toMatchObject({ code: 1, error: expect.stringContaining('missing') });

@@ -46,7 +46,7 @@ export function settings(): DescribedSetting[] {
   return found;
 }
 
-/** docs/configuration.md */
+/** docs/operate/configuration.md */
 export function configurationDocument(): string {
   const rows = settings().map(({ path, type, default: fallback, description }) => {
     const variable = variableOf(path);

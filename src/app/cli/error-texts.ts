@@ -6,7 +6,7 @@ export interface ErrorText {
   readonly remedy: string;
 }
 
-/** For docs/errors.md. The compiler sees to it that no code is without a text. */
+/** For docs/use/errors.md. The compiler sees to it that no code is without a text. */
 export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   invalid_json: { when: 'The body is not JSON.', remedy: 'Send valid JSON; the message says where it breaks.' },
   invalid_encoding: {

@@ -34,7 +34,7 @@ Every failure answers with this JSON, whatever the endpoint, with the HTTP statu
 |---|---|---|---|---|---|---|
 `;
 
-/** docs/errors.md */
+/** docs/use/errors.md */
 export function errorsDocument(): string {
   const lines = (Object.keys(ERRORS) as ErrorCode[]).map((code) => {
     const { status, type, fault, retry } = ERRORS[code];

@@ -68,7 +68,7 @@ export function createProgram(given: CliHost): Command {
     (options: GeneratedOptions) => settle(jsonText(modelYamlJsonSchema()), MODEL_SCHEMA, options),
   );
 
-  const ERRORS_DOCUMENT = 'docs/errors.md';
+  const ERRORS_DOCUMENT = 'docs/use/errors.md';
   generates(program.command('errors').description('list the error codes'), ERRORS_DOCUMENT)
     .option('--markdown', `print ${ERRORS_DOCUMENT}`)
     .action((options: DocumentOptions) => {
@@ -76,7 +76,7 @@ export function createProgram(given: CliHost): Command {
       else for (const [code, { status, type }] of Object.entries(ERRORS)) terminal.out(`${status}  ${code}  ${type}\n`);
     });
 
-  const CONFIGURATION = 'docs/configuration.md';
+  const CONFIGURATION = 'docs/operate/configuration.md';
   const EXAMPLE = 'litegen.example.yaml';
   generates(program.command('config').description('print the settings in force, without secrets'), CONFIGURATION)
     .option('--markdown', `print ${CONFIGURATION}`)

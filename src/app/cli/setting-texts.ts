@@ -1,4 +1,4 @@
-/** What each setting means, for docs/configuration.md. Where the schema describes a key itself, that text is used. */
+/** What each setting means, for docs/operate/configuration.md. Where the schema describes a key itself, that text is used. */
 export const SETTING_TEXTS: Readonly<Record<string, string>> = {
   'database.pool_size': 'Connections of one process to Postgres.',
   'database.timeout_seconds':

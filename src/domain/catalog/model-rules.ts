@@ -24,7 +24,7 @@ export function operationsOf(definition: Pick<ModelDefinition, 'operations' | 'c
   return operations;
 }
 
-/** The rules of docs/model-yaml.md that span several keys of one model, and who may set them. */
+/** The rules of docs/extend/model-yaml.md that span several keys of one model, and who may set them. */
 export function checkModel(model: ModelDefinition, layer: 'plugin' | 'operator'): RuleFinding[] {
   const findings: RuleFinding[] = [];
   const report: Report = (path, message, severity = 'error') => findings.push({ path, message, severity });

@@ -49,7 +49,7 @@ const limits = z.strictObject({
   max_queued: whole(0).optional(),
 });
 
-/** Every key of `litegen.yaml`, and by `LITEGEN__A__B` of the environment. docs/configuration.md is generated from it. */
+/** Every key of `litegen.yaml`, and by `LITEGEN__A__B` of the environment. docs/operate/configuration.md is generated from it. */
 export const configSchema = z.strictObject({
   mode: z.enum(['single_tenant', 'hosted']).default('single_tenant').describe('One default organization, or many.'),
   role: z.enum(['all', 'api', 'worker']).default('all').describe('Serve requests, watch jobs, or both.'),

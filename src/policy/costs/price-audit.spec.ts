@@ -68,7 +68,7 @@ describe('the models that the repository ships', async () => {
   });
 
   it('are told in the table of names that are gone', () => {
-    const text = readFileSync(new URL('../../../docs/clients.md', import.meta.url), 'utf8');
+    const text = readFileSync(new URL('../../../docs/use/clients.md', import.meta.url), 'utf8');
     const [, section = ''] = text.split('### Names of models that are gone');
     const lines = section
       .slice(0, section.indexOf('\n#'))

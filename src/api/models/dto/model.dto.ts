@@ -84,7 +84,7 @@ class ModelPricing implements CatalogModelPricing {
   @ApiProperty({ ...OBJECT, nullable: true })
   variable_pricing!: CatalogModelPricing['variable_pricing'];
 
-  @ApiProperty({ type: 'array', items: OBJECT, description: 'The exact price, see docs/model-yaml.md.' })
+  @ApiProperty({ type: 'array', items: OBJECT, description: 'The exact price, see docs/extend/model-yaml.md.' })
   components!: CatalogModelPricing['components'];
 
   @ApiProperty({ type: 'array', items: OBJECT })
@@ -230,7 +230,7 @@ export class ModelSchema {
   @ApiProperty({
     type: 'object',
     additionalProperties: { ...OBJECT, required: ['kind'], properties: { kind: { type: 'string' } } },
-    description: 'Parameter → what it takes: `kind` and the options of docs/model-yaml.md.',
+    description: 'Parameter → what it takes: `kind` and the options of docs/extend/model-yaml.md.',
   })
   params!: Record<string, { kind: string }>;
 

@@ -22,7 +22,7 @@ export async function* examineApplication(config: Config, host: DoctorHost, { on
         level: 'fail',
         subject: 'start',
         message,
-        remedy: 'The gateway does not start like this. Capability files are described in docs/model-yaml.md.',
+        remedy: 'The gateway does not start like this. Capability files are described in docs/extend/model-yaml.md.',
       }),
     );
     return;

@@ -108,7 +108,7 @@ function configurationFailures(error: unknown): Finding[] {
     level: 'fail',
     subject: 'settings',
     message,
-    remedy: 'Correct it in litegen.yaml or in the environment; docs/configuration.md lists every key.',
+    remedy: 'Correct it in litegen.yaml or in the environment; docs/operate/configuration.md lists every key.',
   }));
 }
 

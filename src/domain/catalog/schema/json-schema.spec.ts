@@ -13,7 +13,7 @@ describe('the published JSON Schema', () => {
 
   it('takes the documented example and refuses an unknown key', () => {
     const validate = new Ajv2020({ strict: false, validateFormats: false }).compile(modelYamlJsonSchema());
-    const document = readFileSync(new URL('../../../../docs/model-yaml.md', import.meta.url), 'utf8');
+    const document = readFileSync(new URL('../../../../docs/extend/model-yaml.md', import.meta.url), 'utf8');
     const example = /```yaml\n([\s\S]*?)```/.exec(document)?.[1] ?? '';
     const value = parse(example, { schema: 'core' }) as { models: Record<string, unknown>[] };
     expect(validate(value), JSON.stringify(validate.errors)).toBe(true);

@@ -7,7 +7,7 @@ export function modelYamlJsonSchema(): Record<string, unknown> {
   return {
     $schema,
     title: 'LiteGen capability file',
-    description: 'Models that a LiteGen plugin or its operator offers. Reference: docs/model-yaml.md.',
+    description: 'Models that a LiteGen plugin or its operator offers. Reference: docs/extend/model-yaml.md.',
     ...schema,
   };
 }

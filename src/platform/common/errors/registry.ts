@@ -15,7 +15,7 @@ const badRequest: ErrorDefinition = { status: 400, type: 'invalid_request_error'
 const notFound: ErrorDefinition = { status: 404, type: 'not_found_error', fault: 'caller', retry: false };
 const vendor: ErrorDefinition = { status: 502, type: 'provider_error', fault: 'vendor', retry: false };
 
-/** Every failure that the API can answer with. Codes are stable: documented in docs/errors.md and never renamed. */
+/** Every failure that the API can answer with. Codes are stable: documented in docs/use/errors.md and never renamed. */
 export const ERRORS = {
   // The request itself
   invalid_json: badRequest,

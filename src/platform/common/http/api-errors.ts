@@ -42,7 +42,7 @@ export class ErrorDetail {
   @ApiProperty({ example: 'invalid_request_error' })
   type!: string;
 
-  @ApiProperty({ description: 'Stable; see docs/errors.md.', example: 'model_not_found' })
+  @ApiProperty({ description: 'Stable; see docs/use/errors.md.', example: 'model_not_found' })
   code!: string;
 
   @ApiProperty({ type: String, nullable: true, description: 'Path of the field that is wrong.', example: 'model' })
