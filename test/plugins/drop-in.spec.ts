@@ -2,16 +2,21 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { HttpSimulator } from '@litegen/plugin-sdk/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client } from '../support/client.js';
 import { type Gateway, startGateway } from '../support/gateway.js';
-import { startAcme } from './acme.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SCAFFOLDER = join(ROOT, 'packages/create-plugin/dist/cli.js');
-const API_KEY = 'acme-key-8c1e52f7';
+const SIMULATOR = join(ROOT, 'packages/create-plugin/template/simulator/index.js');
+
+/** The scaffolded plugin's own simulator of its invented vendor. */
+interface AcmeSimulator {
+  readonly SECRETS: { readonly apiKey: string };
+  startSimulator(options: { polls: number }): Promise<HttpSimulator>;
+}
 
 interface ProviderEntry {
   readonly name: string;
@@ -43,7 +48,8 @@ describe('a plugin that is dropped in', () => {
       symlinkSync(join(ROOT, 'node_modules', dependency), join(directory, 'node_modules', dependency));
     }
     execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc')], { cwd: directory });
-    for (const part of ['package.json', 'dist', 'models']) cpSync(join(directory, part), join(target, part), { recursive: true });
+    for (const part of ['package.json', 'dist', 'models', 'simulator'])
+      cpSync(join(directory, part), join(target, part), { recursive: true });
   }
 
   function edit(path: string, change: (text: string) => string): void {
@@ -82,7 +88,8 @@ describe('a plugin that is dropped in', () => {
   };
 
   beforeAll(async () => {
-    vendor = await startAcme(API_KEY);
+    const { SECRETS, startSimulator } = (await import(/* @vite-ignore */ pathToFileURL(SIMULATOR).href)) as AcmeSimulator;
+    vendor = await startSimulator({ polls: 1 });
     mkdirSync(mount);
     mkdirSync(badMount);
     scaffold(join(mount, 'acme'), 'acme', '--javascript');
@@ -95,9 +102,9 @@ describe('a plugin that is dropped in', () => {
     gateway = await startGateway({
       env: {
         LITEGEN__PLUGINS__DIRECTORIES: `${mount},${badMount}`,
-        ACME_API_KEY: API_KEY,
+        ACME_API_KEY: SECRETS.apiKey,
         ACME_API_BASE: vendor.origin,
-        TYPED_API_KEY: API_KEY,
+        TYPED_API_KEY: SECRETS.apiKey,
         TYPED_API_BASE: vendor.origin,
       },
     });
@@ -111,7 +118,7 @@ describe('a plugin that is dropped in', () => {
 
   it('needs nothing but its own files', () => {
     for (const name of ['acme', 'typed']) expect(existsSync(join(mount, name, 'node_modules'))).toBe(false);
-    expect(readdirSync(join(mount, 'typed')).sort()).toEqual(['dist', 'models', 'package.json']);
+    expect(readdirSync(join(mount, 'typed')).sort()).toEqual(['dist', 'models', 'package.json', 'simulator']);
   });
 
   it.each(['acme', 'typed'])('makes pictures and films end to end: %s', async (name) => {

@@ -6,7 +6,7 @@ import { idOfPackage, ScaffoldError, scaffold } from './scaffold.js';
 
 const USAGE = `Usage: create-litegen-plugin <name> [--id <id>] [--dir <path>] [--javascript]
 
-Writes a LiteGen provider plugin with a played vendor and a conformance test.
+Writes a LiteGen provider plugin with a simulator of its vendor and a conformance test.
 
   <name>        the npm package's name, such as litegen-provider-acme
   --id          the provider's id and the prefix of its models (default: from the name)

@@ -58,7 +58,7 @@ describe('create-litegen-plugin', () => {
   it('writes a JavaScript plugin that is typed and passes its own tests without a build', { timeout: 120_000 }, async () => {
     const directory = await installed('my-vendor', '--javascript');
     const check = ['--noEmit', '--allowJs', '--checkJs', '--strict', '--noUncheckedIndexedAccess', '--skipLibCheck'];
-    const sources = (await readdir(join(directory, 'src'))).map((name) => `src/${name}`);
+    const sources = ['simulator/index.js', ...(await readdir(join(directory, 'src'))).map((name) => `src/${name}`)];
     const types = await node([TSC, ...check, '--target', 'es2023', '--module', 'nodenext', '--types', 'node', ...sources], directory);
     expect(types).toEqual({ code: 0, output: '' });
     await expectPassing(directory);
@@ -93,7 +93,9 @@ describe('create-litegen-plugin', () => {
       },
     });
     const files = (await readdir(directory, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
-    expect(files.map(({ name }) => name)).toEqual(expect.arrayContaining(['.gitignore', 'pix-els.yaml', 'index.ts', 'tsconfig.json']));
+    expect(files.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['.gitignore', 'pix-els.yaml', 'index.ts', 'index.js', 'tsconfig.json']),
+    );
     for (const { parentPath, name } of files) expect(await readFile(join(parentPath, name), 'utf8'), name).not.toMatch(/acme/i);
   });
 

@@ -2,19 +2,19 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import plugin from '#plugin';
 import { createTestCall, createTestSetup, testImageRequest, testInput, testVideoRequest } from '@litegen/plugin-sdk/testing';
-import { SECRETS, startVendor } from './vendor.js';
+import { SECRETS, startSimulator } from '../simulator/index.js';
 
 // The conformance test proves the contract; these tests prove the translation into the vendor's own words.
 describe('acme', () => {
   const instance = plugin.create(createTestSetup('acme'));
-  let vendor;
+  let simulator;
   before(async () => {
-    vendor = await startVendor('http://vendor.test');
+    simulator = await startSimulator();
   });
-  after(() => vendor.close());
+  after(() => simulator.close());
 
   it('paints from a picture and reports the media', async () => {
-    const call = createTestCall({ apiBase: vendor.baseUrl, secrets: SECRETS, idempotencyKey: 'attempt-1' });
+    const call = createTestCall({ apiBase: simulator.origin, secrets: SECRETS, idempotencyKey: 'attempt-1' });
     const request = testImageRequest({
       operation: 'image.edit',
       model: { id: 'acme/paint-1', upstream: { model: 'paint-1' } },
@@ -35,7 +35,7 @@ describe('acme', () => {
   });
 
   it('says when it rounds a duration', async () => {
-    const call = createTestCall({ apiBase: vendor.baseUrl, secrets: SECRETS, webhookUrl: 'https://gateway.test/hook' });
+    const call = createTestCall({ apiBase: simulator.origin, secrets: SECRETS, webhookUrl: 'https://gateway.test/hook' });
     const request = testVideoRequest({ model: { id: 'acme/film-1', upstream: { model: 'film-1' } }, params: { duration_seconds: 2.6 } });
     const result = await instance.video.start(request, call);
     assert.equal(result.state, 'started');

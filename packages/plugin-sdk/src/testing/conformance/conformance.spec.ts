@@ -7,11 +7,11 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { scaffold } from '../../../../create-plugin/src/scaffold.js';
 import { BREAKS, type Break, EXPORT, HTTP, INDEX } from '../../../test/conformance-breaks.js';
+import type { HttpSimulator } from '../http-simulator.js';
 import { type ConformanceSetup, conformance, conformanceChecks, runConformance } from './index.js';
-import type { ConformanceVendor } from './setup.js';
 
-type VendorModule = {
-  readonly startVendor: ConformanceVendor['start'];
+type SimulatorModule = {
+  readonly startSimulator: (options: { publicUrl: string }) => Promise<HttpSimulator>;
   readonly genuineDelivery: NonNullable<ConformanceSetup['delivery']>;
   readonly SECRETS: Record<string, string>;
 };
@@ -27,12 +27,18 @@ async function healthyPlugin(): Promise<{ directory: string; setup: ConformanceS
   await scaffold({ packageName: 'litegen-provider-acme', id: 'acme', directory, language: 'javascript' });
   await mkdir(join(directory, 'node_modules/@litegen'), { recursive: true });
   await symlink(SDK, join(directory, 'node_modules/@litegen/plugin-sdk'));
-  const vendor = (await import(/* @vite-ignore */ pathToFileURL(join(directory, 'test/vendor.js')).href)) as VendorModule;
+  const { href } = pathToFileURL(join(directory, 'simulator/index.js'));
+  const { startSimulator, SECRETS, genuineDelivery } = (await import(/* @vite-ignore */ href)) as SimulatorModule;
   const setup = {
     packageDirectory: directory,
-    vendor: { start: vendor.startVendor },
-    secrets: vendor.SECRETS,
-    delivery: vendor.genuineDelivery,
+    vendor: {
+      start: async (publicUrl: string) => {
+        const simulator = await startSimulator({ publicUrl });
+        return { baseUrl: simulator.origin, close: simulator.close };
+      },
+    },
+    secrets: SECRETS,
+    delivery: genuineDelivery,
   };
   return { directory, setup };
 }

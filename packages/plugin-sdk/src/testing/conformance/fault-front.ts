@@ -28,7 +28,7 @@ interface Answer {
 
 const HUGE_PIECES = 128;
 
-/** A local server that stands before the played vendor: it passes requests on, and plays faults from a chosen request on. */
+/** A local server that stands before the simulator: it passes requests on, and plays faults from a chosen request on. */
 export class FaultFront {
   /** Answers that were passed on, by the order of requests since the last {@link reset}. */
   readonly answers: Answer[] = [];

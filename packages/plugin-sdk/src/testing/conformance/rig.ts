@@ -70,7 +70,7 @@ export class Rig {
     return this.front.url + (this.setup.apiBasePath ?? '');
   }
 
-  /** Only the played vendor can be reached, so that no check ever calls a real one. */
+  /** Only the simulator can be reached, so that no check ever calls a real one. */
   call(options: TestCallOptions = {}): TestCall {
     return createTestCall({ secrets: this.secrets, options: this.options, apiBase: this.apiBase, ...options });
   }

@@ -2,12 +2,12 @@ import type { Json, JsonObject } from '../../json.js';
 import type { ProviderPlugin, RawDelivery } from '../../provider.js';
 
 export interface RunningVendor {
-  /** Where the played vendor listens, such as `http://127.0.0.1:4010`. */
+  /** Where the simulator listens, such as `http://127.0.0.1:4010`. */
   readonly baseUrl: string;
   close(): Promise<void>;
 }
 
-/** A local HTTP server that plays the vendor. It is started afresh for every check. */
+/** A simulator: a local HTTP server that plays the vendor. It is started afresh for every check. */
 export interface ConformanceVendor {
   /**
    * @param publicUrl Where the plugin sees the vendor: the kit stands in between and plays the faults. Absolute URLs in
