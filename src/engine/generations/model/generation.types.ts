@@ -2,22 +2,9 @@ import type { CallWarning, JsonObject, Operation, VendorUsage, Withheld } from '
 import type { Plan } from '../../../domain/catalog/index.js';
 import type { ErrorCode, Micros } from '../../../platform/common/index.js';
 import type { Quote } from '../../../policy/costs/index.js';
+import { type ActiveStatus, type GenerationStatus, isTerminal, type TerminalStatus } from './transitions.js';
 
 export type MediaType = 'image' | 'video';
-
-/**
- * `queued` nobody has called the vendor · `dispatching` a replica is calling it, or died doing so ·
- * `running` the vendor works on it · `ingesting` the vendor is done and its files are being fetched.
- */
-export const ACTIVE_STATUSES = ['queued', 'dispatching', 'running', 'ingesting'] as const;
-export const TERMINAL_STATUSES = ['completed', 'failed', 'cancelled'] as const;
-export type ActiveStatus = (typeof ACTIVE_STATUSES)[number];
-export type TerminalStatus = (typeof TERMINAL_STATUSES)[number];
-export type GenerationStatus = ActiveStatus | TerminalStatus;
-
-export function isTerminal(status: GenerationStatus): status is TerminalStatus {
-  return (TERMINAL_STATUSES as readonly string[]).includes(status);
-}
 
 /** Whether a signal from the vendor may still change anything (R11). */
 export function acceptsSignal(status: GenerationStatus): status is ActiveStatus {
@@ -104,3 +91,4 @@ export const SHARED = {
 } as const satisfies Settlement;
 
 export type { Operation };
+export { type ActiveStatus, type GenerationStatus, isTerminal, type TerminalStatus };

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Tenant } from '../../../domain/access/index.js';
 import type { Micros } from '../../../platform/common/index.js';
 import { Database, rows, type SqlParameters } from '../../../platform/database/index.js';
+import { statusIs } from '../store/status-conditions.js';
 
 export interface Totals {
   readonly requests: number;
@@ -28,11 +29,11 @@ export interface LatencyPercentiles {
 
 const TOTALS = `
   COUNT(*) AS requests,
-  COUNT(CASE WHEN status = 'completed' THEN 1 END) AS completed,
-  COUNT(CASE WHEN status = 'failed' THEN 1 END) AS failed,
-  COUNT(CASE WHEN status = 'completed' AND cached_from IS NOT NULL THEN 1 END) AS cached,
+  COUNT(CASE WHEN ${statusIs('completed')} THEN 1 END) AS completed,
+  COUNT(CASE WHEN ${statusIs('failed')} THEN 1 END) AS failed,
+  COUNT(CASE WHEN ${statusIs('completed')} AND cached_from IS NOT NULL THEN 1 END) AS cached,
   CAST(COALESCE(SUM(cost_micros), 0) AS BIGINT) AS "costMicros",
-  CAST(AVG(CASE WHEN status = 'completed' THEN completed_at - created_at END) AS DOUBLE PRECISION) AS "averageLatencyMs"`;
+  CAST(AVG(CASE WHEN ${statusIs('completed')} THEN completed_at - created_at END) AS DOUBLE PRECISION) AS "averageLatencyMs"`;
 
 /** What its owner removed was asked for and paid for all the same. */
 const OWN = 'org_id = :orgId AND app_id = :appId';
@@ -78,7 +79,7 @@ export class GenerationStatsQueries {
       `SELECT ${at(50)} AS p50, ${at(95)} AS p95, ${at(99)} AS p99, COALESCE(MAX(samples), 0) AS samples
        FROM (SELECT completed_at - created_at AS latency, ROW_NUMBER() OVER (ORDER BY completed_at - created_at) AS place, COUNT(*) OVER () AS samples
              FROM generations
-             WHERE ${OWN} AND created_at >= :oldestMs AND completed_at >= :sinceMs AND status = 'completed') measured`,
+             WHERE ${OWN} AND created_at >= :oldestMs AND completed_at >= :sinceMs AND ${statusIs('completed')}) measured`,
       { sinceMs, oldestMs: sinceMs - LONGEST_LIFE_MS },
     );
     return row ?? { p50: null, p95: null, p99: null, samples: 0 };

@@ -4,16 +4,14 @@ import type { Micros } from '../../../platform/common/index.js';
 import { Database, rows } from '../../../platform/database/index.js';
 import { Ledger, type RefundResult } from '../../../policy/budgets/index.js';
 import { GenerationEntity } from '../model/generation.entity.js';
-import { ACTIVE_STATUSES } from '../model/generation.types.js';
 import { causeOf } from '../model/generation-spending.js';
+import { HAS_ENDED } from './status-conditions.js';
 
 export interface Refund {
   readonly refundId: string;
   readonly amountMicros: Micros;
   readonly reason: string;
 }
-
-const ACTIVE = ACTIVE_STATUSES.map((status) => `'${status}'`).join(',');
 
 /** What operators put right about the money of generations that have ended. */
 @Injectable()
@@ -29,7 +27,7 @@ export class BillingAdjustmentsRepository {
       const resolved = await rows(
         manager,
         `UPDATE generations SET hold_state = :holdState, cost_micros = :costMicros, cost_source = 'operator', updated_at = :nowMs
-         WHERE id = :id AND org_id = :orgId AND app_id = :appId AND hold_state = 'held' AND status NOT IN (${ACTIVE}) RETURNING id`,
+         WHERE id = :id AND org_id = :orgId AND app_id = :appId AND hold_state = 'held' AND ${HAS_ENDED} RETURNING id`,
         { id, orgId, appId, costMicros, holdState: costMicros === 0 ? 'released' : 'settled', nowMs },
       );
       if (resolved.length === 0) return false;

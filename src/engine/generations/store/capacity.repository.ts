@@ -14,12 +14,13 @@ import {
 import type { AttemptEntity } from '../model/attempt.entity.js';
 import { GenerationEntity } from '../model/generation.entity.js';
 import type { Lease } from '../model/lease.js';
+import { TRANSITIONS } from '../model/transitions.js';
 import { UNSENT } from './coalesced-requests.repository.js';
+import { IS_ACTIVE, statusIs } from './status-conditions.js';
 
 const COLUMNS: Readonly<Record<CapacityScope, string>> = { key: 'key_id', application: 'app_id', model: 'model', provider: 'provider' };
-const UNDER_WAY = `status IN ('queued', 'dispatching', 'running', 'ingesting')`;
 /** A follower waits for another generation and never for a vendor of its own. */
-const WAITING = `status = 'queued' AND cached_from IS NULL`;
+const WAITING = `${statusIs('queued')} AND cached_from IS NULL`;
 const CALLED_FOR_MS = 5_000;
 /** Being looked at, or due for a moment: who is not taken up by then, because its vendor hangs, keeps nobody else waiting. */
 const CALLED = `(lease_owner IS NOT NULL OR (next_run_at <= :nowMs AND next_run_at > :calledSinceMs))`;
@@ -54,7 +55,7 @@ export function asQueued(generation: GenerationEntity, waitsFor: string): Genera
   const { holdMicros, createdAt } = generation;
   return Object.assign(new GenerationEntity(), generation, UNSENT, {
     holdMicros,
-    status: 'queued' as const,
+    status: TRANSITIONS.enqueue.to,
     waitsFor,
     nextRunAt: lookForRoomAtMs(createdAt, createdAt),
   });
@@ -131,7 +132,7 @@ export class CapacityRepository {
     const parked = await rows(
       manager,
       `UPDATE generations SET lease_owner = NULL, waits_for = :name, next_run_at = :next, updated_at = :nowMs
-       WHERE id = :id AND lease_token = :token AND status = 'queued' RETURNING id`,
+       WHERE id = :id AND lease_token = :token AND ${statusIs('queued')} RETURNING id`,
       { id: lease.id, token: lease.token, name: capacityName(full), next, nowMs },
     );
     if (parked.length === 0) return;
@@ -156,7 +157,7 @@ export class CapacityRepository {
       await rows(
         manager,
         `WITH first AS MATERIALIZED (
-           SELECT id FROM generations WHERE waits_for = :name AND status = 'queued' AND lease_owner IS NULL AND next_run_at > :nowMs
+           SELECT id FROM generations WHERE waits_for = :name AND ${statusIs('queued')} AND lease_owner IS NULL AND next_run_at > :nowMs
            ORDER BY created_at, id LIMIT :room ${skipLocked(manager)})
          UPDATE generations SET next_run_at = :nowMs WHERE id IN (SELECT id FROM first) RETURNING id`,
         { name, nowMs, room },
@@ -176,10 +177,10 @@ export class CapacityRepository {
       if (ids.length === 0) continue;
       const found = await rows<{ id: string } & Record<keyof CapacityCount, number | string>>(
         manager,
-        `SELECT ${column} AS id, SUM(CASE WHEN status = 'queued' THEN 0 ELSE 1 END) AS "inFlight",
+        `SELECT ${column} AS id, SUM(CASE WHEN ${statusIs('queued')} THEN 0 ELSE 1 END) AS "inFlight",
            SUM(CASE WHEN ${WAITING} THEN 1 ELSE 0 END) AS queued,
            SUM(CASE WHEN ${WAITING} AND ${CALLED} THEN 1 ELSE 0 END) AS called
-         FROM generations WHERE ${column} IN (:ids) AND ${UNDER_WAY} AND id <> :except GROUP BY ${column}`,
+         FROM generations WHERE ${column} IN (:ids) AND ${IS_ACTIVE} AND id <> :except GROUP BY ${column}`,
         { ids, nowMs, calledSinceMs: nowMs - CALLED_FOR_MS, except },
       );
       for (const { id, inFlight, queued, called } of found) {

@@ -6,6 +6,8 @@ import { GenerationEntity } from '../model/generation.entity.js';
 import { type GenerationStatus, isTerminal, type Settlement, SHARED } from '../model/generation.types.js';
 import type { GenerationRecord } from '../model/generation-signals.js';
 import type { Lease } from '../model/lease.js';
+import { TRANSITIONS } from '../model/transitions.js';
+import { statusAllows, statusIs } from './status-conditions.js';
 
 /** A wait is ended by whom it waits for; this is for the case that nobody does. */
 const LOOK_AGAIN_MS = 30_000;
@@ -97,7 +99,7 @@ export class CoalescedRequestsRepository {
     );
     await rows(
       manager,
-      `UPDATE generations SET next_run_at = :nowMs WHERE cached_from IN (:leaders) AND status = 'queued' AND lease_owner IS NULL
+      `UPDATE generations SET next_run_at = :nowMs WHERE cached_from IN (:leaders) AND ${statusIs('queued')} AND lease_owner IS NULL
          AND next_run_at IS NOT NULL RETURNING id`,
       { nowMs: first.nowMs, leaders: ends.map(({ generationId }) => generationId) },
     );
@@ -106,7 +108,7 @@ export class CoalescedRequestsRepository {
 
   /** Notes the result of one that led when that failed at its end. Those who follow it take their result themselves. */
   async endLate(manager: EntityManager, generation: GenerationEntity, outputs: readonly unknown[], nowMs: number): Promise<void> {
-    if (generation.status !== 'completed' && generation.status !== 'failed' && generation.status !== 'cancelled') return;
+    if (!isTerminal(generation.status)) return;
     await this.end(manager, [{ generation, settlement: { status: generation.status }, outputs, followers: [], nowMs }]);
   }
 
@@ -117,7 +119,7 @@ export class CoalescedRequestsRepository {
       manager,
       `WITH :shared UPDATE generations SET status = :status, progress = 100, cost_micros = :costMicros, cost_source = :costSource,
          hold_state = :holdState, next_run_at = NULL, completed_at = CAST(shared.at AS BIGINT), updated_at = CAST(shared.at AS BIGINT)
-       FROM shared WHERE id = shared.follower AND cached_from = shared.leader AND status = 'queued' AND lease_owner IS NULL
+       FROM shared WHERE id = shared.follower AND cached_from = shared.leader AND ${statusAllows('share')} AND lease_owner IS NULL
          AND next_run_at IS NOT NULL AND cancel_requested_at IS NULL AND deadline_at > CAST(shared.at AS BIGINT) RETURNING id`,
       {
         ...{ status: SHARED.status, costMicros: SHARED.costMicros, costSource: SHARED.costSource, holdState: SHARED.holdState },
@@ -169,7 +171,7 @@ export class CoalescedRequestsRepository {
     const changed = await rows(
       manager,
       `UPDATE generations SET cached_from = NULL, cache_key = :cacheKey, hold_micros = :holdMicros, hold_state = 'held', updated_at = :nowMs
-       WHERE id = :id AND lease_token = :token AND status = 'queued' RETURNING id`,
+       WHERE id = :id AND lease_token = :token AND ${statusIs('queued')} RETURNING id`,
       { id: lease.id, token: lease.token, cacheKey, holdMicros, nowMs },
     );
     return changed.length === 1;
@@ -192,7 +194,7 @@ export class CoalescedRequestsRepository {
       manager,
       `WITH :waiting UPDATE generations SET cached_from = waiting.leader, lease_owner = NULL,
          next_run_at = CAST(waiting.next AS BIGINT), updated_at = CAST(waiting.at AS BIGINT)
-       FROM waiting WHERE id = waiting.follower AND lease_token = CAST(waiting.token AS BIGINT) AND status = 'queued' RETURNING id`,
+       FROM waiting WHERE id = waiting.follower AND lease_token = CAST(waiting.token AS BIGINT) AND ${statusIs('queued')} RETURNING id`,
       {
         waiting: waiting.map(({ lease, leaderId, nowMs, deadlineAtMs }) => ({
           follower: lease.id,
@@ -215,7 +217,7 @@ export function leads({ cacheKey, cachedFrom }: Pick<GenerationEntity, 'cacheKey
 function followerOf(generation: GenerationEntity, leaderId: string): GenerationEntity {
   return Object.assign(new GenerationEntity(), generation, {
     ...UNSENT,
-    status: 'queued' as const,
+    status: TRANSITIONS.enqueue.to,
     cachedFrom: leaderId,
     holdState: 'released' as const,
     nextRunAt: generation.createdAt + LOOK_AGAIN_MS,

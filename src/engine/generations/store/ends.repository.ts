@@ -6,18 +6,19 @@ import { type Account, BudgetDirectory, Ledger, type SettleRequest } from '../..
 import { type CapacityLimit, CapacityLimits } from '../../../policy/limits/index.js';
 import { CARES, type End, type EndCare } from '../model/end.js';
 import type { GenerationEntity } from '../model/generation.entity.js';
-import { ACTIVE_STATUSES } from '../model/generation.types.js';
 import { type GenerationEnd, GenerationEvents } from '../model/generation-events.port.js';
 import type { GenerationRecord } from '../model/generation-signals.js';
 import { causeOf, spenderOf } from '../model/generation-spending.js';
 import { endedRow, json } from '../model/generations.rows.js';
 import { type Lease } from '../model/lease.js';
+import { TERMINAL_STATUSES } from '../model/transitions.js';
 import { endAttempts } from './attempt-end.repository.js';
 import { CapacityRepository } from './capacity.repository.js';
 import { CoalescedRequestsRepository, leads } from './coalesced-requests.repository.js';
 import { type DeferrableStep, DeferredStepsRepository } from './deferred-steps.repository.js';
 import { leaseName } from './leases.repository.js';
 import { plainEnd } from './plain-ends.policy.js';
+import { statusMayBecome } from './status-conditions.js';
 
 /** With what is looked up before the transaction begins. */
 type Counted = End & {
@@ -26,7 +27,7 @@ type Counted = End & {
   readonly hold: SettleRequest['hold'];
 };
 
-const ACTIVE = ACTIVE_STATUSES.map((status) => `'${status}'`).join(',');
+const MAY_END = statusMayBecome('ended.end_status', TERMINAL_STATUSES);
 
 /** How a generation ends: the transaction on which money depends, and what stands beside it. */
 @Injectable()
@@ -211,7 +212,7 @@ export class EndsRepository {
          error_code = ended.code, error_message = ended.message, error_details = ended.details,
          receipt = COALESCE(ended.end_receipt, generations.receipt),
          lease_owner = NULL, next_run_at = NULL, completed_at = CAST(ended.at AS BIGINT), updated_at = CAST(ended.at AS BIGINT)
-       FROM ended WHERE id = ended.generation_id AND lease_token = CAST(ended.token AS BIGINT) AND status IN (${ACTIVE})
+       FROM ended WHERE id = ended.generation_id AND lease_token = CAST(ended.token AS BIGINT) AND ${MAY_END}
        RETURNING id, lease_token AS token`,
       { ended: [...firsts.values()].map(endValues) },
     );

@@ -7,17 +7,17 @@ import type { CapacityLimit } from '../../../policy/limits/index.js';
 import { AttemptEntity } from '../model/attempt.entity.js';
 import { type AttemptEnd } from '../model/end.js';
 import { GenerationEntity } from '../model/generation.entity.js';
-import { ACTIVE_STATUSES, type StoredResult } from '../model/generation.types.js';
+import type { StoredResult } from '../model/generation.types.js';
 import { attemptRow, json } from '../model/generations.rows.js';
 import type { Lease } from '../model/lease.js';
 import type { GenerationLook } from '../model/progress.policy.js';
+import { TRANSITIONS } from '../model/transitions.js';
 import { endAttempts } from './attempt-end.repository.js';
 import { CapacityRepository, type RoomNeeded } from './capacity.repository.js';
 import { bareAttempt } from './plain-ends.policy.js';
+import { HAS_ENDED, IS_ACTIVE, statusAllows, statusIs } from './status-conditions.js';
 
 type AttemptRow = Omit<AttemptEntity, 'operation'> & { operation: never };
-
-const ACTIVE = ACTIVE_STATUSES.map((status) => `'${status}'`).join(',');
 
 /** All SQL about generations and attempts. Every change is a compare-and-set that names the status or the lease it builds on (R11). */
 @Injectable()
@@ -44,9 +44,9 @@ export class GenerationsRepository {
       }
       const begun = await rows(
         manager,
-        `UPDATE generations SET status = 'dispatching', attempt_id = :attemptId, attempt_count = :ordinal, updated_at = :now,
+        `UPDATE generations SET status = '${TRANSITIONS.begin.to}', attempt_id = :attemptId, attempt_count = :ordinal, updated_at = :now,
            waits_for = NULL, started_at = COALESCE(started_at, :now)
-         WHERE id = :id AND lease_token = :token AND (status = 'queued' OR (status = 'dispatching' AND attempt_id = :attemptId)) RETURNING id`,
+         WHERE id = :id AND lease_token = :token AND (${statusAllows('begin')} OR (${statusIs('dispatching')} AND attempt_id = :attemptId)) RETURNING id`,
         { id: lease.id, token: lease.token, attemptId: attempt.id, ordinal: attempt.ordinal, now: nowMs },
       );
       if (begun.length === 0) return false;
@@ -61,7 +61,7 @@ export class GenerationsRepository {
       rows(
         manager,
         `UPDATE generations SET updated_at = :now, poll_count = poll_count + 1
-         WHERE id = :id AND lease_token = :token AND status IN (${ACTIVE}) RETURNING id`,
+         WHERE id = :id AND lease_token = :token AND ${IS_ACTIVE} RETURNING id`,
         { id: lease.id, token: lease.token, now: nowMs },
       ),
     );
@@ -86,8 +86,8 @@ export class GenerationsRepository {
       this.insist(async (manager) => {
         const updated = await rows(
           manager,
-          `UPDATE generations SET status = 'running', lease_owner = NULL, next_run_at = :next, poll_count = 0, updated_at = :now
-         WHERE id = :id AND lease_token = :token AND status = 'dispatching' RETURNING id`,
+          `UPDATE generations SET status = '${TRANSITIONS.accept.to}', lease_owner = NULL, next_run_at = :next, poll_count = 0, updated_at = :now
+         WHERE id = :id AND lease_token = :token AND ${statusAllows('accept')} RETURNING id`,
           { id: lease.id, token: lease.token, next: accepted.nextRunAtMs, now: nowMs },
         );
         // The operation is kept even when the lease is gone: a job that was paid for must not become unknown.
@@ -115,8 +115,8 @@ export class GenerationsRepository {
     return this.insist(async (manager) => {
       const updated = await rows(
         manager,
-        `UPDATE generations SET status = 'ingesting', updated_at = :now WHERE id = :id AND lease_token = :token
-           AND status IN ('dispatching', 'running', 'ingesting') RETURNING id`,
+        `UPDATE generations SET status = '${TRANSITIONS.ingest.to}', updated_at = :now WHERE id = :id AND lease_token = :token
+           AND (${statusAllows('ingest')} OR ${statusIs('ingesting')}) RETURNING id`,
         { id: lease.id, token: lease.token, now: nowMs },
       );
       if (updated.length === 0) return false;
@@ -136,8 +136,8 @@ export class GenerationsRepository {
       this.insist(async (manager) => {
         const updated = await rows(
           manager,
-          `UPDATE generations SET status = 'queued', lease_owner = NULL, next_run_at = :next, updated_at = :now
-         WHERE id = :id AND lease_token = :token AND status = 'dispatching' RETURNING id`,
+          `UPDATE generations SET status = '${TRANSITIONS.retry.to}', lease_owner = NULL, next_run_at = :next, updated_at = :now
+         WHERE id = :id AND lease_token = :token AND ${statusAllows('retry')} RETURNING id`,
           { id: lease.id, token: lease.token, next: next.nextRunAtMs, now: nowMs },
         );
         if (updated.length === 0) return false;
@@ -155,7 +155,7 @@ export class GenerationsRepository {
       rows(
         manager,
         `UPDATE generations SET cancel_requested_at = COALESCE(cancel_requested_at, :now), updated_at = :now
-         WHERE id = :id AND org_id = :orgId AND app_id = :appId AND deleted_at IS NULL AND status IN (${ACTIVE}) RETURNING id`,
+         WHERE id = :id AND org_id = :orgId AND app_id = :appId AND deleted_at IS NULL AND ${IS_ACTIVE} RETURNING id`,
         { id, orgId: tenant.orgId, appId: tenant.appId, now: nowMs },
       ),
     );
@@ -167,7 +167,7 @@ export class GenerationsRepository {
       const hidden = await rows<{ cacheKey: string | null }>(
         manager,
         `UPDATE generations SET deleted_at = :now, updated_at = :now
-         WHERE id = :id AND org_id = :orgId AND app_id = :appId AND deleted_at IS NULL AND status NOT IN (${ACTIVE})
+         WHERE id = :id AND org_id = :orgId AND app_id = :appId AND deleted_at IS NULL AND ${HAS_ENDED}
          RETURNING cache_key AS "cacheKey"`,
         { id, orgId: tenant.orgId, appId: tenant.appId, now: nowMs },
       );
@@ -211,11 +211,10 @@ export class GenerationsRepository {
 
   /** Whether an end was committed after all when its answer got lost: under one lease there is one end. */
   async isEndedUnder({ id, token }: Lease): Promise<boolean> {
-    const found = await rows(
-      this.database.manager,
-      `SELECT id FROM generations WHERE id = :id AND lease_token = :token AND status NOT IN (${ACTIVE})`,
-      { id, token },
-    );
+    const found = await rows(this.database.manager, `SELECT id FROM generations WHERE id = :id AND lease_token = :token AND ${HAS_ENDED}`, {
+      id,
+      token,
+    });
     return found.length === 1;
   }
 

@@ -3,8 +3,8 @@ import type { EntityManager } from 'typeorm';
 import type { Tenant } from '../../../domain/access/index.js';
 import { Database, insertRows, rows } from '../../../platform/database/index.js';
 import type { GenerationEntity } from '../model/generation.entity.js';
-import { ACTIVE_STATUSES } from '../model/generation.types.js';
 import type { IdempotentAdmission } from '../model/idempotency.policy.js';
+import { IS_ACTIVE } from './status-conditions.js';
 
 export interface IdempotencyRecord {
   readonly fingerprint: string;
@@ -23,8 +23,6 @@ interface Row {
   readonly fingerprint: string;
   readonly generation_id: string;
 }
-
-const ACTIVE = ACTIVE_STATUSES.map((status) => `'${status}'`).join(',');
 
 /** None without a key. */
 export function claimOf({
@@ -115,7 +113,7 @@ export class IdempotencyRepository {
       rows(
         manager,
         `DELETE FROM idempotency_keys WHERE expires_at <= :nowMs
-           AND generation_id NOT IN (SELECT id FROM generations WHERE status IN (${ACTIVE})) RETURNING generation_id`,
+           AND generation_id NOT IN (SELECT id FROM generations WHERE ${IS_ACTIVE}) RETURNING generation_id`,
         { nowMs },
       ),
     );

@@ -4,9 +4,10 @@ import { CLOCK_SLACK_MS } from '../../../platform/common/index.js';
 import { Database, entitiesOf, GroupCommit, rows, type SqlParameters, skipLocked } from '../../../platform/database/index.js';
 import { AttemptEntity } from '../model/attempt.entity.js';
 import { GenerationEntity } from '../model/generation.entity.js';
-import { ACTIVE_STATUSES, type ActiveStatus } from '../model/generation.types.js';
 import type { Lease } from '../model/lease.js';
+import { ACTIVE_STATUSES, type ActiveStatus } from '../model/transitions.js';
 import { type PollBudget, takeFromBudgets } from './poll-budgets.repository.js';
+import { IS_ACTIVE, statusIs, statusMayBecome } from './status-conditions.js';
 
 /** Generations of one vendor account that wait for the same. */
 export interface DueQueue {
@@ -49,7 +50,7 @@ export interface Release {
   readonly polled?: boolean;
 }
 
-const ACTIVE = ACTIVE_STATUSES.map((status) => `'${status}'`).join(',');
+const MAY_BE_RELEASED = statusMayBecome('released.to_status', ACTIVE_STATUSES, true);
 const ACTIVE_TABLE = ACTIVE_STATUSES.map((status) => `SELECT '${status}' AS status`).join(' UNION ALL ');
 
 /** Takes generations, keeps them, and hands them back. Every write names the lease that it builds on (R11). */
@@ -84,7 +85,7 @@ export class LeasesRepository {
     const counted = await rows<{ provider: string; jobs: number | string }>(
       this.database.manager,
       `SELECT provider, COUNT(*) AS jobs FROM generations
-       WHERE provider IN (:providers) AND status = 'running' AND next_run_at IS NOT NULL GROUP BY provider`,
+       WHERE provider IN (:providers) AND ${statusIs('running')} AND next_run_at IS NOT NULL GROUP BY provider`,
       { providers },
     );
     return new Map(counted.map(({ provider, jobs }) => [provider, Number(jobs)]));
@@ -150,7 +151,7 @@ export class LeasesRepository {
       const found = await rows<Record<string, unknown>>(
         manager,
         `UPDATE generations SET lease_owner = :owner, lease_token = lease_token + 1, due_at = next_run_at, next_run_at = :until
-         WHERE id = :id AND status IN (${ACTIVE}) AND (lease_owner IS NULL OR next_run_at <= :now) RETURNING *`,
+         WHERE id = :id AND ${IS_ACTIVE} AND (lease_owner IS NULL OR next_run_at <= :now) RETURNING *`,
         { id, owner, until: leaseUntilMs, now: nowMs },
       );
       return entitiesOf(manager, GenerationEntity, found);
@@ -165,7 +166,7 @@ export class LeasesRepository {
    * Other statements of this process write several of these rows at once; waiting for one while holding another could wait for ever.
    */
   async heartbeat(owner: string, ids: readonly string[], leaseUntilMs: number): Promise<Heartbeat> {
-    const ours = `lease_owner = :owner AND id IN (:ids) AND status IN (${ACTIVE})`;
+    const ours = `lease_owner = :owner AND id IN (:ids) AND ${IS_ACTIVE}`;
     const renewed = await this.database.write((manager) =>
       rows<{ id: string }>(
         manager,
@@ -187,7 +188,7 @@ export class LeasesRepository {
    * future. @returns how many
    */
   async pullBack(nowMs: number, leaseMs: number): Promise<number> {
-    const which = `next_run_at > :far AND status IN (${ACTIVE}) AND (lease_owner IS NOT NULL OR updated_at > :soon)`;
+    const which = `next_run_at > :far AND ${IS_ACTIVE} AND (lease_owner IS NOT NULL OR updated_at > :soon)`;
     const times = { far: nowMs + 2 * leaseMs, soon: nowMs + CLOCK_SLACK_MS };
     // Nearly always there is nothing, and no writer has to wait to learn that.
     if ((await rows(this.database.manager, `SELECT 1 FROM generations WHERE ${which} LIMIT 1`, times)).length === 0) return 0;
@@ -221,7 +222,8 @@ export class LeasesRepository {
           `WITH :released UPDATE generations SET status = released.to_status, lease_owner = NULL,
            next_run_at = CAST(released.next_at AS BIGINT), progress = COALESCE(CAST(released.to_progress AS INTEGER), progress),
            poll_count = poll_count + CAST(released.polls AS INTEGER), updated_at = CAST(released.at AS BIGINT)
-         FROM released WHERE id = released.generation_id AND lease_token = CAST(released.token AS BIGINT) AND status IN (${ACTIVE})
+         FROM released WHERE id = released.generation_id AND lease_token = CAST(released.token AS BIGINT)
+           AND ${MAY_BE_RELEASED}
          RETURNING id, lease_token AS token`,
           {
             released: [...firsts.values()].map(({ lease, change, nowMs }) => ({
