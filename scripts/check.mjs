@@ -19,6 +19,7 @@ const STEPS = [
     command: ['depcruise', '--config', '.dependency-cruiser.cjs', ...FOLDERS],
   },
   { name: 'generated', command: ['node', 'scripts/check-generated.mjs'], needs: 'build' },
+  { name: 'api-report', command: ['node', 'scripts/api-report.mjs'], needs: 'build' },
   { name: 'openapi', command: ['redocly', 'lint', OPENAPI], when: () => existsSync(join(ROOT, OPENAPI)) },
   { name: 'package', command: ['publint', 'run', 'packages/plugin-sdk', '--strict'], needs: 'build' },
 ];
