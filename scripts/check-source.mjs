@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { filesOf, ROOT } from './files.mjs';
 
 const MAX_LINES = 400;
-const FOLDERS = ['src', 'migrations', 'packages', 'plugins', 'test', 'bench', 'scripts'];
+const FOLDERS = ['src', 'migrations', 'packages', 'plugins', 'test', 'bench', 'scripts', 'examples'];
 const SOURCE = /\.[cm]?[jt]sx?$/;
 // In pieces, so that this file does not find itself.
 const MARKS = [

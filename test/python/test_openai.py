@@ -1,12 +1,17 @@
 """openai-python, unmodified, with its own strict validation of every answer."""
 
 import base64
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import openai
 import pytest
 
 CLIENT = "OpenAI"
 REFUSED = "Your request was rejected as a result of the safety system"
+EXAMPLE = Path(__file__).parents[2] / "examples/python-app/app.py"
 HAS_VIDEOS = int(openai.__version__.split(".")[0]) >= 2
 
 
@@ -88,6 +93,13 @@ if HAS_VIDEOS:
         assert any(listed.id == video.id for listed in client.videos.list(limit=5))
         assert client.videos.download_content(video.id).read()[4:8] == b"ftyp"
         assert client.videos.delete(video.id).deleted
+
+    def test_example(url, key, tmp_path):
+        env = {**os.environ, "LITEGEN_URL": url, "LITEGEN_KEY": key}
+        app = subprocess.run([sys.executable, EXAMPLE], cwd=tmp_path, env=env, capture_output=True, text=True)
+        assert (app.returncode, app.stdout, app.stderr) == (0, "fox.png\nclip.mp4\n", "")
+        assert (tmp_path / "fox.png").read_bytes().startswith(b"\x89PNG")
+        assert (tmp_path / "clip.mp4").read_bytes()[4:8] == b"ftyp"
 
 
 @pytest.mark.call("`images.generate`, `images.edit`", client="AzureOpenAI")

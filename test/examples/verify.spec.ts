@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { newSigningKey, serializedSecret, signatureHeaders, signerOf } from '../../src/engine/webhooks/signing.policy.js';
 
-const path = (relative: string) => fileURLToPath(new URL(`../../docs/use/${relative}`, import.meta.url));
+const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
+const RECEIVER = 'examples/webhook-receiver';
 const MESSAGE = { id: 'msg_0123456789abcdef', body: '{"type":"generation.completed","data":{"prompt":"naïve ✓"}}' };
 
 interface Delivered {
@@ -47,7 +48,7 @@ func main() {
 `;
 
 const goDirectory = join(tmpdir(), `litegen-go-sample-${process.pid}`);
-const hasGo = spawnSync('go', ['version']).status === 0;
+const isThere = { node: true, python: spawnSync('python3', ['--version']).status === 0, go: spawnSync('go', ['version']).status === 0 };
 
 /** Each runs the sample in its own runtime, reads `Delivered` from the standard input and prints the event. */
 const RUNNERS = {
@@ -56,7 +57,7 @@ const RUNNERS = {
     '--input-type=module',
     '--eval',
     `import { readFileSync } from 'node:fs';
-     import { verifyWebhook } from ${JSON.stringify(new URL('../../docs/use/samples/webhooks/verify.mjs', import.meta.url).href)};
+     import { verifyWebhook } from ${JSON.stringify(new URL('../../examples/webhook-receiver/verify.mjs', import.meta.url).href)};
      const { secret, headers, body } = JSON.parse(readFileSync(0, 'utf8'));
      console.log(JSON.stringify(verifyWebhook(secret, headers, body)));`,
   ],
@@ -65,7 +66,7 @@ const RUNNERS = {
     '-c',
     `import json, sys
 sys.dont_write_bytecode = True
-sys.path.insert(0, ${JSON.stringify(path('samples/webhooks'))})
+sys.path.insert(0, ${JSON.stringify(path(RECEIVER))})
 from verify import verify_webhook
 given = json.load(sys.stdin)
 print(json.dumps(verify_webhook(given["secret"], given["headers"], given["body"].encode())))`,
@@ -77,7 +78,7 @@ type Language = keyof typeof RUNNERS;
 
 /** Compiled once: `go run` would compile it for each test. */
 function buildGo(): void {
-  cpSync(path('samples/webhooks/verify.go'), join(goDirectory, 'webhooks/verify.go'));
+  cpSync(path(`${RECEIVER}/verify.go`), join(goDirectory, 'webhooks/verify.go'));
   writeFileSync(join(goDirectory, 'go.mod'), 'module samples\n\ngo 1.18\n');
   writeFileSync(join(goDirectory, 'main.go'), GO_PROGRAM);
   const env = { ...process.env, GOFLAGS: '', GOPROXY: 'off', GOCACHE: join(goDirectory, 'cache'), CGO_ENABLED: '0' };
@@ -93,13 +94,13 @@ function run(language: Language, given: Delivered): { event?: unknown; failure?:
 }
 
 describe.each(['node', 'python', 'go'] as const)('the sample for %s', (language) => {
-  const test = it.skipIf(language === 'go' && !hasGo);
+  const test = it.skipIf(!isThere[language]);
   const key = newSigningKey('hmac-sha256');
   const secret = serializedSecret(key.secret);
   const headers = signatureHeaders(MESSAGE, [signerOf(key)], Date.now());
 
   beforeAll(() => {
-    if (language !== 'go' || !hasGo) return undefined;
+    if (language !== 'go' || !isThere.go) return undefined;
     buildGo();
     return () => rmSync(goDirectory, { recursive: true, force: true });
   }, 120_000);
@@ -126,6 +127,6 @@ describe.each(['node', 'python', 'go'] as const)('the sample for %s', (language)
 
 describe('docs/use/webhooks.md', () => {
   it.each(['verify.mjs', 'verify.py', 'verify.go'])('shows %s as it is', (file) => {
-    expect(readFileSync(path('webhooks.md'), 'utf8')).toContain(`\n${readFileSync(path(`samples/webhooks/${file}`), 'utf8')}\`\`\``);
+    expect(readFileSync(path('docs/use/webhooks.md'), 'utf8')).toContain(`\n${readFileSync(path(`${RECEIVER}/${file}`), 'utf8')}\`\`\``);
   });
 });
