@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { principalOf } from '../../domain/access/index.js';
-import type { Model } from '../../domain/catalog/index.js';
+import { MODALITIES, type Model, type OperationOf } from '../../domain/catalog/index.js';
 import { type GenerationCommand, GenerationsService } from '../../engine/generations/index.js';
 import {
   BodyReader,
@@ -29,7 +29,7 @@ const IMAGE_PARAMS: readonly string[] = [
   'input_fidelity',
 ];
 
-export type ImageOperation = 'image.generate' | 'image.edit';
+export type ImageOperation = OperationOf<'image'>;
 
 /** The schema of each route's body. */
 const SCHEMAS: Readonly<Record<ImageOperation, string>> = { 'image.generate': 'ImageGenerationRequest', 'image.edit': 'ImageEditRequest' };
@@ -91,7 +91,10 @@ export class ImageCommands {
       if (judge === undefined) this.generations.modelOf({ model, principal });
       else judge({ model, principal });
     };
-    const intake = await this.bodies.read<ImageEditRequest>(request, SCHEMAS[operation], { allowVideo: false, checkModel });
+    const intake = await this.bodies.read<ImageEditRequest>(request, SCHEMAS[operation], {
+      allowVideo: MODALITIES.image.takesVideo,
+      checkModel,
+    });
     try {
       judge?.({ model: intake.fields.model, principal });
       return await this.job(request, operation, intake);

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { type Principal, principalOf } from '../../domain/access/index.js';
+import { type Modality, modalityOf } from '../../domain/catalog/index.js';
 import { type GenerationCommand, GenerationsService, type Operation, type Planned } from '../../engine/generations/index.js';
 import { ApiError, Clock, formatUsd, microsToUsd, SchemaValidator } from '../../platform/common/index.js';
 import { BudgetDirectory, quotaExceeded } from '../../policy/budgets/index.js';
 import { type IssuedQuote, QuoteBook } from '../../policy/costs/index.js';
-import { ImageCommands } from '../images/index.js';
+import { ImageCommands, type ImageOperation } from '../images/index.js';
 import { MAX_REFERENCES, toCostEstimate } from '../shared/index.js';
 import { VideoCommands } from '../videos/index.js';
 import type { Quote, QuoteCandidate, QuoteList, QuoteRequest } from './dto/quote.dto.js';
@@ -74,9 +75,12 @@ export class QuotesService {
     }
   }
 
-  private async command(request: FastifyRequest, body: object, operation: Operation): Promise<GenerationCommand> {
-    if (operation === 'video.generate') return this.videos.fromBody(request, body);
-    return (await this.images.fromBody(request, operation, body)).command;
+  private command(request: FastifyRequest, body: object, operation: Operation): Promise<GenerationCommand> {
+    const commands: Readonly<Record<Modality, () => Promise<GenerationCommand>>> = {
+      image: async () => (await this.images.fromBody(request, operation as ImageOperation, body)).command,
+      video: () => this.videos.fromBody(request, body),
+    };
+    return commands[modalityOf(operation)]();
   }
 
   /** @throws ApiError for a model that cannot be used */

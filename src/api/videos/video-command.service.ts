@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { principalOf } from '../../domain/access/index.js';
-import { formatSize } from '../../domain/catalog/index.js';
+import { formatSize, MODALITIES } from '../../domain/catalog/index.js';
 import { type Dialect, type GenerationCommand, type GenerationRecord, GenerationsService } from '../../engine/generations/index.js';
 import { ApiError } from '../../platform/common/index.js';
 import {
@@ -47,7 +47,7 @@ export class VideoCommands {
     isDryRun(request);
     const principal = principalOf(request);
     const checkModel = (model: string): void => void this.generations.modelOf({ model, principal });
-    const intake = await this.bodies.read<VideoGenerationRequest>(request, SCHEMA, { allowVideo: true, checkModel });
+    const intake = await this.bodies.read<VideoGenerationRequest>(request, SCHEMA, { allowVideo: MODALITIES.video.takesVideo, checkModel });
     try {
       return await this.command(request, dialect, intake);
     } catch (error) {
@@ -69,7 +69,7 @@ export class VideoCommands {
     isDryRun(request);
     const principal = principalOf(request);
     const intake = await this.bodies.read<VideoRemixRequest>(request, 'VideoRemixRequest', {
-      allowVideo: true,
+      allowVideo: MODALITIES.video.takesVideo,
       checkModel: () => undefined,
     });
     await discardAll(intake.files.map(({ reference }) => reference));

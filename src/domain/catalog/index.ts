@@ -17,13 +17,19 @@ export {
 } from './plan/index.js';
 export { formatSize, parseRatio, parseSize } from './ratio.js';
 export {
+  MODALITIES,
+  MODALITY_NAMES,
+  type Modality,
   type ModelDefinition,
+  modalityOf,
   modelYamlJsonSchema,
   OPERATION_ENDPOINTS,
   OPERATIONS,
+  type OperationOf,
   PARAM_NAMES,
   type ParamName,
   type ParamSpec,
+  type PollSchedule,
   type PriceComponent,
   type PriceCondition,
   type PriceEstimate,

@@ -1,7 +1,7 @@
 import { didYouMean } from '../../platform/common/index.js';
 import { freeformProblem } from './plan/size-rules.js';
 import type { ModelDefinition, NumberSpec, ParamSpec, PriceCondition, SizeSpec } from './schema/index.js';
-import { OPERATIONS, type Operation, PARAM_NAMES } from './schema/index.js';
+import { modalityOf, OPERATIONS, type Operation, PARAM_NAMES } from './schema/index.js';
 import type { YamlPath } from './yaml-source.js';
 
 export interface RuleFinding {
@@ -41,7 +41,7 @@ export function checkModel(model: ModelDefinition, layer: 'plugin' | 'operator')
 function checkOperations(model: ModelDefinition, report: Report): void {
   const operations = operationsOf(model);
   if (operations.length === 0) report(['capabilities'], 'the model can do nothing: set a capability or list its operations');
-  const other = operations.find((operation) => !operation.startsWith(`${model.media_type}.`));
+  const other = operations.find((operation) => modalityOf(operation) !== model.media_type);
   if (other !== undefined) {
     const path = model.operations === undefined ? ['capabilities'] : ['operations'];
     report(path, `${other} does not suit media_type: ${model.media_type}`);

@@ -1,7 +1,7 @@
 import type { Operation } from '@litegen/plugin-sdk';
 import { isDeprecated, isSunset, releasedAt } from './lifecycle.policy.js';
 import { type Model, ownerOf } from './model.js';
-import type { ParamSpec, Pricing } from './schema/index.js';
+import type { Modality, ParamSpec, Pricing } from './schema/index.js';
 
 export interface ModelInfoOptions {
   /** Whether this caller can use the model's provider now. */
@@ -21,7 +21,7 @@ export interface ModelInfo {
   readonly name: string;
   readonly description: string;
   readonly provider: string;
-  readonly media_type: 'image' | 'video';
+  readonly media_type: Modality;
   readonly is_available: boolean;
   readonly aliases: readonly string[];
   readonly retired_names: readonly string[];

@@ -4,7 +4,6 @@ export {
   downloadMedia,
   type HostCall,
   type InputMediaSource,
-  type Medium,
   OutputFailure,
   RETRY_DELAYS_MS,
 } from './call/index.js';

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { type Config, ConfigError } from '../../platform/config/index.js';
 import type { SecretRegistry } from '../../platform/security/index.js';
+import { MODALITY_NAMES } from '../catalog/index.js';
 import { discoverPlugins } from './plugin-discovery.js';
 import { createInstance, importPlugin } from './plugin-loader.js';
 import { createPluginLogger } from './plugin-log.js';
@@ -62,7 +63,7 @@ function toProvider(plugin: PluginPackage, account: ProviderAccount, instance: L
     pluginId: manifest.id,
     displayName: providerId === manifest.id ? (manifest.displayName ?? manifest.id) : providerId,
     instance,
-    modalities: (['image', 'video'] as const).filter((modality) => instance[modality] !== undefined),
+    modalities: MODALITY_NAMES.filter((modality) => instance[modality] !== undefined),
     egress: manifest.egress ?? [],
     secretsConfigured: [...account.secrets.keys()],
     enabled,

@@ -1,5 +1,6 @@
 import type { PluginInstance } from '@litegen/plugin-sdk';
 import type { EgressPolicy } from '../../platform/security/index.js';
+import type { Modality } from '../catalog/index.js';
 import type { PluginPackage, PluginSource } from './plugin-manifest.js';
 
 /** A plugin's instance under the name by which models refer to it. */
@@ -8,7 +9,7 @@ export interface LoadedProvider {
   readonly pluginId: string;
   readonly displayName: string;
   readonly instance: PluginInstance;
-  readonly modalities: readonly ('image' | 'video')[];
+  readonly modalities: readonly Modality[];
   /** The manifest's entries. */
   readonly egress: readonly string[];
   /** The names of the secrets that are set. */
@@ -49,7 +50,7 @@ export interface ProviderField {
 /** LiteGen's description of a provider, and ours beside it. */
 export interface ProviderCatalogEntry {
   readonly name: string;
-  readonly modalities: readonly ('image' | 'video')[];
+  readonly modalities: readonly Modality[];
   readonly auth_scheme: 'api_key';
   readonly pool_field: 'api_keys';
   readonly fields: readonly ProviderField[];

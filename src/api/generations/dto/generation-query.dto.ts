@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsString } from 'class-validator';
-import { OPERATIONS } from '../../../domain/catalog/index.js';
-import { type MediaType, type Operation, PUBLIC_STATUSES, type PublicStatus } from '../../../engine/generations/index.js';
+import { MODALITY_NAMES, type Modality, OPERATIONS } from '../../../domain/catalog/index.js';
+import { type Operation, PUBLIC_STATUSES, type PublicStatus } from '../../../engine/generations/index.js';
 import { IsName, IsUndefinable, PageQuery } from '../../../platform/common/index.js';
 
 export class ListGenerationsQuery extends PageQuery {
@@ -22,10 +22,10 @@ export class ListGenerationsQuery extends PageQuery {
   @IsName()
   provider?: string;
 
-  @ApiPropertyOptional({ enum: ['image', 'video'] })
+  @ApiPropertyOptional({ enum: MODALITY_NAMES })
   @IsUndefinable()
-  @IsIn(['image', 'video'])
-  media_type?: MediaType;
+  @IsIn(MODALITY_NAMES)
+  media_type?: Modality;
 
   @ApiPropertyOptional({ enum: OPERATIONS })
   @IsUndefinable()

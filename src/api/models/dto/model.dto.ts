@@ -1,17 +1,22 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsString } from 'class-validator';
-import { type ModelInfo as CatalogModelInfo, type ModelPricing as CatalogModelPricing, OPERATIONS } from '../../../domain/catalog/index.js';
+import {
+  type ModelInfo as CatalogModelInfo,
+  type ModelPricing as CatalogModelPricing,
+  MODALITY_NAMES,
+  type Modality,
+  OPERATIONS,
+} from '../../../domain/catalog/index.js';
 import { IsName, IsUndefinable } from '../../../platform/common/index.js';
 
-const MEDIA_TYPES = ['image', 'video'] as const;
 const OBJECT = { type: 'object', additionalProperties: true } as const;
 const OPTIONAL_DAY = { type: String, format: 'date', nullable: true } as const;
 
 export class ListModelsQuery {
-  @ApiPropertyOptional({ enum: MEDIA_TYPES })
+  @ApiPropertyOptional({ enum: MODALITY_NAMES })
   @IsUndefinable()
-  @IsIn(MEDIA_TYPES)
-  media_type?: (typeof MEDIA_TYPES)[number];
+  @IsIn(MODALITY_NAMES)
+  media_type?: Modality;
 
   @ApiPropertyOptional({ example: 'mock' })
   @IsUndefinable()
@@ -119,7 +124,7 @@ export class ModelInfo implements CatalogModelInfo {
   @ApiProperty({ example: 'mock' })
   provider!: string;
 
-  @ApiProperty({ enum: MEDIA_TYPES })
+  @ApiProperty({ enum: MODALITY_NAMES })
   media_type!: CatalogModelInfo['media_type'];
 
   @ApiProperty({ description: 'Whether this key can call it now.' })
@@ -203,7 +208,7 @@ export class ModelSchema {
   @ApiProperty()
   provider!: string;
 
-  @ApiProperty({ enum: MEDIA_TYPES })
+  @ApiProperty({ enum: MODALITY_NAMES })
   media_type!: string;
 
   @ApiProperty()

@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { MODALITY_NAMES, type Modality } from '../../../domain/catalog/index.js';
 
 export const PROVIDER_STATUSES = ['ready', 'not_configured', 'disabled', 'taken_out', 'rejected'] as const;
 export type ProviderStatus = (typeof PROVIDER_STATUSES)[number];
@@ -36,8 +37,8 @@ export class ProviderCatalogEntry {
   @ApiProperty({ example: 'openai' })
   name!: string;
 
-  @ApiProperty({ enum: ['image', 'video'], isArray: true })
-  modalities!: readonly ('image' | 'video')[];
+  @ApiProperty({ enum: MODALITY_NAMES, isArray: true })
+  modalities!: readonly Modality[];
 
   @ApiProperty({ example: 'api_key' })
   auth_scheme!: string;

@@ -1,6 +1,7 @@
 import type { JsonObject } from '@litegen/plugin-sdk';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsString } from 'class-validator';
+import { MODALITY_NAMES, type Modality } from '../../../domain/catalog/index.js';
 import { PUBLIC_STATUSES, type PublicStatus } from '../../../engine/generations/index.js';
 import { IsName, IsTime, IsUndefinable, PageInfo, PageQuery, TIME_OR_DAY } from '../../../platform/common/index.js';
 
@@ -64,8 +65,8 @@ export class RequestLog {
   @ApiProperty({ enum: PUBLIC_STATUSES })
   status!: PublicStatus;
 
-  @ApiProperty({ enum: ['image', 'video'] })
-  media_type!: 'image' | 'video';
+  @ApiProperty({ enum: MODALITY_NAMES })
+  media_type!: Modality;
 
   @ApiProperty({ description: 'US dollars; 0 until it is known.' })
   cost_usd!: number;
@@ -107,8 +108,8 @@ export class RequestArtifact {
   @ApiProperty()
   request_id!: string;
 
-  @ApiProperty({ enum: ['image', 'video'] })
-  media_type!: 'image' | 'video';
+  @ApiProperty({ enum: MODALITY_NAMES })
+  media_type!: Modality;
 
   @ApiProperty()
   prompt!: string;

@@ -1,12 +1,8 @@
 import type { Model } from '../model.js';
-import { PARAM_NAMES, type ParamName } from '../schema/index.js';
+import { MODALITIES, modalityOf, PARAM_NAMES, type ParamName } from '../schema/index.js';
 import type { Draft } from './draft.js';
 import { checkScalar, type ScalarSpec } from './scalar.policy.js';
 import { type ShapeOutcome, type ShapeSpecs, shapeOfRatio, shapeOfSize } from './shape.policy.js';
-
-/** LiteGen's order of checks; what it does not have comes after. */
-const IMAGE_ORDER = ['seed', 'negative_prompt', 'steps', 'guidance_scale', 'strength', 'quality', 'style', 'aspect_ratio', 'size'] as const;
-const VIDEO_ORDER = ['seed', 'negative_prompt', 'duration_seconds', 'aspect_ratio', 'fps', 'resolution'] as const;
 
 /** Checks one parameter that the caller asked for and files the result in the draft. */
 type ParamCheck = (draft: Draft, value: unknown) => void;
@@ -22,7 +18,7 @@ const compiled = new WeakMap<Model, CompiledModel>();
 export function compileModel(model: Model): CompiledModel {
   const known = compiled.get(model);
   if (known !== undefined) return known;
-  const first: readonly ParamName[] = model.media_type === 'image' ? IMAGE_ORDER : VIDEO_ORDER;
+  const { paramOrder: first } = MODALITIES[model.media_type];
   const order = [...first, ...PARAM_NAMES.filter((name) => name !== 'n' && !first.includes(name))];
   const shapes = shapesOf(model);
   const result = { checks: order.map((name) => [name, checkFor(model, name, shapes)] as const) };
@@ -51,8 +47,8 @@ function checkFor(model: Model, name: ParamName, shapes: ShapeSpecs): ParamCheck
 
 function shapeCheck(name: 'size' | 'aspect_ratio', shapes: ShapeSpecs, shapeOf: typeof shapeOfSize): ParamCheck {
   return (draft, value) => {
-    const video = draft.input.operation === 'video.generate';
-    const outcome = shapeOf(shapes, value, { strict: draft.strict, video, asks: (other) => draft.asks(other) });
+    const { hasAutomaticSize } = MODALITIES[modalityOf(draft.input.operation)];
+    const outcome = shapeOf(shapes, value, { strict: draft.strict, hasAutomaticSize, asks: (other) => draft.asks(other) });
     fileShape(draft, name, value, outcome);
   };
 }

@@ -20,7 +20,8 @@ export interface ShapeSpecs {
 /** What else the request says. */
 export interface ShapeContext {
   readonly strict: boolean;
-  readonly video: boolean;
+  /** Whether `auto` can be sent as a size. */
+  readonly hasAutomaticSize: boolean;
   /** Whether the caller asked for another parameter. */
   asks(name: 'size' | 'aspect_ratio' | 'resolution'): boolean;
 }
@@ -92,9 +93,9 @@ function sizeProblem(spec: SizeSpec, size: Size): string | undefined {
   return spec.values.some(([width, height]) => width === size.width && height === size.height) ? undefined : 'it is not in the list';
 }
 
-function automatic(spec: SizeSpec | undefined, { strict, video }: ShapeContext): ShapeOutcome {
-  // A video request has no word for it: leaving the size out says the same.
-  if (spec?.allow_auto === true) return video ? { action: 'leave' } : { action: 'apply', value: 'auto' };
+function automatic(spec: SizeSpec | undefined, { strict, hasAutomaticSize }: ShapeContext): ShapeOutcome {
+  // Where there is no word for it, leaving the size out says the same.
+  if (spec?.allow_auto === true) return hasAutomaticSize ? { action: 'apply', value: 'auto' } : { action: 'leave' };
   if (strict && spec !== undefined) return reject(mismatch('size', 'auto', acceptedSizes(spec)));
   return { action: 'drop', reason: 'the model chooses anyway when no size is sent' };
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { MODALITY_NAMES, OPERATIONS } from './modalities.js';
 import { paramsSchema } from './params.schema.js';
 import { pricingSchema } from './pricing.schema.js';
 import { day, section } from './section.js';
-import { OPERATIONS } from './vocabulary.js';
 
 const text = z.string().min(1);
 const seconds = z.number().positive();
@@ -66,7 +66,7 @@ export const modelSchema = section({
   owned_by: text
     .optional()
     .describe('The provider that made the model, when it is another one: it is preferred for a name that several offer.'),
-  media_type: z.enum(['image', 'video']),
+  media_type: z.enum(MODALITY_NAMES),
   display_name: text,
   description: z.string().default(''),
   upstream: z.record(z.string(), z.json()).default({}).describe('Handed to the plugin as request.model.upstream.'),

@@ -1,16 +1,3 @@
-import type { Operation } from '@litegen/plugin-sdk';
-
-export type { Operation };
-
-export const OPERATIONS = ['image.generate', 'image.edit', 'video.generate'] as const satisfies readonly Operation[];
-
-/** Where callers reach each operation; named in errors. */
-export const OPERATION_ENDPOINTS: Readonly<Record<Operation, string>> = {
-  'image.generate': 'POST /v1/images/generations',
-  'image.edit': 'POST /v1/images/edits',
-  'video.generate': 'POST /v1/videos/generations',
-};
-
 export type ParamKind = 'bool' | 'int' | 'float' | 'string' | 'size' | 'aspect_ratio' | 'seed';
 
 /** Every parameter that a model may declare, and the kinds that suit it. The first twelve are LiteGen's. */

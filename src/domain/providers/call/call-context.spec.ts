@@ -191,7 +191,7 @@ describe('fetch', () => {
 
 describe('downloadMedia', () => {
   const options = () => ({
-    ...{ egress, store, clock: new Clock(), policy: policy(), medium: 'image' as const, maxBytes: maxOutputBytes },
+    ...{ egress, store, clock: new Clock(), policy: policy(), modality: 'image' as const, maxBytes: maxOutputBytes },
     signal: new AbortController().signal,
   });
   const download = (url: string, headers?: Record<string, string>) => downloadMedia({ kind: 'url', url, headers }, options());

@@ -11,10 +11,11 @@ import {
 } from '@litegen/plugin-sdk';
 import { ApiError, type Clock, mediaShare } from '../../../platform/common/index.js';
 import { capped, EgressError, type EgressPolicy, type EgressResponse, type EgressService } from '../../../platform/security/index.js';
+import type { Modality } from '../../catalog/index.js';
 import { type BlobStore, probeStored, type StoredBlob } from '../../storage/index.js';
 import { Base64Decoder } from './base64-decoder.js';
 import type { HostCall } from './call-context.js';
-import { faultOf, type Medium, OutputFailure, type OutputRetry } from './output-check.js';
+import { faultOf, OutputFailure, type OutputRetry } from './output-check.js';
 import { UnreadableBody } from './unreadable.js';
 
 export interface DownloadOptions {
@@ -24,7 +25,7 @@ export interface DownloadOptions {
   /** The provider's: an output may come from its declared egress only. */
   readonly policy: EgressPolicy;
   /** What was asked for. */
-  readonly medium: Medium;
+  readonly modality: Modality;
   readonly maxBytes: number;
   readonly signal: AbortSignal;
   /** The call in which the plugin named the source, for what it knows of stored files. */
@@ -76,7 +77,7 @@ async function store(options: DownloadOptions, chunks: AsyncIterable<Uint8Array>
     }
     if (bytes === 0) throw new EmptyOutput();
     const held = await writer.hold();
-    const fault = faultOf(held.blob, options.medium);
+    const fault = faultOf(held.blob, options.modality);
     if (fault !== undefined) throw notTheOutput(fault, Buffer.concat(beginning).toString('utf8'));
     await held.keep();
     return held.blob;
@@ -229,7 +230,7 @@ async function* decodeDataUrl(url: string): AsyncGenerator<Uint8Array, void> {
 
 async function alreadyStored(source: Extract<MediaSource, { sha256: string }>, options: DownloadOptions): Promise<StoredBlob> {
   const blob = options.call?.storedBlob(source.sha256) ?? (await storedEarlier(source, options));
-  const fault = faultOf(blob, options.medium);
+  const fault = faultOf(blob, options.modality);
   if (fault === undefined) return blob;
   throw notTheOutput(fault, await smallText(blob, options.store));
 }

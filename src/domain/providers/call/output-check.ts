@@ -1,7 +1,6 @@
 import type { ProviderError } from '@litegen/plugin-sdk';
+import { MODALITIES, type Modality } from '../../catalog/index.js';
 import type { StoredBlob } from '../../storage/index.js';
-
-export type Medium = 'image' | 'video';
 
 /** Their size stands where it is always found. Of others, such as SVG, HEIC or JPEG XL, it may be missing. */
 const SIZED = new Set(['image/png', 'image/apng', 'image/jpeg', 'image/webp', 'image/gif', 'image/bmp']);
@@ -13,11 +12,14 @@ const TIMED = new Set(['video/mp4', 'video/quicktime', 'video/webm', 'video/matr
  * Why a file is not what was asked for, judged by its bytes alone; undefined when it is. A moving picture (GIF, APNG, animated WebP) also
  * counts as a video.
  */
-export function faultOf(blob: StoredBlob, medium: Medium): string | undefined {
+export function faultOf(blob: StoredBlob, modality: Modality): string | undefined {
+  const { files } = MODALITIES[modality];
+  if (files === null) return 'no file was asked for';
   const { contentType, bytes, width, durationMs, cutShort, animated } = blob;
   if (bytes === 0) return 'it is empty';
   const isMoving = contentType === 'image/gif' || animated === true;
-  if (!contentType.startsWith(`${medium}/`) && !(medium === 'video' && isMoving)) return `it is no ${medium} (${contentType})`;
+  const isOfKind = contentType.startsWith(files.contentTypePrefix) || (files.acceptsMovingImages && isMoving);
+  if (!isOfKind) return `it is no ${modality} (${contentType})`;
   if (cutShort === true) return 'it is cut short';
   const isDeep = contentType === 'image/jpeg' && bytes > MOST_JPEG_METADATA_BYTES;
   if (SIZED.has(contentType) && width === undefined && !isDeep) return 'its size cannot be read';

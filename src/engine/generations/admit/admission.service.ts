@@ -3,7 +3,10 @@ import { mayUseModel } from '../../../domain/access/index.js';
 import {
   CatalogService,
   isSunset,
+  MODALITIES,
+  type Modality,
   type Model,
+  modalityOf,
   type Plan,
   planRequest,
   type ResolvedModel,
@@ -16,7 +19,6 @@ import { CONFIG, type Config } from '../../../platform/config/index.js';
 import { currentTraceParent } from '../../../platform/tracing/index.js';
 import { CostsService, type Quote } from '../../../policy/costs/index.js';
 import { GenerationEntity } from '../model/generation.entity.js';
-import type { MediaType } from '../model/generation.types.js';
 import type { CommandReference, GenerationCommand, QuotableCommand } from '../model/generation-command.js';
 import { planPartialImages } from './partial-images.policy.js';
 
@@ -142,15 +144,15 @@ export class AdmissionService {
     { model, plan, quote, partialImages }: Planned,
   ): Promise<{ generation: GenerationEntity; inputs: AssetEntity[] }> {
     const nowMs = this.clock.nowMs();
-    const mediaType: MediaType = command.operation === 'video.generate' ? 'video' : 'image';
+    const mediaType = modalityOf(command.operation);
+    const { idPrefix, deadlineSetting } = MODALITIES[mediaType];
     const kept = plan.references;
     const ingested = await Promise.all(kept.map(({ index }) => this.ingest(command.references[index], mediaType)));
     const { principal } = command;
     const { engine } = this.config;
-    const deadlineSeconds =
-      model.limits?.deadline_seconds ?? (mediaType === 'video' ? engine.video_deadline_seconds : engine.image_deadline_seconds);
+    const deadlineSeconds = model.limits?.deadline_seconds ?? engine[deadlineSetting];
     const generation = Object.assign(new GenerationEntity(), {
-      id: newId(mediaType === 'video' ? 'litegen-vid' : 'litegen-img'),
+      id: newId(idPrefix),
       orgId: principal.orgId,
       appId: principal.appId,
       keyId: principal.keyId ?? null,
@@ -212,11 +214,11 @@ export class AdmissionService {
     };
   }
 
-  private async ingest(reference: CommandReference | undefined, mediaType: MediaType): Promise<IngestedReference> {
+  private async ingest(reference: CommandReference | undefined, mediaType: Modality): Promise<IngestedReference> {
     if (reference === undefined) throw new Error('The plan names a reference that the command does not have');
     const { source, param } = reference;
     if (source.kind === 'ingested') return source.reference;
-    if (source.kind !== 'held') return this.references.ingest(source, { param, allowVideo: mediaType === 'video' });
+    if (source.kind !== 'held') return this.references.ingest(source, { param, allowVideo: MODALITIES[mediaType].takesVideo });
     await source.reference.keep();
     return { blob: source.reference.blob };
   }

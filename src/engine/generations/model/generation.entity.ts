@@ -1,6 +1,7 @@
 import type { JsonObject, Operation } from '@litegen/plugin-sdk';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { GenerationStatus, HoldState, MediaType, StoredQuote, StoredReceipt, StoredRequest, StoredUsage } from './generation.types.js';
+import type { Modality } from '../../../domain/catalog/index.js';
+import type { GenerationStatus, HoldState, StoredQuote, StoredReceipt, StoredRequest, StoredUsage } from './generation.types.js';
 import type { GenerationEventType } from './generation-event.types.js';
 
 /** One request for media, from admission to its end. */
@@ -26,7 +27,7 @@ export class GenerationEntity {
   operation!: Operation;
 
   @Column('text', { name: 'media_type' })
-  mediaType!: MediaType;
+  mediaType!: Modality;
 
   /** Catalogue id. */
   @Column('text')

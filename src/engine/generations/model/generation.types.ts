@@ -4,8 +4,6 @@ import type { ErrorCode, Micros } from '../../../platform/common/index.js';
 import type { Quote } from '../../../policy/costs/index.js';
 import { type ActiveStatus, type GenerationStatus, isTerminal, type TerminalStatus } from './transitions.js';
 
-export type MediaType = 'image' | 'video';
-
 /** Whether a signal from the vendor may still change anything (R11). */
 export function acceptsSignal(status: GenerationStatus): status is ActiveStatus {
   return !isTerminal(status);

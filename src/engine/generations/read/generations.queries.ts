@@ -1,20 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import type { SelectQueryBuilder } from 'typeorm';
 import type { Reach, Tenant } from '../../../domain/access/index.js';
+import type { Modality } from '../../../domain/catalog/index.js';
 import { type AssetEntity, AssetsRepository } from '../../../domain/storage/index.js';
 import { type Cursor, firstOf, type Page, type PageRequest } from '../../../platform/common/index.js';
 import { Database, rows, type SqlParameters } from '../../../platform/database/index.js';
 import { AttemptEntity } from '../model/attempt.entity.js';
 import { GenerationEntity } from '../model/generation.entity.js';
 import { type PublicStatus, STATUSES_BY_PUBLIC } from '../model/generation.status.js';
-import type { MediaType, Operation } from '../model/generation.types.js';
+import type { Operation } from '../model/generation.types.js';
 
 export interface GenerationFilter {
   readonly status?: PublicStatus;
   /** Catalogue id. */
   readonly model?: string;
   readonly provider?: string;
-  readonly mediaType?: MediaType;
+  readonly mediaType?: Modality;
   readonly operation?: Operation;
   /** Milliseconds since the epoch, inclusive. */
   readonly fromMs?: number;
@@ -95,7 +96,7 @@ export class GenerationsQueries {
   }
 
   /** Where a generation stands in lists, also when its owner removed it since. Null when there never was one within the reach. */
-  placeOf({ orgId, appId, onlyKeyId }: Reach, id: string, mediaType: MediaType): Promise<Cursor | null> {
+  placeOf({ orgId, appId, onlyKeyId }: Reach, id: string, mediaType: Modality): Promise<Cursor | null> {
     return this.database.manager.findOne(GenerationEntity, {
       where: { id, orgId, appId, mediaType, ...(onlyKeyId === null ? {} : { keyId: onlyKeyId }) },
       select: { id: true, createdAt: true },

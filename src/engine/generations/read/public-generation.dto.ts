@@ -1,9 +1,9 @@
 import type { CallWarning, Charged, JsonObject } from '@litegen/plugin-sdk';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { OPERATIONS } from '../../../domain/catalog/index.js';
+import { MODALITY_NAMES, type Modality, OPERATIONS } from '../../../domain/catalog/index.js';
 import { ErrorDetail, PageInfo } from '../../../platform/common/index.js';
 import { PUBLIC_STATUSES, type PublicStatus } from '../model/generation.status.js';
-import type { AttemptState, HoldState, MediaType, Operation, StoredReceipt, StoredUsage } from '../model/generation.types.js';
+import type { AttemptState, HoldState, Operation, StoredReceipt, StoredUsage } from '../model/generation.types.js';
 import { GENERATION_EVENT_TYPES, type GenerationEventType } from '../model/generation-event.types.js';
 
 const TIME = { type: String, format: 'date-time' } as const;
@@ -60,8 +60,8 @@ export class Generation {
   @ApiProperty({ example: 'mock' })
   provider!: string;
 
-  @ApiProperty({ enum: ['image', 'video'] })
-  media_type!: MediaType;
+  @ApiProperty({ enum: MODALITY_NAMES })
+  media_type!: Modality;
 
   @ApiProperty({ enum: OPERATIONS })
   operation!: Operation;

@@ -1,6 +1,6 @@
 import { type CallContext, type CallWarning, type Charged, type Finished, type Output, type Withheld } from '@litegen/plugin-sdk';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { CatalogService } from '../../../domain/catalog/index.js';
+import { CatalogService, MODALITIES } from '../../../domain/catalog/index.js';
 import type { OutputFailure } from '../../../domain/providers/index.js';
 import { type AssetEntity, type MediaFacts, MediaProbe, type StoredBlob } from '../../../domain/storage/index.js';
 import { Clock, newId } from '../../../platform/common/index.js';
@@ -310,7 +310,7 @@ export class Settler {
   }
 
   private async outputAsset(generation: GenerationEntity, { blob, output }: Delivered, position: number): Promise<AssetEntity> {
-    const measured = generation.mediaType === 'video' ? await this.measure(generation, blob) : undefined;
+    const measured = MODALITIES[generation.mediaType].files?.isMeasured === true ? await this.measure(generation, blob) : undefined;
     return {
       id: newId('asset'),
       orgId: generation.orgId,

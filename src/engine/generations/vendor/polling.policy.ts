@@ -1,15 +1,10 @@
 import type { OperationStatus } from '@litegen/plugin-sdk';
+import type { PollSchedule } from '../../../domain/catalog/index.js';
 
 /** Wire progress never goes back and reaches 100 only at the end. */
 export function nextProgress(current: number, reported: number | undefined): number {
   if (reported === undefined || !Number.isFinite(reported)) return current;
   return Math.max(current, Math.min(99, Math.max(0, Math.round(reported))));
-}
-
-export interface PollSchedule {
-  readonly initialMs: number;
-  readonly intervalMs: number;
-  readonly maxIntervalMs: number;
 }
 
 const SLOWING_FACTOR = 1.15;

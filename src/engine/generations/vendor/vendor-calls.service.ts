@@ -6,9 +6,9 @@ import {
   type Finished,
   type ImageRequest,
   type InputMedia,
-  type MediaProvider,
   type MediaSource,
   type OperationStatus,
+  type PluginInstance,
   ProviderError,
   type RawDelivery,
   type StartResult,
@@ -18,7 +18,7 @@ import {
   type WebhookResult,
 } from '@litegen/plugin-sdk';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { CatalogService, type Model } from '../../../domain/catalog/index.js';
+import { CatalogService, MODALITIES, type Modality, type Model, type PollSchedule } from '../../../domain/catalog/index.js';
 import {
   createInputMedia,
   type HostCall,
@@ -36,13 +36,7 @@ import type { StoredResult } from '../model/generation.types.js';
 import { GenerationSignals } from '../model/generation-signals.js';
 import type { Held } from '../model/held.js';
 import { longestSilenceMs } from '../model/time-limit.js';
-import type { PollSchedule } from './polling.policy.js';
 import { VendorWords } from './vendor-words.js';
-
-const DEFAULT_POLLING: Readonly<Record<'image' | 'video', PollSchedule>> = {
-  image: { initialMs: 1_000, intervalMs: 1_500, maxIntervalMs: 10_000 },
-  video: { initialMs: 2_000, intervalMs: 4_000, maxIntervalMs: 30_000 },
-};
 
 /** Of one call, as they are kept in the receipt. */
 const MAX_WARNINGS = 100;
@@ -97,7 +91,7 @@ export class VendorCalls {
   }
 
   async start(generation: GenerationEntity, prepared: PreparedCall): Promise<StartResult> {
-    const { model, call } = prepared;
+    const { model } = prepared;
     const inputs = await this.inputs(generation);
     const base = {
       model: { id: model.id, name: model.id.slice(model.id.indexOf('/') + 1), upstream: model.upstream ?? {} },
@@ -107,18 +101,7 @@ export class VendorCalls {
       extra: generation.request.extra,
       ...(generation.endUser === null ? {} : { user: generation.endUser }),
     };
-    if (generation.operation === 'video.generate') {
-      // The planner answers `auto` for a video's size never, which the shared type cannot say.
-      const request: VideoRequest = { ...base, operation: generation.operation, params: generation.request.params as VideoParams };
-      return this.started(generation, prepared, () => this.video(prepared).start(request, call));
-    }
-    const request: ImageRequest = {
-      ...base,
-      operation: generation.operation,
-      params: generation.request.params,
-      partialImages: generation.request.partialImages,
-    };
-    return this.started(generation, prepared, () => this.image(prepared).start(request, call));
+    return this.started(generation, prepared, () => startSide(generation.mediaType, prepared, base, generation));
   }
 
   private async started({ id }: GenerationEntity, prepared: PreparedCall, run: () => Promise<StartResult>): Promise<StartResult> {
@@ -137,7 +120,7 @@ export class VendorCalls {
   }
 
   async status({ generation, attempt }: Held, prepared: PreparedCall): Promise<OperationStatus> {
-    const side = this.side(generation, prepared);
+    const side = sideOf(generation.mediaType, prepared);
     const status = side.status?.bind(side);
     if (status === undefined) {
       throw new ProviderError('internal', `The plugin of ${generation.provider} started an operation but cannot ask for its status.`);
@@ -152,7 +135,7 @@ export class VendorCalls {
   }
 
   async cancel({ generation, attempt }: Held, prepared: PreparedCall): Promise<CancelResult> {
-    const side = this.side(generation, prepared);
+    const side = sideOf(generation.mediaType, prepared);
     return this.run(prepared, {
       what: `cancellation of ${generation.id}`,
       call: prepared.call,
@@ -162,7 +145,7 @@ export class VendorCalls {
   }
 
   async readCallback({ generation, attempt }: Held, delivery: RawDelivery, prepared: PreparedCall): Promise<WebhookResult | null> {
-    const side = this.side(generation, prepared);
+    const side = sideOf(generation.mediaType, prepared);
     const result = await this.run(prepared, {
       what: `callback on ${generation.id}`,
       call: prepared.call,
@@ -203,7 +186,8 @@ export class VendorCalls {
 
   pollSchedule(generation: Pick<GenerationEntity, 'model' | 'mediaType'>): PollSchedule {
     const polling = this.catalog.find(generation.model)?.polling;
-    const usual = DEFAULT_POLLING[generation.mediaType];
+    const { polling: usual } = MODALITIES[generation.mediaType];
+    if (usual === null) throw new Error(`A generation of kind ${generation.mediaType} is never asked about`);
     return {
       initialMs: milliseconds(polling?.initial_seconds) ?? usual.initialMs,
       intervalMs: milliseconds(polling?.interval_seconds) ?? usual.intervalMs,
@@ -224,22 +208,6 @@ export class VendorCalls {
   private callbackUrl(token: string | null): string | undefined {
     const { server } = this.config;
     return token === null || server.public_url === undefined ? undefined : ownUrl(server, `/v1/callbacks/${token}`);
-  }
-
-  private side(generation: GenerationEntity, prepared: PreparedCall): MediaProvider<ImageRequest> | MediaProvider<VideoRequest> {
-    return generation.mediaType === 'video' ? this.video(prepared) : this.image(prepared);
-  }
-
-  private image({ provider }: PreparedCall): MediaProvider<ImageRequest> {
-    if (provider.instance.image === undefined)
-      throw new ProviderError('unsupported', `The provider ${provider.providerId} makes no images.`);
-    return provider.instance.image;
-  }
-
-  private video({ provider }: PreparedCall): MediaProvider<VideoRequest> {
-    if (provider.instance.video === undefined)
-      throw new ProviderError('unsupported', `The provider ${provider.providerId} makes no videos.`);
-    return provider.instance.video;
   }
 
   private async inputs(generation: GenerationEntity): Promise<InputMedia[]> {
@@ -283,6 +251,40 @@ export class VendorCalls {
       this.logger.warn(`A partial image of ${generation.id} from ${generation.provider} is left out: ${String(error)}`);
     }
   }
+}
+
+type Side<Name extends Modality> = NonNullable<PluginInstance[Name]>;
+type SharedFields = Omit<VideoRequest, 'operation' | 'params'>;
+
+/** Hands a stored request to the side of a plugin that fulfils it, in that side's words. */
+const START: {
+  readonly [Name in Modality]: (
+    side: Side<Name>,
+    base: SharedFields,
+    generation: GenerationEntity,
+    call: CallContext,
+  ) => Promise<StartResult>;
+} = {
+  image: (side, base, { operation, request: { params, partialImages } }, call) =>
+    side.start({ ...base, operation: operation as ImageRequest['operation'], params, partialImages }, call),
+  // The planner answers `auto` for a video's size never, which the shared type cannot say.
+  video: (side, base, { request: { params } }, call) =>
+    side.start({ ...base, operation: 'video.generate', params: params as VideoParams }, call),
+};
+
+function startSide<Name extends Modality>(
+  modality: Name,
+  prepared: PreparedCall,
+  base: SharedFields,
+  generation: GenerationEntity,
+): Promise<StartResult> {
+  return START[modality](sideOf(modality, prepared), base, generation, prepared.call);
+}
+
+function sideOf<Name extends Modality>(modality: Name, { provider }: PreparedCall): Side<Name> {
+  const side: PluginInstance[Name] = provider.instance[modality];
+  if (side === undefined) throw new ProviderError('unsupported', `The provider ${provider.providerId} makes no ${modality}s.`);
+  return side;
 }
 
 /** What an operator needs to settle a call that was given up: its words name the vendor's job. */
