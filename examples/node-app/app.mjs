@@ -13,7 +13,7 @@ const { data } = await client.images.generate({
 await writeFile('fox.png', Buffer.from(data[0].b64_json, 'base64'));
 console.log('fox.png');
 
-let video = await client.videos.create({ model: 'mock/clip', prompt: 'a red fox runs under a teal sky', seconds: '2' });
+let video = await client.videos.create({ model: 'mock/clip', prompt: 'a red fox runs', seconds: '4', size: '1280x720' });
 while (video.status === 'queued' || video.status === 'in_progress') {
   await sleep(1000);
   video = await client.videos.retrieve(video.id);

@@ -11,7 +11,7 @@ images = client.images.generate(model="mock/paint", prompt="a red fox under a te
 Path("fox.png").write_bytes(base64.b64decode(images.data[0].b64_json))
 print("fox.png")
 
-video = client.videos.create_and_poll(model="mock/clip", prompt="a red fox runs under a teal sky", seconds="2")
+video = client.videos.create_and_poll(model="mock/clip", prompt="a red fox runs", seconds="4", size="1280x720")
 if video.status != "completed":
     raise SystemExit(video.error.message if video.error else video.status)
 client.videos.download_content(video.id).write_to_file("clip.mp4")
