@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, syml
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const MANIFESTS = [
@@ -21,6 +22,16 @@ interface Manifest {
   readonly exports?: unknown;
   readonly bin?: Readonly<Record<string, string>>;
   readonly litegen?: { readonly entry: string; readonly models: string };
+}
+
+interface Workflow {
+  readonly on: object;
+  readonly jobs: Readonly<
+    Record<
+      string,
+      { readonly uses?: string; readonly steps?: readonly { readonly run?: string; readonly env?: Readonly<Record<string, string>> }[] }
+    >
+  >;
 }
 
 const manifestOf = (file: string, root = ROOT) => JSON.parse(readFileSync(join(root, file), 'utf8')) as Manifest;
@@ -134,5 +145,17 @@ describe('a release', () => {
     const { peerDependencies, version } = manifestOf('plugins/mock/package.json', folder);
     expect(peerDependencies).toEqual(plugin.peerDependencies);
     expect(version.split('.')[0]).toBe(plugin.version.split('.')[0]);
+  });
+
+  it('comes after .ci/run, and bears its provenance', () => {
+    const workflow = (name: string) => parse(readFileSync(join(ROOT, '.github/workflows', `${name}.yml`), 'utf8')) as Workflow;
+    const { jobs } = workflow('release');
+    expect(jobs['release']).toMatchObject({ needs: 'ci', permissions: { 'id-token': 'write' } });
+    expect(jobs['ci']?.uses).toBe('./.github/workflows/ci.yml');
+    const { on, jobs: checks } = workflow('ci');
+    expect(on).toHaveProperty('workflow_call');
+    expect(checks['test']?.steps?.at(-1)).toEqual({ run: '.ci/run' });
+    const steps = jobs['release']?.steps ?? [];
+    expect(steps.filter(({ run }) => run?.includes('release:publish')).map(({ env }) => env?.['NPM_CONFIG_PROVENANCE'])).toEqual(['true']);
   });
 });
