@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const DIST = fileURLToPath(new URL('../../dist/src/', import.meta.url));
+const DIST = fileURLToPath(new URL('../../dist/src/app/', import.meta.url));
 const LONGEST_MS = 60_000;
 
 export interface Ended {
