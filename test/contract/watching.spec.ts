@@ -293,7 +293,7 @@ describe.each(databases())('watching many jobs on $name', (database) => {
       expect((await told.call()).statusCode).toBe(200);
       const rare = await running();
       expect(await untilLookMs(rare.id)).toBeGreaterThan(50_000);
-      // Its end is found by a poll: the call back went astray.
+      // Its end is found by a poll: the callback went astray.
       await makeDue(rare.id);
       await tick();
       await expect.poll(async () => (await stateOf(app, [rare.id]))[0]?.status).toBe('completed');

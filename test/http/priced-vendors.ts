@@ -95,7 +95,7 @@ export async function startPricedVendors(): Promise<PricedVendors> {
       },
       models_directory: models,
       master_key: MASTER_KEY,
-      // Nobody listens there: the tests carry call backs to the gateway themselves.
+      // Nobody listens there: the tests carry callbacks to the gateway themselves.
       server: { public_url: 'http://127.0.0.1:9' },
       // A vendor that has called back is trusted to do it again, but some here are to be found by a poll.
       engine: { tick_ms: 50, callback_poll_seconds: 0.1, result_grace_seconds: 3 },

@@ -82,8 +82,8 @@ describe('clients that send or read slowly', () => {
   }
 
   it.each([
-    ['a call back that nobody waits for', '/v1/callbacks/x', 404],
-    ['a call back with a made-up token', `/v1/callbacks/${'0'.repeat(64)}`, 404],
+    ['a callback that nobody waits for', '/v1/callbacks/x', 404],
+    ['a callback with a made-up token', `/v1/callbacks/${'0'.repeat(64)}`, 404],
     ['no route', '/v1/nothing/here', 404],
     ['a route without a key', '/v1/images/generations', 401],
     ['a signed link', '/v1/files/asset-1', 405],

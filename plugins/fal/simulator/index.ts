@@ -42,11 +42,11 @@ export interface FalSimulator extends HttpSimulator {
   readonly submissions: readonly FalSubmission[];
   /** `providers.fal` for a gateway under test. */
   readonly settings: { readonly api_base: string; readonly options: { readonly rest_url: string; readonly api_url: string } };
-  /** A call back for a request as fal would send it now, signed with the published key. */
+  /** A callback for a request as fal would send it now, signed with the published key. */
   delivery(id: string, at?: Date): FalDelivery;
   /** Signs any body with the published key. */
   signed(body: unknown, at?: Date): FalDelivery;
-  /** Resolves when every call back on its way was answered. */
+  /** Resolves when every callback on its way was answered. */
   settled(): Promise<void>;
 }
 

@@ -70,7 +70,7 @@ function failure(status, code, message) {
 }
 
 /**
- * A call back as Acme would send it for a finished film.
+ * A callback as Acme would send it for a finished film.
  *
  * @type {NonNullable<import('@litegen/plugin-sdk/testing').ConformanceSetup['delivery']>}
  */
