@@ -1,4 +1,4 @@
-// B7: a budget of $1.00, a picture of $0.04, and a thousand callers at once over three replicas.
+// A budget of $1.00, a picture of $0.04, and a thousand callers at once over three replicas.
 
 import { audit, untilSettled } from '../lib/audit.mjs';
 import { Helper } from '../lib/children.mjs';
@@ -10,7 +10,7 @@ const ADMITTED = Math.floor((BUDGET_USD * 100) / (IMAGE_PRICE_USD * 100));
 const REQUESTS = 1000;
 const SETTLE_TIMEOUT_MS = 60_000;
 
-export const title = `budget (B7): $${BUDGET_USD.toFixed(2)} at $${IMAGE_PRICE_USD} a picture, ${REQUESTS} requests at once`;
+export const title = `budget: $${BUDGET_USD.toFixed(2)} at $${IMAGE_PRICE_USD} a picture, ${REQUESTS} requests at once`;
 
 export function run({ withCluster, isQuick }) {
   return withCluster({}, async (cluster) => {

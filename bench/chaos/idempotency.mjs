@@ -1,4 +1,4 @@
-// B8: one Idempotency-Key, two hundred requests at once over three replicas.
+// One Idempotency-Key, two hundred requests at once over three replicas.
 
 import { tally } from '../lib/audit.mjs';
 import { Helper } from '../lib/children.mjs';
@@ -7,7 +7,7 @@ import { number, table, verdict } from '../lib/report.mjs';
 
 const REQUESTS = 200;
 
-export const title = `idempotency (B8): one Idempotency-Key, ${REQUESTS} requests at once`;
+export const title = `idempotency: one Idempotency-Key, ${REQUESTS} requests at once`;
 
 export function run({ withCluster, isQuick }) {
   return withCluster({}, async (cluster) => {

@@ -1,4 +1,4 @@
-// B6: a random replica is killed every ten seconds, and started anew, while thousands of jobs of all kinds are under way.
+// A random replica is killed every ten seconds, and started anew, while thousands of jobs of all kinds are under way.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { number, verdict } from '../lib/report.mjs';
 import { storm, stormReport } from '../lib/storm.mjs';
@@ -10,7 +10,7 @@ const MINUTES = 5;
 /** The load goes on for a moment after the last one was killed. */
 const AFTERWARDS_MS = 3000;
 
-export const title = 'kill (B6): SIGKILL of a random replica every 10 s';
+export const title = 'kill: SIGKILL of a random replica every 10 s';
 
 export async function run({ withCluster, isQuick, minutes = isQuick ? 0.5 : MINUTES }) {
   const durationMs = minutes * 60_000;

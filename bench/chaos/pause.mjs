@@ -1,4 +1,4 @@
-// R12: a replica stands still for longer than its lease while it holds jobs, and goes on. What it writes then must be refused.
+// A replica stands still for longer than its lease while it holds jobs, and goes on. What it writes then must be refused.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { number, verdict } from '../lib/report.mjs';
 import { storm, stormReport } from '../lib/storm.mjs';
@@ -9,7 +9,7 @@ const CALM_MS = 3000;
 /** What a replica says of a write that came after another one had taken the generation over. */
 const REFUSED = /came too late and was refused|after its lease was lost/g;
 
-export const title = `pause (R12): SIGSTOP of a replica for ${PAUSE_MS / 1000} s, with leases of ${LEASE_SECONDS} s`;
+export const title = `pause: SIGSTOP of a replica for ${PAUSE_MS / 1000} s, with leases of ${LEASE_SECONDS} s`;
 
 export async function run({ withCluster, isQuick, minutes = isQuick ? 0.5 : 2 }) {
   const outcome = await storm({

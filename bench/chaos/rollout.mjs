@@ -1,4 +1,4 @@
-// B9: every replica is restarted, one after the other, twice round, under load from keep-alive clients behind a balancer.
+// Every replica is restarted, one after the other, twice round, under load from keep-alive clients behind a balancer.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { audit, untilSettled } from '../lib/audit.mjs';
 import { Helper } from '../lib/children.mjs';
@@ -9,7 +9,7 @@ const CONNECTIONS = 32;
 const SETTLE_TIMEOUT_MS = 120_000;
 const AFTERWARDS_MS = 2000;
 
-export const title = 'rollout (B9): SIGTERM, wait, start anew, one replica after the other, under load';
+export const title = 'rollout: SIGTERM, wait, start anew, one replica after the other, under load';
 
 export function run({ withCluster, isQuick }) {
   // The balancer asks every second.

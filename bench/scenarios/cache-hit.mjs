@@ -10,7 +10,7 @@ import { medianOf, percentile } from '../lib/statistics.mjs';
 
 const SIDE = 1;
 const CONNECTIONS = [1, 16, 128];
-/** Hits per second that are offered for B10; what the gateway can serve at most is another figure. */
+/** Hits per second that are offered; what the gateway can serve at most is another figure. */
 const OFFERED_PER_SECOND = 200;
 /** Requests that share a call, as often as makes the same rate; and a crowd, whose answers keep the one core busy for longer than the limit. */
 const SHARED = { together: 10, everyMs: 50, settleMs: 20 };

@@ -144,7 +144,7 @@ export class Books {
   }
 }
 
-/** Every balance is what the model says, nothing differs from the ledger's lines, and every line's money is accounted for (R6). */
+/** Every balance is what the model says, nothing differs from the ledger's lines, and every line's money is accounted for. */
 export async function expectSound(model: Model, books: Books): Promise<void> {
   const stored = await rows<{ id: string; held: number; settled: number }>(
     books.database.manager,

@@ -44,7 +44,7 @@ export class EventStreams implements OnModuleInit {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  /** A process that ends keeps its streams until its work is done or its grace is over; then clients go on elsewhere (R17). */
+  /** A process that ends keeps its streams until its work is done or its grace is over; then clients go on elsewhere. */
   onModuleInit(): void {
     const fastify: FastifyInstance = this.host.httpAdapter.getInstance();
     fastify.addHook('preClose', (done) => {

@@ -31,7 +31,7 @@ export class HealthService implements OnModuleDestroy {
     private readonly clock: Clock,
   ) {}
 
-  /** The first thing of a shutdown, long before the port closes, so that a balancer looks elsewhere in time (R17). */
+  /** The first thing of a shutdown, long before the port closes, so that a balancer looks elsewhere in time. */
   drain(): void {
     this.draining = true;
   }

@@ -20,7 +20,7 @@ export class ModelsService {
     private readonly clock: Clock,
   ) {}
 
-  /** Only what the caller could call right now (R33), by id. */
+  /** Only what the caller could call right now, by id. */
   list(caller: Principal, filter: ListModelsQuery): ModelInfo[] {
     const now = this.clock.now();
     const retiredNames = this.catalog.retiredNames();

@@ -16,7 +16,7 @@ const END_TYPES: Readonly<Record<string, EventType>> = {
   cancelled: 'generation.cancelled',
 };
 
-/** Announces ends, in the transaction that makes them true (R20). Costs nothing where nobody listens. */
+/** Announces ends, in the transaction that makes them true. Costs nothing where nobody listens. */
 @Injectable()
 export class Outbox extends GenerationEvents {
   private readonly logger = new Logger(Outbox.name);

@@ -46,7 +46,7 @@ export type RefundResult =
   | { readonly kind: 'too_much'; readonly refundableMicros: Micros };
 
 /**
- * Money that is promised, spent and given back (R6, R7). Every event is a set of lines that are only ever added; balances change in the
+ * Money that is promised, spent and given back. Every event is a set of lines that are only ever added; balances change in the
  * same transaction and can be computed anew from the lines.
  */
 @Injectable()

@@ -37,7 +37,7 @@ export interface PriceAudit {
 }
 
 /**
- * Compares the prices of models with what their vendors publish, and finds what no published figure covers (R8). Models that were switched
+ * Compares the prices of models with what their vendors publish, and finds what no published figure covers. Models that were switched
  * off by `now` do not count.
  */
 export function auditPrices(models: readonly Model[], statements: readonly PriceStatement[], now: Date): PriceAudit {

@@ -38,7 +38,7 @@ export const ERRORS = {
   idempotency_key_reused: { status: 422, type: 'invalid_request_error', fault: 'caller', retry: false },
   conflict: { status: 409, type: 'invalid_request_error', fault: 'caller', retry: false },
 
-  // Validation against the model (contract 2.7)
+  // Validation against the model
   prompt_required: validation,
   prompt_too_short: validation,
   prompt_too_long: validation,
