@@ -1,4 +1,4 @@
-// Loaded into the gateway with `--import`: on SIGUSR2 it writes which of its files ran a function since the last time, one file of JSON each time.
+// Loaded into the gateway with `--import`: on SIGUSR2 it writes which functions ran since the last time, one file of JSON each time.
 import { renameSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
 
@@ -12,11 +12,12 @@ process.on('SIGUSR2', () => {
   session.post('Profiler.takePreciseCoverage', (error, coverage) => {
     if (error !== null) throw error;
     const ran = coverage.result
-      .map(({ url, functions }) => ({
-        url,
-        functions: functions.filter(({ ranges }) => ranges[0].count > 0).map((one) => one.functionName),
-      }))
-      .filter(({ url, functions }) => url.startsWith('file:') && functions.length > 0);
+      .filter(({ url }) => url.startsWith('file:'))
+      .flatMap(({ url, functions }) =>
+        functions
+          .filter(({ ranges: [all] }) => all.count > 0)
+          .map(({ functionName, ranges: [all] }) => ({ url, name: `${functionName}@${all.startOffset}` })),
+      );
     const file = `functions-run.${++taken}.json`;
     writeFileSync(`${file}.part`, JSON.stringify(ran));
     renameSync(`${file}.part`, file);
