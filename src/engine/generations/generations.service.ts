@@ -303,7 +303,7 @@ export class GenerationsService {
 
   /**
    * Asks for an end. The status says what came of it: `cancelled` when the vendor confirmed or was never asked, otherwise the
-   * generation goes on with `cancelRequestedAt` set, and is billed as the vendor bills (R19).
+   * generation goes on with `cancelRequestedAt` set, and is billed as the vendor bills.
    * @throws ApiError `not_found`, or `conflict` when it has ended
    */
   @Traced('generation.cancel')

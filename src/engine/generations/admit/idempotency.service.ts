@@ -14,7 +14,7 @@ const HOUR_MS = 3_600_000;
 /** SDKs give up well before this; a later repetition is a new wish. */
 const RETRY_WINDOW_MS = 900_000;
 
-/** Finds the generation that a request repeats, so that nothing is bought twice (R2, R3). */
+/** Finds the generation that a request repeats, so that nothing is bought twice. */
 @Injectable()
 export class IdempotencyService {
   private readonly logger = new Logger(IdempotencyService.name);

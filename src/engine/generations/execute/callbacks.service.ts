@@ -22,7 +22,7 @@ const READ_TIMEOUT_MS = 15_000;
 /** As they are given out; nothing else is worth a look. */
 const TOKEN = /^[0-9a-f]{64}$/;
 
-/** Brings vendors' callbacks to the same compare-and-set as polls (R15). */
+/** Brings vendors' callbacks to the same compare-and-set as polls. */
 @Injectable()
 export class CallbacksService {
   private readonly logger = new Logger(CallbacksService.name);

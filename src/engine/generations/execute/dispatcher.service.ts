@@ -65,7 +65,7 @@ export class Dispatcher {
     });
   }
 
-  /** The attempt's row is committed before this is called (R1). @throws EndNotWritten; every other outcome is written */
+  /** The attempt's row is committed before this is called. @throws EndNotWritten; every other outcome is written */
   async dispatch(held: Held, signal: AbortSignal): Promise<void> {
     await engineSpan('generation.dispatch', held.generation, async () => {
       let prepared: PreparedCall | undefined;

@@ -114,7 +114,7 @@ export class Watcher {
     }
   }
 
-  /** `cancelled` only when the vendor confirms it (R19). True when that was written. */
+  /** `cancelled` only when the vendor confirms it. True when that was written. */
   async tryCancel(held: Held, prepared: PreparedCall): Promise<boolean> {
     const result = await this.calls.cancel(held, prepared);
     if (result !== 'cancelled') return false;
@@ -169,7 +169,7 @@ export class Watcher {
     if (progress !== generation.progress) this.signals.send(generation.id, { type: 'progress', progress });
   }
 
-  /** A question that failed says nothing about the job (R14); only the deadline ends it. */
+  /** A question that failed says nothing about the job; only the deadline ends it. */
   private async lookAgainAfter(held: Held, thrown: unknown, signal: AbortSignal): Promise<void> {
     if (signal.reason instanceof LeaseLost) return;
     if (thrown instanceof EndNotWritten) throw thrown;

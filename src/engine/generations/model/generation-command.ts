@@ -11,7 +11,7 @@ export interface Idempotency {
   readonly key?: string;
   /** The client says that it sends this request again, as OpenAI's SDKs do by `x-stainless-retry-count`. */
   readonly isRetry: boolean;
-  /** Whether a repetition without a key may be taken for a retry of a dropped connection (R3). */
+  /** Whether a repetition without a key may be taken for a retry of a dropped connection. */
   readonly guard: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** Proof of a lease: no write of a replica that lost it can land (R12). */
+/** Proof of a lease: no write of a replica that lost it can land. */
 export interface Lease {
   readonly id: string;
   readonly token: number;

@@ -34,7 +34,7 @@ export function chargedForCancellation(charged: Charged, rules: ChargeRules | un
   return charged === 'unknown' ? (rules?.cancelled ?? otherwise) : charged;
 }
 
-/** `charged: unknown` keeps the hold: the money may be gone, and only the vendor's books can tell (R4). */
+/** `charged: unknown` keeps the hold: the money may be gone, and only the vendor's books can tell. */
 export function costOf(
   generation: GenerationEntity,
   charged: Charged,

@@ -340,7 +340,7 @@ export class Settler {
     }
   }
 
-  /** Late and duplicate signals change nothing (R11), but are seen. */
+  /** Late and duplicate signals change nothing, but are seen. */
   private logLost({ generation, lease }: Pick<Held, 'lease' | 'generation'>): void {
     this.logger.warn(`A write for ${generation.id} under lease ${lease.token} came too late and was refused`);
   }

@@ -19,7 +19,7 @@ import { HAS_ENDED, IS_ACTIVE, statusAllows, statusIs } from './status-condition
 
 type AttemptRow = Omit<AttemptEntity, 'operation'> & { operation: never };
 
-/** All SQL about generations and attempts. Every change is a compare-and-set that names the status or the lease it builds on (R11). */
+/** All SQL about generations and attempts. Every change is a compare-and-set that names the status or the lease it builds on. */
 @Injectable()
 export class GenerationsRepository {
   private readonly logger = new Logger(GenerationsRepository.name);

@@ -38,7 +38,7 @@ export function claimOf({
   return [{ orgId, appId, key, fingerprint, generationId: id, nowMs: createdAt, expiresAtMs }];
 }
 
-/** Which generation each `Idempotency-Key` of a tenant stands for (R2). */
+/** Which generation each `Idempotency-Key` of a tenant stands for. */
 @Injectable()
 export class IdempotencyRepository {
   constructor(private readonly database: Database) {}

@@ -53,7 +53,7 @@ export interface Release {
 const MAY_BE_RELEASED = statusMayBecome('released.to_status', ACTIVE_STATUSES, true);
 const ACTIVE_TABLE = ACTIVE_STATUSES.map((status) => `SELECT '${status}' AS status`).join(' UNION ALL ');
 
-/** Takes generations, keeps them, and hands them back. Every write names the lease that it builds on (R11). */
+/** Takes generations, keeps them, and hands them back. Every write names the lease that it builds on. */
 @Injectable()
 export class LeasesRepository {
   private readonly releases = new GroupCommit<{ lease: Lease; change: Release; nowMs: number }, boolean>((items) => this.releaseAll(items));

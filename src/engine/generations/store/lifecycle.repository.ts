@@ -103,7 +103,7 @@ export class LifecycleRepository {
     private readonly ends: EndsRepository,
   ) {}
 
-  /** Row, holds, inputs and first attempt in one transaction, before any vendor byte (R1). */
+  /** Row, holds, inputs and first attempt in one transaction, before any vendor byte. */
   async admit(admission: Admission): Promise<AdmissionResult> {
     const { generation } = admission;
     const accounts = generation.holdMicros === 0 ? [] : await this.budgets.accountsOf(spenderOf(generation));

@@ -43,7 +43,7 @@ export function backoffMs(attempts: number, random: number, retryAfterMs?: numbe
 
 /**
  * Decides what follows a failed submission. Only what surely cost nothing is tried anew, and only an idempotent vendor is
- * asked again after an unknown outcome (R4).
+ * asked again after an unknown outcome.
  */
 export function afterSubmissionFailure(error: FailureFacts, situation: FailureSituation): AfterFailure {
   const delayMs = backoffMs(situation.attempts, situation.random, error.retryAfterMs);
