@@ -112,7 +112,7 @@ export interface CallContext {
   warn(warning: CallWarning): void;
   /** Hands over progress or a partial image. Resolves when the gateway has taken it. */
   emit(event: CallEvent): Promise<void>;
-  /** Where the vendor may callback for this attempt; set only when the YAML says `webhooks: true` and the gateway has a public address. */
+  /** Where the vendor may call back for this attempt; set only when the YAML says `webhooks: true` and the gateway has a public address. */
   readonly webhookUrl?: string;
   /** The gateway's clock. */
   now(): Date;

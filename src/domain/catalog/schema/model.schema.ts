@@ -93,7 +93,7 @@ export const modelSchema = section({
   }).optional(),
   limits: section({ deadline_seconds: seconds.optional(), headers_timeout_seconds: seconds.optional() }).optional(),
   idempotency: z.boolean().default(false).describe('The vendor honours an idempotency key on submit.'),
-  webhooks: z.boolean().default(false).describe('The vendor can callback per request.'),
+  webhooks: z.boolean().default(false).describe('The vendor can call back per request.'),
   notes: z.array(note).default([]).describe('Weak facts, with their source.'),
 });
 

@@ -199,7 +199,7 @@ export class VendorCalls {
     return this.catalog.find(modelId)?.idempotency === true;
   }
 
-  /** A random token when the vendor can callback and we can be reached. */
+  /** A random token when the vendor can call back and we can be reached. */
   callbackTokenFor(modelId: string): string | null {
     const wanted = this.catalog.find(modelId)?.webhooks === true && this.config.server.public_url !== undefined;
     return wanted ? newId('req').slice('req-'.length) + newId('req').slice('req-'.length) : null;
