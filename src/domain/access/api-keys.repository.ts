@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager, In } from 'typeorm';
 import { type Cursor, firstOf, type Page, type PageRequest } from '../../platform/common/index.js';
-import { Database, insertRows, rows, type SqlValue } from '../../platform/database/index.js';
+import { Database, insertEntities, rows, type SqlValue } from '../../platform/database/index.js';
 import { ApiKeyEntity } from './api-key.entity.js';
 import type { Tenant } from './principal.js';
 
@@ -80,30 +80,7 @@ export class ApiKeysRepository {
   }
 
   async insert(manager: EntityManager, row: ApiKeyEntity): Promise<void> {
-    await insertRows(manager, 'api_keys', [
-      {
-        id: row.id,
-        org_id: row.orgId,
-        app_id: row.appId,
-        owner_user_id: row.ownerUserId,
-        name: row.name,
-        public_id: row.publicId,
-        key_hash: row.keyHash,
-        key_prefix: row.keyPrefix,
-        scopes: row.scopes,
-        allowed_models: row.allowedModels === null ? null : JSON.stringify(row.allowedModels),
-        rpm_limit: row.rpmLimit,
-        max_in_flight: row.maxInFlight,
-        max_queued: row.maxQueued,
-        webhook_url: row.webhookUrl,
-        cache_ttl_seconds: row.cacheTtlSeconds,
-        strict: row.strict,
-        is_active: row.isActive,
-        expires_at: row.expiresAt,
-        created_at: row.createdAt,
-        updated_at: row.updatedAt,
-      },
-    ]);
+    await insertEntities(manager, ApiKeyEntity, [row]);
   }
 
   /** False when the tenant has no such key. */

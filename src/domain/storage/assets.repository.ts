@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager, In } from 'typeorm';
-import { Database, insertRows, type SqlRow } from '../../platform/database/index.js';
+import { Database, insertEntities } from '../../platform/database/index.js';
 import { AssetEntity } from './asset.entity.js';
 
 @Injectable()
@@ -9,7 +9,7 @@ export class AssetsRepository {
 
   /** Inside the caller's transaction. */
   async insertMany(manager: EntityManager, assets: readonly AssetEntity[]): Promise<void> {
-    await insertRows(manager, 'assets', assets.map(assetRow));
+    await insertEntities(manager, AssetEntity, assets);
   }
 
   /** Inputs first, then partials and outputs, each in their order; for all the generations at once. */
@@ -35,25 +35,4 @@ export class AssetsRepository {
   isReferenced(manager: EntityManager, sha256: string): Promise<boolean> {
     return manager.existsBy(AssetEntity, { sha256 });
   }
-}
-
-function assetRow(asset: AssetEntity): SqlRow {
-  return {
-    id: asset.id,
-    org_id: asset.orgId,
-    app_id: asset.appId,
-    generation_id: asset.generationId,
-    direction: asset.direction,
-    position: asset.position,
-    role: asset.role,
-    sha256: asset.sha256,
-    content_type: asset.contentType,
-    bytes: asset.bytes,
-    width: asset.width,
-    height: asset.height,
-    duration_ms: asset.durationMs,
-    revised_prompt: asset.revisedPrompt,
-    source_url: asset.sourceUrl,
-    created_at: asset.createdAt,
-  };
 }

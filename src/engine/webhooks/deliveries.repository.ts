@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { CLOCK_SLACK_MS } from '../../platform/common/index.js';
-import { Database, insertRows, rows, type SqlValue, skipLocked } from '../../platform/database/index.js';
-import type { WebhookAttemptEntity } from './webhook-attempt.entity.js';
-import type { WebhookDeliveryEntity } from './webhook-delivery.entity.js';
+import { Database, insertEntities, rows, skipLocked } from '../../platform/database/index.js';
+import { WebhookAttemptEntity } from './webhook-attempt.entity.js';
+import { WebhookDeliveryEntity } from './webhook-delivery.entity.js';
 import { WebhookMessageEntity } from './webhook-message.entity.js';
 import type { DeliveryState, EventType } from './webhooks.types.js';
 
@@ -51,8 +51,8 @@ export class DeliveriesRepository {
     messages: readonly WebhookMessageEntity[],
     deliveries: readonly WebhookDeliveryEntity[],
   ): Promise<void> {
-    await insertRows(manager, 'webhook_messages', messages.map(messageRow));
-    await insertRows(manager, 'webhook_deliveries', deliveries.map(deliveryRow));
+    await insertEntities(manager, WebhookMessageEntity, messages);
+    await insertEntities(manager, WebhookDeliveryEntity, deliveries);
   }
 
   /** What a generation's event of this type says; null when it was not announced. */
@@ -189,7 +189,7 @@ export class DeliveriesRepository {
   }
 
   async insertAttempts(manager: EntityManager, attempts: readonly WebhookAttemptEntity[]): Promise<void> {
-    await insertRows(manager, 'webhook_attempts', attempts.map(attemptRow));
+    await insertEntities(manager, WebhookAttemptEntity, attempts);
   }
 
   /** Gives up what still waits for an endpoint. Answers how many those were. */
@@ -220,52 +220,4 @@ export class DeliveriesRepository {
 
 function leaseName({ id, leaseToken }: Pick<DeliveryEnd, 'id' | 'leaseToken'>): string {
   return `${id}/${leaseToken}`;
-}
-
-function messageRow(row: WebhookMessageEntity): Record<string, SqlValue> {
-  return {
-    id: row.id,
-    org_id: row.orgId,
-    app_id: row.appId,
-    type: row.type,
-    generation_id: row.generationId,
-    key_id: row.keyId,
-    progress: row.progress,
-    body: row.body,
-    created_at: row.createdAt,
-  };
-}
-
-function deliveryRow(row: WebhookDeliveryEntity): Record<string, SqlValue> {
-  return {
-    id: row.id,
-    message_id: row.messageId,
-    endpoint_id: row.endpointId,
-    org_id: row.orgId,
-    app_id: row.appId,
-    url: row.url,
-    state: row.state,
-    next_attempt_at: row.nextAttemptAt,
-    lease_owner: row.leaseOwner,
-    lease_token: row.leaseToken,
-    created_at: row.createdAt,
-    updated_at: row.updatedAt,
-  };
-}
-
-function attemptRow(row: WebhookAttemptEntity): Record<string, SqlValue> {
-  return {
-    id: row.id,
-    delivery_id: row.deliveryId,
-    org_id: row.orgId,
-    app_id: row.appId,
-    ordinal: row.ordinal,
-    url: row.url,
-    status: row.status,
-    success: row.success,
-    response_snippet: row.responseSnippet,
-    error: row.error,
-    duration_ms: row.durationMs,
-    created_at: row.createdAt,
-  };
 }

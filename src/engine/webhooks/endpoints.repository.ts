@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager, In, IsNull, Not } from 'typeorm';
 import { ApiKeyEntity, type Tenant } from '../../domain/access/index.js';
-import { Database, dialectOf, insertRows, rows, type SqlValue } from '../../platform/database/index.js';
+import { Database, dialectOf, insertEntities, rows, type SqlValue } from '../../platform/database/index.js';
 import type { EndpointHealth } from './retry.policy.js';
 import { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
 import type { DisabledReason } from './webhooks.types.js';
@@ -83,7 +83,7 @@ export class EndpointsRepository {
   }
 
   async insert(manager: EntityManager, row: WebhookEndpointEntity): Promise<void> {
-    await insertRows(manager, 'webhook_endpoints', [endpointRow(row)]);
+    await insertEntities(manager, WebhookEndpointEntity, [row]);
   }
 
   /** Adds the endpoints of keys' own URLs; another replica may have been first. */
@@ -172,23 +172,4 @@ function assignments(values: EndpointChange): string {
   return Object.keys(values)
     .map((column) => `${column} = :${column}`)
     .join(', ');
-}
-
-function endpointRow(row: WebhookEndpointEntity): Record<string, SqlValue> {
-  return {
-    id: row.id,
-    org_id: row.orgId,
-    app_id: row.appId,
-    kind: row.kind,
-    key_id: row.keyId,
-    url: row.url,
-    description: row.description,
-    event_types: JSON.stringify(row.eventTypes),
-    allow_request_urls: row.allowRequestUrls,
-    algorithm: row.algorithm,
-    secret: row.secret,
-    public_key: row.publicKey,
-    created_at: row.createdAt,
-    updated_at: row.updatedAt,
-  };
 }

@@ -1,11 +1,10 @@
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { type AssetEntity, AssetsRepository } from '../../../domain/storage/index.js';
-import { Database, GroupCommit, insertRows, isUnavailable } from '../../../platform/database/index.js';
+import { Database, GroupCommit, insertEntities, isUnavailable } from '../../../platform/database/index.js';
 import { type CachedResult, CacheEntriesRepository, type CacheEntry, type CacheUse } from '../../../policy/cache/index.js';
-import type { GenerationEntity } from '../model/generation.entity.js';
+import { GenerationEntity } from '../model/generation.entity.js';
 import { GenerationEvents } from '../model/generation-events.port.js';
-import { completedRow } from '../model/generations.rows.js';
 import type { IdempotentAdmission } from '../model/idempotency.policy.js';
 import { DeferredStepsRepository } from './deferred-steps.repository.js';
 import { claimOf, IdempotencyRepository } from './idempotency.repository.js';
@@ -57,10 +56,10 @@ export class CacheHitsRepository {
     const counting = items.filter((hit) => counts(hit, entries.get(hit.generation.cacheKey ?? '')));
     const taken = await this.idempotency.claim(manager, counting.flatMap(claimOf));
     const written = counting.filter(({ generation, idempotency }) => idempotency.key === undefined || taken.has(generation.id));
-    await insertRows(
+    await insertEntities(
       manager,
-      'generations',
-      written.map(({ generation }) => completedRow(generation)),
+      GenerationEntity,
+      written.map(({ generation }) => generation),
     );
     await this.assets.insertMany(
       manager,

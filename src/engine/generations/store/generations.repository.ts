@@ -1,14 +1,14 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { type EntityManager, IsNull, type Repository } from 'typeorm';
 import type { Reach, Tenant } from '../../../domain/access/index.js';
-import { Database, insertRows, rows } from '../../../platform/database/index.js';
+import { Database, insertEntities, rows } from '../../../platform/database/index.js';
 import { CacheEntriesRepository } from '../../../policy/cache/index.js';
 import type { CapacityLimit } from '../../../policy/limits/index.js';
 import { AttemptEntity } from '../model/attempt.entity.js';
 import { type AttemptEnd } from '../model/end.js';
 import { GenerationEntity } from '../model/generation.entity.js';
 import type { StoredResult } from '../model/generation.types.js';
-import { attemptRow, json } from '../model/generations.rows.js';
+import { json } from '../model/generations.rows.js';
 import type { Lease } from '../model/lease.js';
 import type { GenerationLook } from '../model/progress.policy.js';
 import { TRANSITIONS } from '../model/transitions.js';
@@ -50,7 +50,7 @@ export class GenerationsRepository {
         { id: lease.id, token: lease.token, attemptId: attempt.id, ordinal: attempt.ordinal, now: nowMs },
       );
       if (begun.length === 0) return false;
-      await insertRows(manager, 'attempts', [attemptRow(attempt)], 'ON CONFLICT (id) DO NOTHING');
+      await insertEntities(manager, AttemptEntity, [attempt], 'ON CONFLICT (id) DO NOTHING');
       return true;
     });
   }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { type AssetEntity, AssetsRepository } from '../../../domain/storage/index.js';
 import type { Micros } from '../../../platform/common/index.js';
-import { Database, GroupCommit, insertRows } from '../../../platform/database/index.js';
+import { Database, GroupCommit, insertEntities } from '../../../platform/database/index.js';
 import { type Account, BudgetDirectory, type HoldResult, Ledger, type Refusal, type SettleRequest } from '../../../policy/budgets/index.js';
 import type { CacheUse } from '../../../policy/cache/index.js';
 import {
@@ -12,12 +12,11 @@ import {
   type CapacityVerdict,
   capacityName,
 } from '../../../policy/limits/index.js';
-import type { AttemptEntity } from '../model/attempt.entity.js';
+import { AttemptEntity } from '../model/attempt.entity.js';
 import { type End } from '../model/end.js';
-import type { GenerationEntity } from '../model/generation.entity.js';
+import { GenerationEntity } from '../model/generation.entity.js';
 import type { GenerationRecord } from '../model/generation-signals.js';
 import { causeOf, spenderOf } from '../model/generation-spending.js';
-import { attemptRow, generationRow } from '../model/generations.rows.js';
 import type { IdempotentAdmission } from '../model/idempotency.policy.js';
 import type { Lease } from '../model/lease.js';
 import { asQueued, CapacityRepository } from './capacity.repository.js';
@@ -203,17 +202,17 @@ export class LifecycleRepository {
     const of = (...kinds: AdmissionResult['kind'][]) => items.filter((_item, index) => kinds.some((kind) => results[index]?.kind === kind));
     const admitted = of('admitted');
     const isStarted = (item: Counted<Admission>): boolean => waitsFor(verdicts.get(item)) === null;
-    await insertRows(manager, 'generations', [
+    await insertEntities(manager, GenerationEntity, [
       ...admitted.map((item) => {
         const name = waitsFor(verdicts.get(item));
-        return generationRow(name === null ? item.generation : asQueued(item.generation, name));
+        return name === null ? item.generation : asQueued(item.generation, name);
       }),
-      ...results.filter((result) => result.kind === 'following').map(({ generation }) => generationRow(generation)),
+      ...results.filter((result) => result.kind === 'following').map(({ generation }) => generation),
     ]);
-    await insertRows(
+    await insertEntities(
       manager,
-      'attempts',
-      admitted.filter(isStarted).flatMap(({ attempt }) => (attempt === undefined ? [] : [attemptRow(attempt)])),
+      AttemptEntity,
+      admitted.filter(isStarted).flatMap(({ attempt }) => (attempt === undefined ? [] : [attempt])),
     );
     await this.assets.insertMany(
       manager,
