@@ -1,8 +1,9 @@
 // `npm test`: builds when due, runs Vitest, and ends stdout with the line `tests: N passed, N failed`.
 //   npm test -- [what `vitest run` takes]
 //   TEST_PGBOUNCER=1 npm test: what uses a database, on Postgres alone and by way of a PgBouncer in transaction mode
+//   TEST_RERUN=1 npm test: files with a failure are run once more at the end, alone; what passes then is listed as flaky
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { parseCLI, startVitest } from 'vitest/node';
 import { buildIfStale } from './build.mjs';
 import { filesOf, ROOT } from './files.mjs';
@@ -17,33 +18,57 @@ function databaseSuites() {
   );
 }
 
-/** What cannot be counted as a test and yet went wrong: a file that did not load, a hook that threw, an unhandled rejection. */
-function countResults(vitest) {
-  const count = { passed: 0, failed: vitest.state.getUnhandledErrors().length, skipped: 0 };
+/** Failures as `file > test`. What is no test and yet went wrong counts too: a file that did not load, a hook that threw, an unhandled rejection. */
+function resultsOf(vitest) {
+  const results = { passed: 0, skipped: 0, failures: [] };
   for (const module of vitest.state.getTestModules()) {
-    let failedTests = 0;
+    const file = relative(ROOT, module.moduleId);
+    const fail = (what) => results.failures.push({ file, what });
     for (const test of module.children.allTests()) {
       const { state } = test.result();
-      if (state === 'passed') count.passed += 1;
-      else if (state === 'failed') failedTests += 1;
-      else count.skipped += 1;
+      if (state === 'passed') results.passed += 1;
+      else if (state === 'failed') fail(test.fullName);
+      else results.skipped += 1;
     }
-    const brokenSuites = [...module.children.allSuites()].filter((suite) => suite.errors().length > 0).length;
-    count.failed += failedTests + brokenSuites + (module.errors().length > 0 ? 1 : 0);
+    for (const suite of module.children.allSuites()) if (suite.errors().length > 0) fail(suite.fullName);
+    if (module.errors().length > 0) fail('the file itself');
   }
-  return count;
+  for (const { message, VITEST_TEST_PATH: path } of vitest.state.getUnhandledErrors()) {
+    results.failures.push({ file: path === undefined ? undefined : relative(ROOT, path), what: `unhandled: ${message}` });
+  }
+  return results;
 }
+
+async function runOnce(filter, options) {
+  const vitest = await startVitest('test', filter, options);
+  try {
+    return resultsOf(vitest);
+  } finally {
+    await vitest.close();
+  }
+}
+
+const list = (title, failures) => {
+  if (failures.length > 0) console.log([title, ...failures.map(({ file, what }) => `  ${file ?? 'no file'} > ${what}`), ''].join('\n'));
+};
 
 async function run() {
   buildIfStale();
   const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)]);
   const isPooled = process.env.TEST_PGBOUNCER === '1' && filter.length === 0;
-  const vitest = await startVitest('test', isPooled ? databaseSuites() : filter, options);
-  try {
-    return countResults(vitest);
-  } finally {
-    await vitest.close();
-  }
+  const first = await runOnce(isPooled ? databaseSuites() : filter, options);
+  list('failed:', first.failures);
+  const files = [...new Set(first.failures.map(({ file }) => file))];
+  if (process.env.TEST_RERUN !== '1' || files.length === 0 || files.includes(undefined)) return { ...first, failed: first.failures.length };
+  // Alone, so that what only fails on a busy machine is told from what fails.
+  process.exitCode = undefined;
+  const second = await runOnce(files, { ...options, fileParallelism: false });
+  list('failed again:', second.failures);
+  const stillFails = new Set(second.failures.map(({ file, what }) => `${file} > ${what}`));
+  const flaky = first.failures.filter(({ file, what }) => !stillFails.has(`${file} > ${what}`));
+  list('flaky, passed when run again alone:', flaky);
+  const recovered = flaky.filter(({ what }) => !what.startsWith('unhandled: ')).length;
+  return { passed: first.passed + recovered, failed: second.failures.length, skipped: first.skipped };
 }
 
 let count;

@@ -31,9 +31,13 @@ describe('the exit code of a run', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   /** The code, and what was printed. */
-  function run(script: string, args: readonly string[]): Promise<{ code: number | null; output: string }> {
-    const { TEST_DATABASE_URL: _external, VITEST: _nested, ...env } = process.env;
-    const child = spawn(process.execPath, [script, ...args, '--config', config], { cwd: ROOT, env: { ...env, NODE_ENV: 'test' } });
+  function run(
+    script: string,
+    args: readonly string[],
+    more: Record<string, string> = {},
+  ): Promise<{ code: number | null; output: string }> {
+    const { TEST_DATABASE_URL: _external, TEST_RERUN: _rerun, VITEST: _nested, ...env } = process.env;
+    const child = spawn(process.execPath, [script, ...args, '--config', config], { cwd: ROOT, env: { ...env, NODE_ENV: 'test', ...more } });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
     return new Promise((done) => child.once('close', (code) => done({ code, output })));
@@ -52,5 +56,26 @@ describe('the exit code of a run', () => {
     writeFileSync(join(folder, 'one.spec.ts'), SUITES[kind].replace('WANTED', '1'));
     const { code, output } = await run(VITEST, ['run']);
     expect(code, output).toBe(0);
+  });
+
+  it.each([
+    [
+      'a failure that comes once is listed as flaky',
+      'existsSync(MARK)',
+      0,
+      /flaky, passed when run again alone:\n {2}\S*one\.spec\.ts > holds\n[\s\S]*tests: 1 passed, 0 failed\n$/,
+    ],
+    ['a failure that comes again fails', 'false', 1, /failed again:\n {2}\S*one\.spec\.ts > holds\n[\s\S]*tests: 0 passed, 1 failed\n$/],
+  ])('with TEST_RERUN=1: %s', { timeout: 180_000 }, async (_what, holds, wanted, says) => {
+    writeFileSync(
+      join(folder, 'one.spec.ts'),
+      `import { existsSync, writeFileSync } from 'node:fs';
+       const MARK = ${JSON.stringify(join(folder, 'mark'))};
+       it('holds', () => { const held = ${holds}; writeFileSync(MARK, ''); expect(held).toBe(true); });`,
+    );
+    const { code, output } = await run(NPM_TEST, [], { TEST_RERUN: '1' });
+    rmSync(join(folder, 'mark'), { force: true });
+    expect(output).toMatch(says);
+    expect(code, output).toBe(wanted);
   });
 });
