@@ -4,6 +4,7 @@ import { wholeOf } from '../../domain/access/index.js';
 import { CatalogService } from '../../domain/catalog/index.js';
 import { LinkSigner } from '../../domain/storage/index.js';
 import {
+  type Candidates,
   type Created,
   type CreateOptions,
   type GenerationCommand,
@@ -11,7 +12,6 @@ import {
   GenerationsService,
   isTerminal,
   linkerFor,
-  type Planned,
   toGenerationDetail,
 } from '../../engine/generations/index.js';
 import { ApiError, Clock, type Preferences, parsePrefer } from '../../platform/common/index.js';
@@ -54,12 +54,12 @@ export class ImagesService {
 
   /** What the request would cost; nothing is generated. @throws ApiError */
   async estimate(job: ImageJob, reply: FastifyReply): Promise<void> {
-    const planned = await releasing(job.command, this.quoted(job.command));
-    reply.headers(planHeaders(planned, this.clock.now()));
-    await this.answers.json(reply, 200, toCostEstimate(planned));
+    const [candidate] = await releasing(job.command, this.quoted(job.command));
+    reply.headers(planHeaders(candidate, this.clock.now()));
+    await this.answers.json(reply, 200, toCostEstimate(candidate));
   }
 
-  private async quoted(command: GenerationCommand): Promise<Planned> {
+  private async quoted(command: GenerationCommand): Promise<Candidates> {
     return this.generations.quote(command);
   }
 

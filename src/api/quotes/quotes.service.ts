@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { type Principal, principalOf } from '../../domain/access/index.js';
 import { type Modality, modalityOf } from '../../domain/catalog/index.js';
-import { type GenerationCommand, GenerationsService, type Operation, type Planned } from '../../engine/generations/index.js';
+import { type Candidate, type GenerationCommand, GenerationsService, type Operation } from '../../engine/generations/index.js';
 import { ApiError, Clock, formatUsd, microsToUsd, SchemaValidator } from '../../platform/common/index.js';
 import { BudgetDirectory, quotaExceeded } from '../../policy/budgets/index.js';
 import { type IssuedQuote, QuoteBook } from '../../policy/costs/index.js';
@@ -22,7 +22,7 @@ type ErrorDetail = NonNullable<QuoteCandidate['error']>;
 
 interface Priced {
   readonly model: string;
-  readonly outcome: { readonly command: GenerationCommand; readonly planned: Planned } | ApiError;
+  readonly outcome: { readonly command: GenerationCommand; readonly candidate: Candidate } | ApiError;
 }
 
 /** Prices requests as their routes would read them. */
@@ -67,8 +67,8 @@ export class QuotesService {
     const { model } = body;
     try {
       const command = await this.command(request, body, operation ?? this.operationOf(principalOf(request), body));
-      const planned = this.generations.quote({ ...command, references: [...command.references, ...counted] });
-      return { model, outcome: { command, planned } };
+      const [candidate] = this.generations.quote({ ...command, references: [...command.references, ...counted] });
+      return { model, outcome: { command, candidate } };
     } catch (error) {
       if (error instanceof ApiError) return { model, outcome: error };
       throw error;
@@ -91,25 +91,25 @@ export class QuotesService {
   }
 
   private async candidates(principal: Principal, priced: readonly Priced[]): Promise<QuoteCandidate[]> {
-    const offers = priced.flatMap(({ outcome }) => (outcome instanceof ApiError ? [] : [outcome.planned]));
+    const offers = priced.flatMap(({ outcome }) => (outcome instanceof ApiError ? [] : [outcome.candidate]));
     const issued = await this.book.issue(principal, offers);
     return Promise.all(
       priced.map(async ({ model, outcome }): Promise<QuoteCandidate> => {
         if (outcome instanceof ApiError) return { model, quote: null, error: detailOf(outcome) };
-        const promise = issued[offers.indexOf(outcome.planned)];
+        const promise = issued[offers.indexOf(outcome.candidate)];
         if (promise === undefined) throw new Error(`The quote of ${model} was not issued`);
-        return { model, quote: await this.shown(principal, outcome.command, outcome.planned, promise), error: null };
+        return { model, quote: await this.shown(principal, outcome.command, outcome.candidate, promise), error: null };
       }),
     );
   }
 
-  private async shown(principal: Principal, command: GenerationCommand, planned: Planned, issued: IssuedQuote): Promise<Quote> {
-    const { quote, plan } = planned;
+  private async shown(principal: Principal, command: GenerationCommand, candidate: Candidate, issued: IssuedQuote): Promise<Quote> {
+    const { quote, plan } = candidate;
     const { orgId, appId, keyId } = principal;
     const spender = { orgId, appId, keyId: keyId ?? null, user: command.user ?? null };
     const { remainingMicros, refusal } = await this.budgets.outlook(spender, quote.ceilingMicros);
     return {
-      ...toCostEstimate(planned),
+      ...toCostEstimate(candidate),
       id: issued.id,
       object: 'quote',
       operation: plan.operation,

@@ -1,5 +1,5 @@
 import { lifecycleHeaders } from '../../domain/catalog/index.js';
-import { type Created, generationHeaders, type Planned } from '../../engine/generations/index.js';
+import { type Candidate, type Created, generationHeaders } from '../../engine/generations/index.js';
 import { appliedPreferences, type Preferences } from '../../platform/common/index.js';
 
 /** Headers of the answer that creates a generation, or finds the one that it repeats. */
@@ -7,7 +7,7 @@ export function createdHeaders(created: Created, now: Date, preferences?: Prefer
   return {
     ...generationHeaders(created, created.remainingMicros),
     ...cacheHeaders(created),
-    ...planHeaders(created.planned, now, preferences),
+    ...planHeaders(created.candidate, now, preferences),
     ...(created.isReplayed ? { 'idempotent-replayed': 'true' } : {}),
   };
 }
@@ -20,7 +20,7 @@ function cacheHeaders({ cache }: Created): Record<string, string> {
 }
 
 /** Headers of the answer to a request: what was dropped, which preference was heeded, and when the model that was named ends or ended. */
-export function planHeaders({ model, retired, plan }: Planned, now: Date, preferences?: Preferences): Record<string, string> {
+export function planHeaders({ model, retired, plan }: Candidate, now: Date, preferences?: Preferences): Record<string, string> {
   const applied = preferences === undefined ? undefined : appliedPreferences(preferences);
   return {
     ...(retired === undefined ? lifecycleHeaders(model, now) : lifecycleHeaders(retired, now, model)),

@@ -1,9 +1,9 @@
-import type { Planned } from '../../engine/generations/index.js';
+import type { Candidate } from '../../engine/generations/index.js';
 import { formatUsd, microsToTokens, microsToUsd } from '../../platform/common/index.js';
 import type { CostEstimate } from './dto/cost-estimate.dto.js';
 
 /** The answer of a dry run. */
-export function toCostEstimate({ model, plan, quote }: Planned): CostEstimate {
+export function toCostEstimate({ model, plan, quote }: Candidate): CostEstimate {
   return {
     base_cost_usd: microsToUsd(quote.amountMicros - quote.markupMicros),
     markup_usd: microsToUsd(quote.markupMicros),

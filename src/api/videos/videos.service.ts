@@ -4,6 +4,7 @@ import { principalOf, type Reach, reachOf } from '../../domain/access/index.js';
 import { CatalogService, type Model } from '../../domain/catalog/index.js';
 import { BlobStore, LinkSigner } from '../../domain/storage/index.js';
 import {
+  type Candidates,
   type CreateOptions,
   type Dialect,
   failureOf,
@@ -14,7 +15,6 @@ import {
   generationHeaders,
   isTerminal,
   linkerFor,
-  type Planned,
 } from '../../engine/generations/index.js';
 import { ApiError, Clock, type Preferences, parsePrefer } from '../../platform/common/index.js';
 import { CONFIG, type Config, ownPath } from '../../platform/config/index.js';
@@ -64,12 +64,12 @@ export class VideosService {
 
   /** What the request would cost; nothing is generated. @throws ApiError */
   async estimate(command: GenerationCommand, reply: FastifyReply): Promise<void> {
-    const planned = await releasing(command, this.quoted(command));
-    reply.headers(planHeaders(planned, this.clock.now()));
-    await this.answers.json(reply, 200, toCostEstimate(planned));
+    const [candidate] = await releasing(command, this.quoted(command));
+    reply.headers(planHeaders(candidate, this.clock.now()));
+    await this.answers.json(reply, 200, toCostEstimate(candidate));
   }
 
-  private async quoted(command: GenerationCommand): Promise<Planned> {
+  private async quoted(command: GenerationCommand): Promise<Candidates> {
     return this.generations.quote(command);
   }
 

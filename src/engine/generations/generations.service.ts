@@ -11,7 +11,7 @@ import { BudgetDirectory, quotaExceeded } from '../../policy/budgets/index.js';
 import type { CacheDecision } from '../../policy/cache/index.js';
 import { QuoteBook } from '../../policy/costs/index.js';
 import { capacityError, GenerationRates } from '../../policy/limits/index.js';
-import { AdmissionService, type Planned } from './admit/admission.service.js';
+import { AdmissionService } from './admit/admission.service.js';
 import { IdempotencyService } from './admit/idempotency.service.js';
 import { UnconfirmedAdmissions } from './admit/unconfirmed-admissions.service.js';
 import { Dispatcher } from './execute/dispatcher.service.js';
@@ -19,6 +19,7 @@ import { Worker } from './execute/worker.service.js';
 import { LeaseKeeper } from './leases/lease-keeper.service.js';
 import { CALL_KIND_OF } from './leases/provider-concurrency.policy.js';
 import type { AttemptEntity } from './model/attempt.entity.js';
+import type { Candidate, Candidates } from './model/candidate.js';
 import type { GenerationEntity } from './model/generation.entity.js';
 import { isTerminal } from './model/generation.types.js';
 import { type GenerationCommand, type QuotableCommand } from './model/generation-command.js';
@@ -49,7 +50,8 @@ export interface CreateOptions {
 }
 
 export interface Created extends GenerationRecord {
-  readonly planned: Planned;
+  /** The one that was taken. */
+  readonly candidate: Candidate;
   /** The request repeats an earlier one, whose generation this is. */
   readonly isReplayed: boolean;
   /** As they stand, where this is known without a look: nobody waited for anything. In their order. */
@@ -106,7 +108,7 @@ export class GenerationsService {
   }
 
   /** Validates and prices without doing anything. @throws ApiError */
-  quote(command: QuotableCommand): Planned {
+  quote(command: QuotableCommand): Candidates {
     return this.admission.plan(command);
   }
 
@@ -119,15 +121,15 @@ export class GenerationsService {
     if (this.worker.isDraining) {
       throw new ApiError('shutting_down', 'This process is shutting down; send the request again.', { retryAfterSeconds: 1 });
     }
-    const priced = this.admission.plan(command);
+    const [priced] = this.admission.plan(command);
     const idempotency = this.idempotency.describe(command);
     const earlier = await this.idempotency.earlier(command, idempotency);
     if (earlier !== null) return this.attach(earlier, priced, options);
     await this.storage.assertAvailable();
-    const planned = await this.asPromised(command, priced);
+    const candidate = await this.asPromised(command, priced);
     if (command.webhook !== undefined) await this.events?.check(command.principal, command.webhook);
-    await this.rates.take(planned.model.id, planned.model.provider);
-    const { generation, inputs } = await this.admission.row(command, planned);
+    await this.rates.take(candidate.model.id, candidate.model.provider);
+    const { generation, inputs } = await this.admission.row(command, candidate);
     generation.fingerprint = idempotency.fingerprint;
     const caching = this.cached.decide(command, generation, inputs);
     const here = this.worker.hasRoom(generation.provider);
@@ -150,7 +152,7 @@ export class GenerationsService {
     });
     if (admission.kind === 'duplicate') {
       const first = await this.idempotency.earlier(command, idempotency);
-      if (first !== null) return this.attach(first, planned, options);
+      if (first !== null) return this.attach(first, candidate, options);
       throw new ApiError('conflict', 'Another request with this Idempotency-Key is just being refused; send this one again.', {
         shouldRetry: true,
       });
@@ -160,7 +162,7 @@ export class GenerationsService {
       throw capacityError(admission.refusal);
     }
     if (admission.kind === 'quota_exceeded') throw quotaExceeded(admission.refusal, generation.createdAt);
-    return this.begin(wanted, admission, caching, planned, options).catch((error: unknown) => {
+    return this.begin(wanted, admission, caching, candidate, options).catch((error: unknown) => {
       throw afterAdmission(error, generation.id, idempotency.key !== undefined);
     });
   }
@@ -175,16 +177,16 @@ export class GenerationsService {
     asked: Admission,
     admission: Extract<CachedAdmissionResult, { kind: 'hit' | 'following' | 'admitted' }>,
     caching: CacheDecision,
-    planned: Planned,
+    candidate: Candidate,
     options: CreateOptions,
   ): Promise<Created> {
-    if (admission.kind === 'hit') return this.giveAgain(admission, planned, options);
-    if (admission.kind === 'following') return this.follow(admission.generation, admission.leaderId, planned, options);
+    if (admission.kind === 'hit') return this.giveAgain(admission, candidate, options);
+    if (admission.kind === 'following') return this.follow(admission.generation, admission.leaderId, candidate, options);
     const { remainingMicros, waitsFor } = admission;
     const generation = waitsFor === null ? asked.generation : asQueued(asked.generation, waitsFor);
     const attempt = waitsFor === null ? asked.attempt : undefined;
     const cache = caching.kind === 'off' ? undefined : ({ status: caching.kind === 'bypass' ? 'bypass' : 'miss' } as const);
-    options.onAdmitted?.({ generation, outputs: [], planned, isReplayed: false, cache, remainingMicros });
+    options.onAdmitted?.({ generation, outputs: [], candidate, isReplayed: false, cache, remainingMicros });
     this.watchConnection(generation.id, options.connection);
     const stop = options.onSignal === undefined ? undefined : this.signals.listen(generation.id, options.onSignal);
     // Who waits for the vendor's word is told at once that the generation waits for its turn.
@@ -199,22 +201,22 @@ export class GenerationsService {
     const record = await this.recordAfter(generation, result);
     const attempts = waiting !== undefined ? undefined : attempt === undefined ? [] : [attempt];
     const left = remainingAfter(record.generation, remainingMicros);
-    return { ...record, planned, isReplayed: false, attempts, cache, remainingMicros: left };
+    return { ...record, candidate, isReplayed: false, attempts, cache, remainingMicros: left };
   }
 
   /** It is complete already. */
-  private async giveAgain({ generation, outputs, ageMs, remaining }: Hit, planned: Planned, options: CreateOptions): Promise<Created> {
+  private async giveAgain({ generation, outputs, ageMs, remaining }: Hit, candidate: Candidate, options: CreateOptions): Promise<Created> {
     const remainingMicros = await remaining;
-    const created: Created = { generation, outputs, planned, isReplayed: false, cache: { status: 'hit', ageMs }, remainingMicros };
+    const created: Created = { generation, outputs, candidate, isReplayed: false, cache: { status: 'hit', ageMs }, remainingMicros };
     options.onAdmitted?.(created);
     return created;
   }
 
   /** Another generation is making the result. Who only waits for the vendor's word waits for that of the other's. */
-  private async follow(generation: GenerationEntity, leaderId: string, planned: Planned, options: CreateOptions): Promise<Created> {
+  private async follow(generation: GenerationEntity, leaderId: string, candidate: Candidate, options: CreateOptions): Promise<Created> {
     const { wait } = options;
     const remainingMicros = await this.remainingFor(generation);
-    const created: Created = { generation, outputs: [], planned, isReplayed: false, cache: { status: 'hit' }, remainingMicros };
+    const created: Created = { generation, outputs: [], candidate, isReplayed: false, cache: { status: 'hit' }, remainingMicros };
     options.onAdmitted?.(created);
     this.watchConnection(generation.id, options.connection);
     if (wait === undefined) return created;
@@ -234,14 +236,14 @@ export class GenerationsService {
     return { ...created, ...record, cache: { status: 'miss' }, remainingMicros: await this.remainingFor(generation) };
   }
 
-  private async asPromised({ principal, quoteId }: GenerationCommand, planned: Planned): Promise<Planned> {
-    return quoteId === undefined ? planned : { ...planned, quote: await this.quotes.redeem(principal, quoteId, planned.plan) };
+  private async asPromised({ principal, quoteId }: GenerationCommand, candidate: Candidate): Promise<Candidate> {
+    return quoteId === undefined ? candidate : { ...candidate, quote: await this.quotes.redeem(principal, quoteId, candidate.plan) };
   }
 
   /** Answers with a generation that runs or ran already. */
-  private async attach(earlier: GenerationEntity, planned: Planned, options: CreateOptions): Promise<Created> {
+  private async attach(earlier: GenerationEntity, candidate: Candidate, options: CreateOptions): Promise<Created> {
     const remainingMicros = await this.remainingFor(earlier);
-    options.onAdmitted?.({ generation: earlier, outputs: [], planned, isReplayed: true, remainingMicros });
+    options.onAdmitted?.({ generation: earlier, outputs: [], candidate, isReplayed: true, remainingMicros });
     this.watchConnection(earlier.id, options.connection);
     const { wait } = options;
     const reached =
@@ -253,7 +255,7 @@ export class GenerationsService {
     // It may have ended between the look-up and the moment from which the wait hears of it.
     const result = before !== null && isTerminal(before.status) ? undefined : await waiting;
     const record = result?.record ?? (await this.withOutputs((await this.repository.findAny(earlier.id)) ?? earlier));
-    return { ...record, planned, isReplayed: true, remainingMicros };
+    return { ...record, candidate, isReplayed: true, remainingMicros };
   }
 
   private watchConnection(id: string, connection: AbortSignal | undefined): void {

@@ -1,8 +1,8 @@
-export type { Planned } from './admit/admission.service.js';
 export { CallbacksService } from './execute/callbacks.service.js';
 export * from './generations.module.js';
 export { type CacheFacts, type Created, type CreateOptions, GenerationsService } from './generations.service.js';
 export { AttemptEntity } from './model/attempt.entity.js';
+export type { Candidate, Candidates } from './model/candidate.js';
 export { failureOf } from './model/failure-of.js';
 export { GenerationEntity } from './model/generation.entity.js';
 export { PUBLIC_STATUSES, type PublicStatus, publicStatus } from './model/generation.status.js';

@@ -22,7 +22,8 @@ function fieldsOf(metadata: EntityMetadata): readonly Field[] {
   if (known !== undefined) return known;
   const compiled = metadata.columns.map(({ databaseName, propertyName, type, transformer }): Field => {
     const isJson = type === 'simple-json';
-    const transform = transformer === undefined ? same : (value: unknown): unknown => ApplyValueTransformers.transformTo(transformer, value);
+    const transform =
+      transformer === undefined ? same : (value: unknown): unknown => ApplyValueTransformers.transformTo(transformer, value);
     return { databaseName, propertyName, isJson, store: isJson ? JSON.stringify : transform };
   });
   fields.set(metadata, compiled);

@@ -17,19 +17,11 @@ import { type AssetEntity, type IngestedReference, ReferenceIngestion } from '..
 import { ApiError, Clock, newId } from '../../../platform/common/index.js';
 import { CONFIG, type Config } from '../../../platform/config/index.js';
 import { currentTraceParent } from '../../../platform/tracing/index.js';
-import { CostsService, type Quote } from '../../../policy/costs/index.js';
+import { CostsService } from '../../../policy/costs/index.js';
+import type { Candidate, Candidates } from '../model/candidate.js';
 import { GenerationEntity } from '../model/generation.entity.js';
 import type { CommandReference, GenerationCommand, QuotableCommand } from '../model/generation-command.js';
 import { planPartialImages } from './partial-images.policy.js';
-
-export interface Planned {
-  readonly model: Model;
-  /** The model that the caller named, which was switched off and for which `model` stands in. */
-  readonly retired?: Model;
-  readonly plan: Plan;
-  readonly quote: Quote;
-  readonly partialImages: number;
-}
 
 /** Turns a command into a validated, priced row that can be committed. Calls no vendor. */
 @Injectable()
@@ -43,19 +35,21 @@ export class AdmissionService {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  /** The same judgement serves a request and a quote. @throws ApiError for everything that is wrong with the request */
-  plan(command: QuotableCommand): Planned {
+  /** The same judgement serves a request and a quote. @returns the best candidate first @throws ApiError for everything that is wrong with the request */
+  plan(command: QuotableCommand): Candidates {
     const resolved = this.resolve(command);
     const { model, retired } = resolved;
     try {
       const { plan, partialImages } = this.checked(command, model);
-      return {
-        model,
-        ...(retired === undefined ? {} : { retired }),
-        plan: retired === undefined ? plan : withStandIn(plan, resolved),
-        quote: this.costs.quote(plan),
-        partialImages,
-      };
+      return [
+        {
+          model,
+          ...(retired === undefined ? {} : { retired }),
+          plan: retired === undefined ? plan : withStandIn(plan, resolved),
+          quote: this.costs.quote(plan),
+          partialImages,
+        },
+      ];
     } catch (error) {
       // The caller does not know the model of whose parameters the message speaks.
       if (retired === undefined || !(error instanceof ApiError)) throw error;
@@ -63,7 +57,7 @@ export class AdmissionService {
     }
   }
 
-  private checked(command: QuotableCommand, model: Model): Pick<Planned, 'plan' | 'partialImages'> {
+  private checked(command: QuotableCommand, model: Model): Pick<Candidate, 'plan' | 'partialImages'> {
     const { stream = false, partialImages: wanted } = command;
     const strict = isStrict(command);
     const checked = planRequest(
@@ -141,7 +135,7 @@ export class AdmissionService {
   /** Fetches and stores the references, each checked before the vendor could see it. @throws ApiError */
   async row(
     command: GenerationCommand,
-    { model, plan, quote, partialImages }: Planned,
+    { model, plan, quote, partialImages }: Candidate,
   ): Promise<{ generation: GenerationEntity; inputs: AssetEntity[] }> {
     const nowMs = this.clock.nowMs();
     const mediaType = modalityOf(command.operation);
