@@ -2,7 +2,7 @@ import type { ImageParams, Json, JsonObject, Operation, VideoParams } from '@lit
 import type { ApiError, ErrorCode } from '../../../platform/common/index.js';
 import type { Model } from '../model.js';
 
-/** A request as every door hands it over: its own dialect is gone, nothing is checked yet. */
+/** A request as every HTTP API hands it over: its own dialect is gone, nothing is checked yet. */
 export interface PlanInput {
   readonly operation: Operation;
   readonly prompt?: unknown;
@@ -18,7 +18,7 @@ export interface PlanInput {
     readonly param?: string;
   }[];
   readonly extra?: unknown;
-  /** Top-level keys that the door does not know. */
+  /** Top-level keys that its dialect does not know. */
   readonly unknown: Readonly<Record<string, unknown>>;
   /** Fields of this request that the gateway itself sees to, such as `response_format` and `metadata`. */
   readonly gateway: readonly string[];

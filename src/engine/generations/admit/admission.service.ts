@@ -60,22 +60,7 @@ export class AdmissionService {
   private checked(command: QuotableCommand, model: Model): Pick<Candidate, 'plan' | 'partialImages'> {
     const { stream = false, partialImages: wanted } = command;
     const strict = isStrict(command);
-    const checked = planRequest(
-      model,
-      {
-        operation: command.operation,
-        prompt: command.prompt,
-        n: command.n,
-        params: command.params,
-        fieldNames: command.fieldNames,
-        references: command.references.map(({ role, param }) => ({ role, param })),
-        extra: command.extra,
-        unknown: command.unknown,
-        gateway: command.gateway,
-        textValues: command.textValues,
-      },
-      { strict },
-    );
+    const checked = planRequest(model, command, { strict });
     return planPartialImages(model, checked, { wanted, stream, strict });
   }
 

@@ -1,5 +1,6 @@
-import type { JsonObject, Operation } from '@litegen/plugin-sdk';
+import type { JsonObject } from '@litegen/plugin-sdk';
 import type { Principal } from '../../../domain/access/index.js';
+import type { PlanInput } from '../../../domain/catalog/index.js';
 import type { HeldReference, IngestedReference, ReferenceSource } from '../../../domain/storage/index.js';
 import type { CacheDirectives } from '../../../policy/cache/index.js';
 import type { Dialect } from './generation.types.js';
@@ -15,30 +16,19 @@ export interface Idempotency {
   readonly guard: boolean;
 }
 
-/** A request for media in the engine's terms, as every door makes one. */
-export interface GenerationCommand {
+/** A request for media in the engine's terms, as every HTTP API makes one: what planning needs, by whom, and how it is to be answered. */
+export interface GenerationCommand extends PlanInput {
   readonly principal: Principal;
   readonly requestId: string;
-  readonly operation: Operation;
   /** As the caller wrote it: an id, an alias or a bare name. */
   readonly model: string;
   readonly prompt: string;
   /** Absent: one, because the caller did not ask. */
   readonly n?: number;
-  /** YAML parameter name → value; sizes as `WxH` or `auto`. */
-  readonly params: Readonly<Record<string, unknown>>;
-  /** Parameters whose field the caller knows by another name; receipts and errors use it. */
-  readonly fieldNames?: Readonly<Record<string, string>>;
   readonly references: readonly CommandReference[];
   readonly extra?: JsonObject;
-  /** Top-level keys that no dialect knows. */
-  readonly unknown: Readonly<Record<string, unknown>>;
-  /** Fields of this request that the gateway itself sees to, such as `response_format`. */
-  readonly gateway: readonly string[];
   /** Absent: as the principal has it. */
   readonly strict?: boolean;
-  /** The request came as a form, where numbers and flags are text. */
-  readonly textValues?: boolean;
   readonly user?: string;
   readonly metadata?: JsonObject;
   readonly partialImages: number;
