@@ -126,7 +126,7 @@ export class CacheGateway {
     return first.database;
   }
 
-  /** A key of the default application, through the door. */
+  /** A key of the default application, through the API. */
   async key(fields: object = {}): Promise<{ readonly id: string; readonly key: string; client(replica?: number): Client }> {
     const { id, key } = await this.master().read<{ id: string; key: string }>('/v1/keys', {
       body: { name: 'test', scopes: 'generate,read,admin', token_quota: 100, ...fields },
@@ -134,7 +134,7 @@ export class CacheGateway {
     return { id, key, client: (replica = 0) => new Client(this.replicas[replica]?.url ?? '', key) };
   }
 
-  /** A key of another application, which no door makes yet. */
+  /** A key of another application, which no API makes yet. */
   async foreignClient(appId: string): Promise<Client> {
     const secret = `sk_live_${appId}`;
     const tenant: Tenant = { orgId: DEFAULT_TENANT.orgId, appId };

@@ -112,8 +112,8 @@ const HEADERS = [
   ],
 ];
 
-/** Headers that the doors of generations read. */
-const DOOR_HEADERS = [
+/** Headers that routes that make generations read. */
+const REQUEST_HEADERS = [
   ...[
     'Idempotency-Key: \xff',
     `Idempotency-Key: ${'k'.repeat(300)}`,
@@ -168,8 +168,8 @@ export function wireCases(random: Random): HostileCase[] {
     name: `header ${header.slice(0, 60)}`,
     parts: () => [Buffer.from(get('/v1/models', header), 'latin1')],
   }));
-  const doors = DOOR_HEADERS.map((header) => ({
-    name: `door ${header.slice(0, 60)}`,
+  const requestHeaders = REQUEST_HEADERS.map((header) => ({
+    name: `request header ${header.slice(0, 60)}`,
     parts: () => [request(`${IMAGE}?dryRun=true`, BODY, { headers: [header] })],
   }));
   const methods = ['PUT', 'TRACE', 'PROPFIND', 'OPTIONS', 'DELETE', 'PATCH', 'QUERY'].map((method) => {
@@ -177,7 +177,7 @@ export function wireCases(random: Random): HostileCase[] {
     return { name: `method ${method} ${path}`, parts: () => [request(path, '{}', { method })] };
   });
   const broken = BROKEN.map(([name, text]) => ({ name: `parser: ${name}`, parts: () => [Buffer.from(text, 'latin1')] }));
-  return [...targets, ...headers, ...doors, ...methods, ...broken];
+  return [...targets, ...headers, ...requestHeaders, ...methods, ...broken];
 }
 
 /** Clients that take their time, and such that leave. */

@@ -4,7 +4,7 @@ import type { Failure, SendOptions } from '../support/client.js';
 
 export const BODY_LIMIT_BYTES = 100_000;
 
-export interface Door {
+export interface ApiRoute {
   readonly path: string;
   readonly model: string;
   readonly otherMedium: string;
@@ -14,7 +14,7 @@ export interface Door {
   readonly number: string;
 }
 
-export const DOORS: readonly (readonly [string, Door])[] = [
+export const ROUTES: readonly (readonly [string, ApiRoute])[] = [
   [
     'images',
     {
@@ -55,22 +55,22 @@ export type Expected = Pick<Failure, 'status' | 'code' | 'type' | 'param'> & { r
 /** A valid request, changed at one place. */
 export interface Case {
   readonly name: string;
-  send(door: Door): SendOptions & { readonly path?: string };
-  expected(door: Door): Expected;
+  send(route: ApiRoute): SendOptions & { readonly path?: string };
+  expected(route: ApiRoute): Expected;
 }
 
 const PICTURE = `data:image/png;base64,${makePng().toString('base64')}`;
 const json = { 'content-type': 'application/json' };
 
-export function fields(door: Door, change: object = {}): object {
-  const images = door.path.endsWith('/edits') ? { images: [{ image_url: PICTURE }] } : {};
-  return { model: door.model, prompt: 'a red boat', ...images, ...change };
+export function fields(route: ApiRoute, change: object = {}): object {
+  const images = route.path.endsWith('/edits') ? { images: [{ image_url: PICTURE }] } : {};
+  return { model: route.model, prompt: 'a red boat', ...images, ...change };
 }
 
 const invalid = (code: string, param: string | null): Expected => ({ status: 400, code, type: 'validation_error', param });
 
-function changed(name: string, change: (door: Door) => object, expected: (door: Door) => Expected): Case {
-  return { name, send: (door) => ({ body: fields(door, change(door)) }), expected };
+function changed(name: string, change: (route: ApiRoute) => object, expected: (route: ApiRoute) => Expected): Case {
+  return { name, send: (route) => ({ body: fields(route, change(route)) }), expected };
 }
 
 export const CASES: readonly Case[] = [
@@ -204,7 +204,7 @@ export const CASES: readonly Case[] = [
   },
   {
     name: 'a body that is too large',
-    send: (door) => ({ body: fields(door, { metadata: { filler: 'x'.repeat(BODY_LIMIT_BYTES) } }) }),
+    send: (route) => ({ body: fields(route, { metadata: { filler: 'x'.repeat(BODY_LIMIT_BYTES) } }) }),
     expected: () => ({ status: 413, code: 'body_too_large', type: 'invalid_request_error', param: null }),
   },
   {

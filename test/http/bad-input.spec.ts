@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testApplication } from '../support/application.js';
 import { type Answer, Client, failureOf } from '../support/client.js';
 import { sqliteDatabase } from '../support/databases.js';
-import { BODY_LIMIT_BYTES, CASES, DOORS, type Expected, fields } from './bad-input.cases.js';
+import { BODY_LIMIT_BYTES, CASES, type Expected, fields, ROUTES } from './bad-input.cases.js';
 
 /** Two models that were switched off. */
 const RETIRED = ['image', 'video']
@@ -47,23 +47,23 @@ describe('bad input', () => {
     expect(failure.message).not.toMatch(/undefined|\[object|node_modules|\bat .*:\d+/);
   }
 
-  describe.each(DOORS)('at the door of %s', (_name, door) => {
+  describe.each(ROUTES)('at the route of %s', (_name, route) => {
     it('is the only thing wrong in these requests', async () => {
-      const answer = await client.send(door.path, { body: fields(door) });
+      const answer = await client.send(route.path, { body: fields(route) });
       expect(answer.status, answer.text).toBeLessThan(300);
     });
 
     it.each(CASES.map((one) => [one.name, one] as const))('names %s', async (_case, { send, expected }) => {
       const before = (await client.generations()).length;
-      const { path = door.path, ...options } = send(door);
-      expectFailure(await client.send(path, options), expected(door));
+      const { path = route.path, ...options } = send(route);
+      expectFailure(await client.send(path, options), expected(route));
       expect(await client.generations()).toHaveLength(before);
     });
 
     it('keeps the caller’s request id, unless it is none', async () => {
-      const kept = await client.send(door.path, { method: 'POST', headers: { 'x-request-id': 'my-request-0123' } });
+      const kept = await client.send(route.path, { method: 'POST', headers: { 'x-request-id': 'my-request-0123' } });
       expect(failureOf(kept).request_id).toBe('my-request-0123');
-      const replaced = await client.send(door.path, { method: 'POST', headers: { 'x-request-id': 'a b' } });
+      const replaced = await client.send(route.path, { method: 'POST', headers: { 'x-request-id': 'a b' } });
       expect(failureOf(replaced).request_id).toMatch(/^req_[0-9a-f]{24}$/);
     });
   });

@@ -9,13 +9,13 @@ const QUOTA_USD = 100;
 interface Told {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
-  // The doors answer in several shapes.
+  // The routes answer in several shapes.
   readonly body: Readonly<Record<string, unknown>>;
 }
 
 const [sqlite] = databases();
 
-describe('what it cost is told by every door', () => {
+describe('what it cost is told by every route', () => {
   let app: NestFastifyApplication;
   let key: string;
   let spentUsd = 0;

@@ -128,8 +128,8 @@ describe('what vendors report is what is settled', () => {
   }
 
   async function run(model: string, fields: object): Promise<GenerationView> {
-    const door = app.get(CatalogService).get(model).media_type === 'video' ? '/v1/videos' : '/v1/images/generations';
-    const { id, error } = await send<{ id?: string; error?: { generation_id: string } }>('POST', door, { model, ...fields });
+    const route = app.get(CatalogService).get(model).media_type === 'video' ? '/v1/videos' : '/v1/images/generations';
+    const { id, error } = await send<{ id?: string; error?: { generation_id: string } }>('POST', route, { model, ...fields });
     return send('GET', `/v1/generations/${id ?? error?.generation_id}`, undefined, { prefer: 'wait=30' });
   }
 

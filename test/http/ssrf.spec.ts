@@ -93,7 +93,7 @@ describe('a URL that a caller hands over', () => {
   const redirected = (url: string): string => `http://127.0.0.1:${redirectorPort}/?to=${encodeURIComponent(withPort(url))}`;
 
   /** Every spelling in which a request can carry a URL. */
-  const DOORS: Readonly<Record<string, (url: string) => readonly [path: string, body: object]>> = {
+  const ROUTES: Readonly<Record<string, (url: string) => readonly [path: string, body: object]>> = {
     'reference_images of an image': (value) => [
       '/v1/images/generations',
       { model: 'mock/paint', prompt: 'x', reference_images: [{ type: 'url', value }] },
@@ -114,11 +114,11 @@ describe('a URL that a caller hands over', () => {
     ],
     'input_reference of a video': (value) => ['/v1/videos', { model: 'mock/clip', prompt: 'x', input_reference: { image_url: value } }],
   };
-  const usual = DOORS['reference_images of an image'];
+  const usual = ROUTES['reference_images of an image'];
 
-  async function expectRefused(url: string, door = usual): Promise<void> {
-    if (door === undefined) throw new Error('there is no such door');
-    const [path, body] = door(withPort(url));
+  async function expectRefused(url: string, route = usual): Promise<void> {
+    if (route === undefined) throw new Error('there is no such route');
+    const [path, body] = route(withPort(url));
     const answer = await guarded.send(path, { body });
     expect(answer.status, `${url}: ${answer.text}`).toBe(400);
     const { code, param } = failureOf(answer);
@@ -132,8 +132,8 @@ describe('a URL that a caller hands over', () => {
     expect(hits, url).toEqual([]);
   }
 
-  it.each(Object.entries(DOORS))('reaches the canary through %s when the operator opened it', async (_name, door) => {
-    const [path, body] = door(withPort('http://127.0.0.1:{port}/picture'));
+  it.each(Object.entries(ROUTES))('reaches the canary through %s when the operator opened it', async (_name, route) => {
+    const [path, body] = route(withPort('http://127.0.0.1:{port}/picture'));
     const answer = await open.send(path, { body });
     expect(answer.status, answer.text).toBe(200);
     expect(hits.splice(0)).toEqual(['/picture']);
@@ -158,15 +158,15 @@ describe('a URL that a caller hands over', () => {
     }
   });
 
-  it.each(Object.entries(DOORS))('leads nowhere through %s', async (_name, door) => {
+  it.each(Object.entries(ROUTES))('leads nowhere through %s', async (_name, route) => {
     for (const url of [
       'http://127.0.0.1:{port}/',
       'http://[::ffff:7f00:1]:{port}/',
       'http://metadata.test/',
       'http://loopback.test:{port}/',
     ]) {
-      await expectRefused(url, door);
-      await expectRefused(redirected(url), door);
+      await expectRefused(url, route);
+      await expectRefused(redirected(url), route);
     }
   });
 

@@ -79,7 +79,7 @@ describe.each(databases())('what a model does not take, on $name', ({ url }) => 
     },
   );
 
-  it('goes by the key at every door that takes a request', async () => {
+  it('goes by the key at every route that takes a request', async () => {
     await start({});
     const { headers } = await createKey(app, MASTER, { strict: false, scopes: 'generate,read' });
     expect(await isLax(headers, body(), '/openai/deployments/mock/paint/images/generations')).toBe(true);

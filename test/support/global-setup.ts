@@ -28,19 +28,19 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await postgres?.start();
     await pooler?.start();
   };
-  const door = createServer((_request, response) => {
+  const server = createServer((_request, response) => {
     started ??= start();
     started.then(
       () => response.writeHead(204).end(),
       (error: unknown) => response.writeHead(500).end(String(error)),
     );
   });
-  await new Promise<void>((listening) => door.listen(0, '127.0.0.1', listening));
-  const startUrl = `http://127.0.0.1:${(door.address() as AddressInfo).port}/`;
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const startUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   project.provide('postgres', { url, pooledUrl: pooler?.urlOf(url) ?? null, startUrl });
   return async () => {
-    door.closeAllConnections();
-    door.close();
+    server.closeAllConnections();
+    server.close();
     await started?.catch(() => undefined);
     await pooler?.stop();
     await postgres?.stop();

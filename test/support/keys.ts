@@ -5,7 +5,7 @@ import { Clock, type Micros } from '../../src/platform/common/index.js';
 import { type Database, insertRows } from '../../src/platform/database/index.js';
 import { BudgetDirectory, BudgetKeyQuotas, BudgetsRepository } from '../../src/policy/budgets/index.js';
 
-/** An API key with its quota, for tests that do not go through the door. */
+/** An API key with its quota, for tests that do not go through the API. */
 export async function addKey(database: Database, id: string, quotaMicros: Micros | null, createdAtMs = 1): Promise<void> {
   await database.transaction(async (manager) => {
     await insertRows(manager, 'api_keys', [
@@ -27,7 +27,7 @@ export async function addKey(database: Database, id: string, quotaMicros: Micros
   });
 }
 
-/** An API key made through the door, and the header that shows it. */
+/** An API key made through the API, and the header that shows it. */
 export async function createKey(
   app: NestFastifyApplication,
   master: { readonly authorization: string },

@@ -28,7 +28,7 @@ interface KeyDeliveries {
   readonly total: number;
 }
 
-describe.each(databases())('webhook doors on $name', ({ url }) => {
+describe.each(databases())('webhook APIs on $name', ({ url }) => {
   const home = receiver();
   const moved = receiver();
   let gateway: WebhooksApplication;

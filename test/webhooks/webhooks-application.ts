@@ -47,7 +47,7 @@ export interface Called<T> {
   readonly body: T;
 }
 
-/** The whole application with quick retries, and its doors. */
+/** The whole application with quick retries, and its routes. */
 export class WebhooksApplication {
   private constructor(readonly running: TestApplication) {}
 

@@ -8,7 +8,7 @@ import { Database } from '../../platform/database/index.js';
 
 const WAIT = { prefer: 'wait=30' };
 
-describe.each(databases())('the generations door on $name', ({ url }) => {
+describe.each(databases())('the generations API on $name', ({ url }) => {
   let app: NestFastifyApplication;
 
   beforeAll(async () => {

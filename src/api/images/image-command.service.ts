@@ -48,7 +48,7 @@ export interface ImageJob {
   readonly responseFormat?: ResponseFormat;
 }
 
-/** Reads the requests of the images door. */
+/** Reads the requests of the images API. */
 @Injectable()
 export class ImageCommands {
   constructor(

@@ -1,13 +1,13 @@
 import { Module } from '@nestjs/common';
-import { DoorsModule } from '../shared/index.js';
+import { SharedApiModule } from '../shared/index.js';
 import { ImageCommands } from './image-command.service.js';
 import { ImageStreams } from './image-stream.service.js';
 import { ImagesController } from './images.controller.js';
 import { ImagesService } from './images.service.js';
 
-/** The door for images: OpenAI's dialect and LiteGen's, which are one here. */
+/** The API for images: OpenAI's dialect and LiteGen's, which are one here. */
 @Module({
-  imports: [DoorsModule],
+  imports: [SharedApiModule],
   controllers: [ImagesController],
   providers: [ImageCommands, ImageStreams, ImagesService],
   exports: [ImageCommands],

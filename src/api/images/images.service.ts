@@ -24,7 +24,7 @@ import { ImageStreams, throwUnlessCompleted } from './image-stream.service.js';
 /** The engine ends every generation by its deadline; this only bounds the wait. */
 const WAIT_MS = 24 * 3_600_000;
 
-/** Runs a request of the images door and writes its answer. */
+/** Runs a request of the images API and writes its answer. */
 @Injectable()
 export class ImagesService {
   constructor(

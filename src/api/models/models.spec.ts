@@ -33,7 +33,7 @@ models:
     pricing: { base_cost_usd: "0.01" }
 `;
 
-describe('the models door', () => {
+describe('the models API', () => {
   const folder = mkdtempSync(join(tmpdir(), 'litegen-models-'));
   let app: NestFastifyApplication;
 

@@ -1,11 +1,15 @@
 import { Module } from '@nestjs/common';
 import { CostsModule } from '../../policy/costs/index.js';
 import { ImagesModule } from '../images/index.js';
-import { DoorsModule } from '../shared/index.js';
+import { SharedApiModule } from '../shared/index.js';
 import { VideosModule } from '../videos/index.js';
 import { QuotesController } from './quotes.controller.js';
 import { QuotesService } from './quotes.service.js';
 
 /** Prices of any operation, promised for a while. */
-@Module({ imports: [CostsModule, DoorsModule, ImagesModule, VideosModule], controllers: [QuotesController], providers: [QuotesService] })
+@Module({
+  imports: [CostsModule, SharedApiModule, ImagesModule, VideosModule],
+  controllers: [QuotesController],
+  providers: [QuotesService],
+})
 export class QuotesModule {}

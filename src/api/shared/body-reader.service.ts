@@ -29,7 +29,7 @@ const DOCUMENT_PART = 'request';
 const JSON_TYPE = 'application/json';
 const REPLACED = '\uFFFD';
 
-/** What a request to a door brought along. */
+/** What a request brought along. */
 export interface Intake<T> extends CheckedBody<T> {
   /** Files of a form, in the order of their arrival. Whoever takes them keeps or discards them. */
   readonly files: readonly IntakeFile[];
@@ -42,7 +42,7 @@ export interface IntakeOptions {
   readonly checkModel: (name: string) => void;
 }
 
-/** Reads the bodies of the doors: JSON, OpenAI's forms, and LiteGen's form of a JSON document with files. */
+/** Reads request bodies: JSON, OpenAI's forms, and LiteGen's form of a JSON document with files. */
 @Injectable()
 export class BodyReader {
   constructor(

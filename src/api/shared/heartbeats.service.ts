@@ -15,7 +15,7 @@ export class Heartbeats {
     return () => this.streams.delete(stream);
   }
 
-  @Interval('doors.heartbeats', HEARTBEAT_MS)
+  @Interval('api.heartbeats', HEARTBEAT_MS)
   beat(): void {
     for (const stream of this.streams) stream.beat();
   }

@@ -134,7 +134,7 @@ export function eventSchema(types: readonly Type<unknown>[]): object {
   };
 }
 
-/** Request headers that the doors heed. */
+/** Request headers that these APIs heed. */
 export function ApiGenerationHeaders(): MethodDecorator {
   return applyDecorators(
     ApiHeader({

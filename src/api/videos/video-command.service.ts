@@ -32,7 +32,7 @@ export interface RemixSource {
   readonly file: GenerationRecord['outputs'][number];
 }
 
-/** Reads the requests of the videos door. */
+/** Reads the requests of the videos API. */
 @Injectable()
 export class VideoCommands {
   constructor(

@@ -29,7 +29,7 @@ import { toVideo } from './video-response.js';
 const ACCEPTANCE_MS = 10_000;
 const DEFAULT_POLL_MS = 2_000;
 
-/** Runs requests of the videos door and tells how they stand. */
+/** Runs requests of the videos API and tells how they stand. */
 @Injectable()
 export class VideosService {
   constructor(

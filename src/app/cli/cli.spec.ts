@@ -133,7 +133,7 @@ describe('doctor', () => {
   it.each([
     ['an old Node', {}, { nodeVersion: 'v18.20.0' }, /node .*needed is >=20.19.0 → Install/],
     ['a wrong setting', { LITEGEN__SERVER__PORT: 'x' }, {}, /settings .*server\.port.* → Correct it/],
-    ['an open door', { LITEGEN__SERVER__HOST: '0.0.0.0' }, {}, /access .*LITEGEN__MASTER_KEY/],
+    ['an open address', { LITEGEN__SERVER__HOST: '0.0.0.0' }, {}, /access .*LITEGEN__MASTER_KEY/],
     [
       'a database that is down',
       { LITEGEN__DATABASE_URL: 'postgres://u:canary@127.0.0.1:1/x' },

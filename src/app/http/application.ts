@@ -75,7 +75,7 @@ export async function createApplication(
     limits: { fileSize: config.server.upload_limit_bytes, parts: MAX_PARTS, fieldSize: MAX_FIELD_BYTES, fieldNameSize: 256 },
   });
   enableCors(app, config);
-  // What the document says about bodies is what the doors enforce.
+  // What the document says about bodies is what the API enforces.
   app.get(SchemaValidator, { strict: false }).useDocument(serveOpenApi(app, config.server));
   return app;
 }

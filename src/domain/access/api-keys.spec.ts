@@ -6,9 +6,9 @@ import { Database, rows } from '../../platform/database/index.js';
 import { AuthService } from './auth.service.js';
 import type { ApiKeyCreatedResponse, ApiKeyDetail } from './dto/api-key.dto.js';
 
-const MASTER = 'a-master-key-for-the-keys-door';
+const MASTER = 'a-master-key-for-the-keys-api';
 
-describe.each(databases())('the keys door on $name', ({ url }) => {
+describe.each(databases())('the keys API on $name', ({ url }) => {
   let app: NestFastifyApplication;
 
   beforeAll(async () => {

@@ -69,7 +69,7 @@ export interface CacheFacts {
   readonly ageMs?: number;
 }
 
-/** The engine as doors see it. A caller that goes away changes nothing: the generation goes on and is found by its id. */
+/** The engine as HTTP APIs see it. A caller that goes away changes nothing: the generation goes on and is found by its id. */
 @Injectable()
 export class GenerationsService {
   private readonly logger = new Logger(GenerationsService.name);

@@ -46,7 +46,7 @@ export interface KeyAttempt {
   readonly createdAt: number;
 }
 
-/** What doors read of deliveries, and how they set them going again. Everything belongs to one tenant. */
+/** What the HTTP API reads of deliveries, and how it sets them going again. Everything belongs to one tenant. */
 @Injectable()
 export class DeliveryLogRepository {
   constructor(private readonly database: Database) {}

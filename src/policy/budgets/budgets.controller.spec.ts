@@ -6,14 +6,14 @@ import { DEFAULT_TENANT } from '../../domain/access/index.js';
 import { Clock, type ErrorBody } from '../../platform/common/index.js';
 import type { Budget, BudgetListResponse } from './dto/budget.dto.js';
 
-const MASTER = 'a-master-key-for-the-budgets-door';
+const MASTER = 'a-master-key-for-the-budgets-api';
 /** 2026-11-20T10:00:00Z, a Friday. */
 const NOW_MS = Date.parse('2026-11-20T10:00:00Z');
 const DAY_MS = 86_400_000;
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
-describe.each(databases())('the budgets door on $name', ({ url }) => {
+describe.each(databases())('the budgets API on $name', ({ url }) => {
   let app: NestFastifyApplication;
   let nowMs = NOW_MS;
 
@@ -141,7 +141,7 @@ describe.each(databases())('the budgets door on $name', ({ url }) => {
     expect((await picture({}, key)).headers['x-litegen-budget-remaining']).toBe('5');
   });
 
-  it('and the door of keys show one quota', async () => {
+  it('and the keys API show one quota', async () => {
     const { id, key } = await newKey();
     expect((await picture({}, key)).statusCode).toBe(200);
     expect((await send('GET', `/v1/keys/${id}`)).json()).toMatchObject({ token_quota: null, tokens_used: 5 });

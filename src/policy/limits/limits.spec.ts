@@ -21,7 +21,7 @@ describe('requests per minute', () => {
   it('counts down on every answer and refuses the next request with the time to wait', async () => {
     const headers = await key({ rpm_limit: 3 });
     const before = Math.floor(Date.now() / 1000);
-    // An answer of the door, a failure of the door, one of the router's and one of the access check.
+    // An answer of the API, a failure of the API, one of the router's and one of the access check.
     const urls = ['/v1/models', '/v1/models/no/such', '/v1/keys'];
     const answers = [];
     for (const path of urls) answers.push(await app.inject({ url: path, headers }));

@@ -65,7 +65,7 @@ function planOperation(draft: Draft): Operation {
   const { operation } = input;
   if (model.operations.includes(operation)) return operation;
   const canEdit = model.operations.includes('image.edit');
-  // LiteGen has one door for both: references make a generation an edit.
+  // LiteGen has one route for both: references make a generation an edit.
   if (operation === 'image.generate' && canEdit && input.references.length > 0) return 'image.edit';
   const endpoints = model.operations.map((one) => OPERATION_ENDPOINTS[one]).join(' or ');
   const hint = operation === 'image.generate' && canEdit ? ', or send a reference image' : '';
@@ -127,7 +127,7 @@ function planCount(draft: Draft): number {
 const MAX_UNKNOWN_FIELDS = 100;
 const MAX_NAME_LENGTH = 200;
 
-/** Fields that nobody knows: those of the door, and parameters that no model has. */
+/** Fields that nobody knows: those of the API, and parameters that no model has. */
 function planUnknown(draft: Draft): void {
   const { unknown, params } = draft.input;
   const fields = Object.entries(unknown);

@@ -22,7 +22,7 @@ export function testModel(keys: Readonly<Record<string, unknown>> = {}, layer: M
   return checked.model;
 }
 
-/** A request as a door hands it over. */
+/** A request as an HTTP API hands it over. */
 export function testInput(fields: Partial<PlanInput> = {}): PlanInput {
   return { operation: 'image.generate', prompt: 'a red boat', params: {}, references: [], unknown: {}, gateway: [], ...fields };
 }

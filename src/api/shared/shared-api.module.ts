@@ -6,10 +6,10 @@ import { BodyReader } from './body-reader.service.js';
 import { Heartbeats } from './heartbeats.service.js';
 import { References } from './references.service.js';
 
-/** What the doors for images and videos share: bodies in, references, answers out. */
+/** What the APIs for images and videos share: bodies in, references, answers out. */
 @Module({
   imports: [GenerationsModule],
   providers: [Answers, BodyReader, Heartbeats, References, SchemaValidator],
   exports: [Answers, BodyReader, GenerationsModule, References, SchemaValidator],
 })
-export class DoorsModule {}
+export class SharedApiModule {}
