@@ -1,6 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_PIPE } from '@nestjs/core';
-import { ScheduleModule } from '@nestjs/schedule';
 import { MIGRATIONS } from '../../migrations/index.js';
 import { CacheApiModule } from '../api/cache/index.js';
 import { CallbacksModule } from '../api/callbacks/index.js';
@@ -32,6 +31,7 @@ import { CONFIG, type Config, ConfigModule } from '../platform/config/index.js';
 import { DatabaseModule } from '../platform/database/index.js';
 import { MetricsModule } from '../platform/metrics/index.js';
 import { RedisModule } from '../platform/redis/index.js';
+import { PeriodicTasksModule } from '../platform/schedule/index.js';
 import { type SecretRegistry, SecurityModule } from '../platform/security/index.js';
 import { BudgetEntity, BudgetsModule } from '../policy/budgets/index.js';
 import { CacheModule } from '../policy/cache/index.js';
@@ -64,7 +64,7 @@ export class AppModule {
         DatabaseModule.with(ENTITIES, MIGRATIONS),
         RedisModule,
         MetricsModule,
-        ScheduleModule.forRoot(),
+        PeriodicTasksModule,
         StorageModule,
         FilesApiModule,
         ProvidersModule,

@@ -1,6 +1,6 @@
-import { Injectable } from '@nestjs/common';
-import { Interval } from '@nestjs/schedule';
+import { Injectable, Logger } from '@nestjs/common';
 import type { EventStream } from '../../platform/common/index.js';
+import { PeriodicTasks } from '../../platform/schedule/index.js';
 
 const HEARTBEAT_MS = 15_000;
 
@@ -9,14 +9,23 @@ const HEARTBEAT_MS = 15_000;
 export class Heartbeats {
   private readonly streams = new Set<EventStream>();
 
+  constructor(periodic: PeriodicTasks) {
+    periodic.add({
+      name: 'api.heartbeats',
+      intervalMs: HEARTBEAT_MS,
+      run: () => this.beat(),
+      failure: 'Open event streams could not be kept alive',
+      logger: new Logger(Heartbeats.name),
+    });
+  }
+
   /** @returns how to stop. */
   keep(stream: EventStream): () => void {
     this.streams.add(stream);
     return () => this.streams.delete(stream);
   }
 
-  @Interval('api.heartbeats', HEARTBEAT_MS)
-  beat(): void {
+  private beat(): void {
     for (const stream of this.streams) stream.beat();
   }
 }

@@ -1,9 +1,9 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
-import { Interval } from '@nestjs/schedule';
 import { ApiError, Clock } from '../../platform/common/index.js';
 import { CONFIG, type Config, hasRealMasterKey } from '../../platform/config/index.js';
 import { InstanceSecrets } from '../../platform/database/index.js';
+import { type PeriodicTask, PeriodicTasks } from '../../platform/schedule/index.js';
 import type { ApiKeyEntity } from './api-key.entity.js';
 import { ApiKeysRepository } from './api-keys.repository.js';
 import { hashSecret } from './key-secrets.js';
@@ -30,13 +30,22 @@ export class AuthService implements OnModuleInit {
   private readonly logger = new Logger(AuthService.name);
   private pepper: Buffer = Buffer.alloc(0);
   private readonly masterDigest: Buffer | undefined;
+  private readonly touching: PeriodicTask;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly clock: Clock,
     private readonly keys: ApiKeysRepository,
     private readonly secrets: InstanceSecrets,
+    periodic: PeriodicTasks,
   ) {
+    this.touching = periodic.add({
+      name: 'auth.touch',
+      intervalMs: TOUCH_INTERVAL_MS,
+      run: () => this.touchUsed(),
+      failure: 'The last use of keys could not be noted',
+      logger: this.logger,
+    });
     this.masterDigest = hasRealMasterKey(config) && config.master_key !== undefined ? digest(config.master_key) : undefined;
   }
 
@@ -133,16 +142,16 @@ export class AuthService implements OnModuleInit {
     return this.config.applications[appId]?.strict ?? this.config.strict;
   }
 
-  @Interval('auth.touch', TOUCH_INTERVAL_MS)
-  async writeLastUse(): Promise<void> {
+  /** Notes which keys were used lately. */
+  writeLastUse(): Promise<void> {
+    return this.touching.run();
+  }
+
+  private async touchUsed(): Promise<void> {
     if (this.used.size === 0) return;
     const ids = [...this.used];
     this.used.clear();
-    try {
-      await this.keys.touch(ids, this.clock.nowMs());
-    } catch (error) {
-      this.logger.warn(`The last use of ${ids.length} keys could not be noted: ${String(error)}`);
-    }
+    await this.keys.touch(ids, this.clock.nowMs());
   }
 }
 

@@ -223,7 +223,7 @@ export class GenerationsService {
     // The end of the one makes due whom it did not end as well; this process need not wait for its next look at what is due.
     const stop = this.signals.listen(
       leaderId,
-      ({ type }) => void (type === 'ended' && this.here.has(leaderId) && this.worker.hasRoom(generation.provider) && this.worker.tick()),
+      ({ type }) => void (type === 'ended' && this.here.has(leaderId) && this.worker.hasRoom(generation.provider) && this.worker.wake()),
     );
     this.here.join(leaderId, generation);
     const result = await this.waiters.wait(wait.until === 'accepted' ? leaderId : generation.id, wait.until, wait.timeoutMs);

@@ -1,10 +1,9 @@
-import { AsyncResource } from 'node:async_hooks';
-import { type BeforeApplicationShutdown, Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
-import { Interval, SchedulerRegistry } from '@nestjs/schedule';
+import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
 import { Clock, newId } from '../../platform/common/index.js';
 import { CONFIG, type Config } from '../../platform/config/index.js';
-import { isUnavailable } from '../../platform/database/index.js';
 import { MetricsService } from '../../platform/metrics/index.js';
+import { PeriodicTasks } from '../../platform/schedule/index.js';
+import { LeasedWork } from '../work/index.js';
 import { type ClaimedDelivery, DeliveriesRepository, type DueEndpoint } from './deliveries.repository.js';
 import { DeliverySlots } from './delivery-slots.js';
 import { EndpointsRepository } from './endpoints.repository.js';
@@ -15,7 +14,6 @@ import { type AttemptOutcome, Sender } from './sender.service.js';
 import { busyEndpoints, grantSlots, hasSlot } from './slots.policy.js';
 import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
 
-const TICK = 'webhooks.deliverer';
 const ENDPOINTS_AT_ONCE = 100;
 const MS_PER_SECOND = 1000;
 const PULL_BACK_INTERVAL_MS = 10_000;
@@ -40,47 +38,49 @@ export interface Reservation {
  * is sent without being looked for, as long as there is room and nothing else waits.
  */
 @Injectable()
-export class Deliverer implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class Deliverer implements BeforeApplicationShutdown {
   private readonly owner = newId('replica');
-  private readonly tasks = new Set<Promise<void>>();
+  private readonly work: LeasedWork;
   private readonly slots: DeliverySlots<Reservation>;
   /** Endpoints for which more may be due than there was room for; their turn is that of the outbox. */
   private readonly backlog = new Set<string>();
   private readonly logger = new Logger(Deliverer.name);
-  /** Whoever wakes this may be inside a transaction, and what is done then must not think that it is inside too. */
-  private readonly tickOutside = AsyncResource.bind(() => void this.tick());
-  private wakeUp: NodeJS.Timeout | undefined;
-  private claiming: Promise<void> | undefined;
-  private draining = false;
 
   constructor(
     private readonly clock: Clock,
-    private readonly schedule: SchedulerRegistry,
     private readonly deliveries: DeliveriesRepository,
     private readonly endpoints: EndpointsRepository,
     private readonly sender: Sender,
     private readonly outcomes: Outcomes,
     private readonly metrics: MetricsService,
     @Inject(CONFIG) private readonly config: Config,
+    periodic: PeriodicTasks,
   ) {
     this.slots = new DeliverySlots(config.webhooks);
-  }
-
-  onApplicationBootstrap(): void {
-    if (this.config.role === 'api') return;
-    this.schedule.addInterval(
-      TICK,
-      setInterval(() => void this.tick(), this.config.engine.tick_ms),
-    );
+    this.work = new LeasedWork(periodic, config, {
+      name: 'webhooks.deliverer',
+      what: 'webhook deliveries',
+      claim: () => this.claimDue(),
+      failure: 'Due webhook deliveries could not be claimed',
+      gatherMs: GATHER_MS,
+      counted: (count) => metrics.webhookDeliveriesInFlight(count),
+      logger: this.logger,
+    });
+    // A clock that stepped back must not keep receivers waiting for the time that it had shown.
+    periodic.add({
+      name: 'webhooks.pull-back',
+      intervalMs: PULL_BACK_INTERVAL_MS,
+      run: () => this.pullBack(),
+      failure: 'What an earlier clock had set could not be looked for',
+      failureLevel: 'debug',
+      logger: this.logger,
+      isForWorkers: true,
+    });
   }
 
   /** Looks soon rather than at the next tick: something was just written, or a slot became free. */
   wake(): void {
-    if (this.draining || this.config.role === 'api') return;
-    this.wakeUp ??= setTimeout(() => {
-      this.wakeUp = undefined;
-      this.tickOutside();
-    }, GATHER_MS);
+    this.work.wake();
   }
 
   /**
@@ -88,7 +88,7 @@ export class Deliverer implements OnApplicationBootstrap, BeforeApplicationShutd
    * A process that dies before it has sent the delivery leaves it to whoever finds its lease expired.
    */
   reserve({ id, consecutiveFailures, pausedUntil }: WebhookEndpointEntity, nowMs: number): DeliveryLease | undefined {
-    if (this.draining || this.config.role === 'api') return undefined;
+    if (!this.work.isOpen) return undefined;
     if (this.backlog.has(id) || pausedUntil !== null || !hasSlot(this.config.webhooks, { id, consecutiveFailures }, this.slots.leased)) {
       this.backlog.add(id);
       return undefined;
@@ -106,18 +106,11 @@ export class Deliverer implements OnApplicationBootstrap, BeforeApplicationShutd
     if (this.backlog.size > 0) this.wake();
   }
 
-  /** A clock that stepped back must not keep receivers waiting for the time that it had shown. */
-  @Interval('webhooks.pull-back', PULL_BACK_INTERVAL_MS)
-  async pullBack(): Promise<void> {
-    if (this.draining || this.config.role === 'api') return;
-    try {
-      const lease = this.config.webhooks.timeout_seconds * MS_PER_SECOND * LEASE_TIMEOUTS;
-      const pulled = await this.deliveries.pullBack(this.clock.nowMs(), { lease, pause: LONGEST_PAUSE_MS });
-      if (pulled > 0)
-        this.logger.warn(`${pulled} webhook deliveries waited for a time that an earlier clock had set, and were pulled back`);
-    } catch (error) {
-      this.logger.debug(`What an earlier clock had set could not be looked for: ${String(error)}`);
-    }
+  private async pullBack(): Promise<void> {
+    if (this.work.isDraining) return;
+    const lease = this.config.webhooks.timeout_seconds * MS_PER_SECOND * LEASE_TIMEOUTS;
+    const pulled = await this.deliveries.pullBack(this.clock.nowMs(), { lease, pause: LONGEST_PAUSE_MS });
+    if (pulled > 0) this.logger.warn(`${pulled} webhook deliveries waited for a time that an earlier clock had set, and were pulled back`);
   }
 
   private leaseAt(nowMs: number): DeliveryLease {
@@ -125,23 +118,9 @@ export class Deliverer implements OnApplicationBootstrap, BeforeApplicationShutd
     return { owner: this.owner, untilMs: nowMs + timeoutMs * LEASE_TIMEOUTS, startByMs: nowMs + Math.min(timeoutMs, LONGEST_WAIT_MS) };
   }
 
-  /** One look at the outbox. Never throws; a look that is under way is joined. */
-  tick(): Promise<void> {
-    if (this.draining) return Promise.resolve();
-    this.claiming ??= this.claimDue()
-      .catch((error: unknown) => {
-        if (isUnavailable(error)) this.logger.warn(`Due webhook deliveries could not be claimed: ${String(error)}`);
-        else this.logger.error('Due webhook deliveries could not be claimed', stackOf(error));
-      })
-      .finally(() => {
-        this.claiming = undefined;
-      });
-    return this.claiming;
-  }
-
   private async claimDue(): Promise<void> {
     const settings = this.config.webhooks;
-    if (this.tasks.size >= settings.max_concurrent_deliveries) return;
+    if (this.work.count >= settings.max_concurrent_deliveries) return;
     const nowMs = this.clock.nowMs();
     const busy = busyEndpoints(settings, this.slots.leased);
     const due = await this.deliveries.dueEndpoints(nowMs, busy, ENDPOINTS_AT_ONCE);
@@ -167,7 +146,7 @@ export class Deliverer implements OnApplicationBootstrap, BeforeApplicationShutd
     const { endpointId } = reservation.delivery;
     this.slots.enter(endpointId, reservation);
     this.startWaiting();
-    if (this.draining) void this.handBack(this.slots.clear(endpointId));
+    if (this.work.isDraining) void this.handBack(this.slots.clear(endpointId));
   }
 
   private startWaiting(): void {
@@ -185,16 +164,7 @@ export class Deliverer implements OnApplicationBootstrap, BeforeApplicationShutd
 
   /** The slot is taken already. */
   private start(reservation: Reservation): void {
-    const task = this.deliver(reservation)
-      .catch((error: unknown) =>
-        this.logger.error(`The delivery ${reservation.delivery.id} failed and will be taken up again`, stackOf(error)),
-      )
-      .finally(() => {
-        this.tasks.delete(task);
-        this.metrics.webhookDeliveriesInFlight(this.tasks.size);
-      });
-    this.tasks.add(task);
-    this.metrics.webhookDeliveriesInFlight(this.tasks.size);
+    void this.work.track(this.deliver(reservation), `The delivery ${reservation.delivery.id}`);
   }
 
   private free(endpointId: string): void {
@@ -250,24 +220,12 @@ export class Deliverer implements OnApplicationBootstrap, BeforeApplicationShutd
     return this.sender.send(target, delivery.url ?? target.url, { id: delivery.messageId, body: delivery.body });
   }
 
-  /** Takes nothing new and lets what is under way arrive; the rest stays in the outbox for whoever comes next (R17). */
+  /** Lets what is under way arrive; the rest stays in the outbox for whoever comes next. */
   async beforeApplicationShutdown(): Promise<void> {
-    this.draining = true;
-    clearTimeout(this.wakeUp);
-    if (this.schedule.doesExist('interval', TICK)) this.schedule.deleteInterval(TICK);
-    await this.claiming;
-    await this.handBack(this.slots.clearAll());
-    if (this.tasks.size === 0) return;
-    this.logger.log(`Waiting for ${this.tasks.size} webhook deliveries`);
-    const grace = new Promise<void>((resolve) => setTimeout(resolve, this.config.server.shutdown_grace_seconds * MS_PER_SECOND).unref());
-    await Promise.race([Promise.allSettled([...this.tasks]), grace]);
+    await this.work.drain(() => this.handBack(this.slots.clearAll()));
   }
 }
 
 function isFailing({ consecutiveFailures }: DueEndpoint): boolean {
   return consecutiveFailures > 0;
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

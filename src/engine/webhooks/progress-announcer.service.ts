@@ -1,7 +1,6 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
-import { Interval } from '@nestjs/schedule';
-import { CONFIG, type Config } from '../../platform/config/index.js';
+import { Injectable, Logger } from '@nestjs/common';
 import { Database } from '../../platform/database/index.js';
+import { PeriodicTasks } from '../../platform/schedule/index.js';
 import { Announcements } from './announcements.service.js';
 import { EndpointDirectory } from './endpoint-directory.service.js';
 import { recipientsOf, requestTargetOf } from './matching.policy.js';
@@ -12,29 +11,23 @@ const TICK_MS = 1_000;
 /** Announces progress to those who asked for it. It reads what the engine has committed, so that working on generations waits for nothing. */
 @Injectable()
 export class ProgressAnnouncer {
-  private readonly logger = new Logger(ProgressAnnouncer.name);
-  private looking = false;
-
   constructor(
     private readonly database: Database,
     private readonly progress: ProgressRepository,
     private readonly directory: EndpointDirectory,
     private readonly announcements: Announcements,
-    @Inject(CONFIG) private readonly config: Config,
-  ) {}
-
-  @Interval('webhooks.progress', TICK_MS)
-  async tick(): Promise<void> {
-    if (this.looking || this.config.role === 'api') return;
-    this.looking = true;
-    try {
-      await this.announceAll();
-    } catch (error) {
+    periodic: PeriodicTasks,
+  ) {
+    periodic.add({
+      name: 'webhooks.progress',
+      intervalMs: TICK_MS,
+      run: () => this.announceAll(),
+      failure: 'Progress was not announced',
       // Another replica was faster with the same progress, or the database did not answer; the next look tells.
-      this.logger.debug(`Progress was not announced: ${String(error)}`);
-    } finally {
-      this.looking = false;
-    }
+      failureLevel: 'debug',
+      logger: new Logger(ProgressAnnouncer.name),
+      isForWorkers: true,
+    });
   }
 
   private async announceAll(): Promise<void> {

@@ -1,10 +1,10 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { Interval } from '@nestjs/schedule';
 import { Clock } from '../../platform/common/index.js';
 import { CONFIG, type Config } from '../../platform/config/index.js';
+import { PeriodicTasks } from '../../platform/schedule/index.js';
 import { DeliveriesRepository } from './deliveries.repository.js';
 
-const TICK_MS = 3_600_000;
+const PURGE_INTERVAL_MS = 3_600_000;
 const MS_PER_DAY = 86_400_000;
 /** Small enough that nobody waits long for the writer. */
 const MESSAGES_AT_ONCE = 200;
@@ -12,22 +12,20 @@ const MESSAGES_AT_ONCE = 200;
 /** Forgets events and their logs when they are older than `webhooks.retention_days`. */
 @Injectable()
 export class Retention {
-  private readonly logger = new Logger(Retention.name);
-
   constructor(
     private readonly clock: Clock,
     private readonly deliveries: DeliveriesRepository,
     @Inject(CONFIG) private readonly config: Config,
-  ) {}
-
-  @Interval('webhooks.retention', TICK_MS)
-  async tick(): Promise<void> {
-    if (this.config.role === 'api') return;
-    try {
-      await this.purge();
-    } catch (error) {
-      this.logger.warn(`Old webhook events could not be deleted: ${String(error)}`);
-    }
+    periodic: PeriodicTasks,
+  ) {
+    periodic.add({
+      name: 'webhooks.retention',
+      intervalMs: PURGE_INTERVAL_MS,
+      run: () => this.purge(),
+      failure: 'Old webhook events could not be deleted',
+      logger: new Logger(Retention.name),
+      isForWorkers: true,
+    });
   }
 
   /** Answers how many events were deleted. */

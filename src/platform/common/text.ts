@@ -13,3 +13,12 @@ export function storableJson<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [storableText(key), storableJson(item)])) as T;
 }
+
+/** What a log shows of anything thrown. Never throws itself. */
+export function stackOf(error: unknown): string {
+  try {
+    return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  } catch {
+    return 'something that cannot be shown';
+  }
+}

@@ -1,8 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { Interval } from '@nestjs/schedule';
 import { matchesGlob, type Principal, type Tenant } from '../../domain/access/index.js';
 import { Clock } from '../../platform/common/index.js';
 import { CONFIG, type Config } from '../../platform/config/index.js';
+import { PeriodicTasks } from '../../platform/schedule/index.js';
 import { decideCaching } from './cache.policy.js';
 import type { CacheDecision, CacheDirectives } from './cache.types.js';
 import { CacheEntriesRepository } from './cache-entries.repository.js';
@@ -13,13 +13,20 @@ const NO_DIRECTIVES: CacheDirectives = { noStore: false };
 /** Who uses the cache, and what a tenant has in it. */
 @Injectable()
 export class CacheService {
-  private readonly logger = new Logger(CacheService.name);
-
   constructor(
     private readonly entries: CacheEntriesRepository,
     private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Config,
-  ) {}
+    periodic: PeriodicTasks,
+  ) {
+    periodic.add({
+      name: 'cache.sweep',
+      intervalMs: SWEEP_INTERVAL_MS,
+      run: () => entries.removeExpired(clock.nowMs()),
+      failure: 'Expired cache entries could not be removed',
+      logger: new Logger(CacheService.name),
+    });
+  }
 
   get isEnabled(): boolean {
     return this.config.cache.enabled;
@@ -44,14 +51,5 @@ export class CacheService {
   /** How many results the tenant has in it. */
   async count(tenant: Tenant): Promise<number> {
     return this.isEnabled ? this.entries.count(tenant, this.clock.nowMs()) : 0;
-  }
-
-  @Interval('cache.sweep', SWEEP_INTERVAL_MS)
-  async sweep(): Promise<void> {
-    try {
-      await this.entries.removeExpired(this.clock.nowMs());
-    } catch (error) {
-      this.logger.warn(`Expired cache entries could not be removed: ${String(error)}`);
-    }
   }
 }

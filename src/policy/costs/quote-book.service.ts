@@ -1,9 +1,9 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { Interval } from '@nestjs/schedule';
 import type { Tenant } from '../../domain/access/index.js';
 import type { Plan } from '../../domain/catalog/index.js';
 import { ApiError, Clock, newId } from '../../platform/common/index.js';
 import { CONFIG, type Config } from '../../platform/config/index.js';
+import { PeriodicTasks } from '../../platform/schedule/index.js';
 import { pricedRequestOf } from './costs.service.js';
 import type { Quote } from './costs.types.js';
 import { differingFact, priceFactsOf } from './facts.policy.js';
@@ -28,13 +28,20 @@ export interface IssuedQuote {
 /** Prices that are promised for a while, and kept. */
 @Injectable()
 export class QuoteBook {
-  private readonly logger = new Logger(QuoteBook.name);
-
   constructor(
     private readonly clock: Clock,
     private readonly repository: QuotesRepository,
     @Inject(CONFIG) private readonly config: Config,
-  ) {}
+    periodic: PeriodicTasks,
+  ) {
+    periodic.add({
+      name: 'costs.quotes',
+      intervalMs: SWEEP_INTERVAL_MS,
+      run: () => repository.removeExpired(clock.nowMs() - REMEMBERED_MS),
+      failure: 'Expired quotes could not be removed',
+      logger: new Logger(QuoteBook.name),
+    });
+  }
 
   /** Promises every one of them, in their order. */
   async issue(tenant: Tenant, offers: readonly Offer[]): Promise<IssuedQuote[]> {
@@ -72,14 +79,5 @@ export class QuoteBook {
       throw new ApiError('quote_mismatch', message, { param: name });
     }
     return { ...stored.quote, id };
-  }
-
-  @Interval('costs.quotes', SWEEP_INTERVAL_MS)
-  async sweep(): Promise<void> {
-    try {
-      await this.repository.removeExpired(this.clock.nowMs() - REMEMBERED_MS);
-    } catch (error) {
-      this.logger.warn(`Expired quotes could not be removed: ${String(error)}`);
-    }
   }
 }

@@ -1,7 +1,7 @@
 import { sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Logger } from '@nestjs/common';
-import type { Clock } from '../../../platform/common/index.js';
+import { type Clock, stackOf } from '../../../platform/common/index.js';
 import type { MetricsService } from '../../../platform/metrics/index.js';
 import type { SecretRegistry } from '../../../platform/security/index.js';
 import type { PluginPackage } from '../plugin-manifest.js';
@@ -113,12 +113,4 @@ export class PluginFaults {
 
 function mentions(stack: string, directory: string): boolean {
   return stack.includes(directory + sep) || stack.includes(`${pathToFileURL(directory).href}/`);
-}
-
-function stackOf(error: unknown): string {
-  try {
-    return error instanceof Error ? (error.stack ?? error.message) : String(error);
-  } catch {
-    return 'something that cannot be shown';
-  }
 }

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { Interval } from '@nestjs/schedule';
 import { ApiError, Clock } from '../../../platform/common/index.js';
 import { CONFIG, type Config } from '../../../platform/config/index.js';
+import { PeriodicTasks } from '../../../platform/schedule/index.js';
 import type { GenerationEntity } from '../model/generation.entity.js';
 import type { GenerationCommand } from '../model/generation-command.js';
 import { checkIdempotencyKey, fingerprintOf, type IdempotentAdmission } from '../model/idempotency.policy.js';
@@ -17,15 +17,22 @@ const RETRY_WINDOW_MS = 900_000;
 /** Finds the generation that a request repeats, so that nothing is bought twice. */
 @Injectable()
 export class IdempotencyService {
-  private readonly logger = new Logger(IdempotencyService.name);
-
   constructor(
     private readonly clock: Clock,
     private readonly repository: IdempotencyRepository,
     private readonly generations: GenerationsRepository,
     private readonly repeatedRequests: RepeatedRequests,
     @Inject(CONFIG) private readonly config: Config,
-  ) {}
+    periodic: PeriodicTasks,
+  ) {
+    periodic.add({
+      name: 'generations.idempotency',
+      intervalMs: SWEEP_INTERVAL_MS,
+      run: () => repository.removeExpired(clock.nowMs()),
+      failure: 'Expired idempotency keys could not be removed',
+      logger: new Logger(IdempotencyService.name),
+    });
+  }
 
   /** @throws ApiError `idempotency_key_invalid` */
   describe(command: GenerationCommand): IdempotentAdmission {
@@ -74,14 +81,5 @@ export class IdempotencyService {
     // What failed and cost nothing may be tried anew; a failure that may have cost something is answered again.
     if (latest === null || (latest.status === 'failed' && latest.holdState === 'released') || latest.status === 'cancelled') return null;
     return latest;
-  }
-
-  @Interval('generations.idempotency', SWEEP_INTERVAL_MS)
-  async sweep(): Promise<void> {
-    try {
-      await this.repository.removeExpired(this.clock.nowMs());
-    } catch (error) {
-      this.logger.warn(`Expired idempotency keys could not be removed: ${String(error)}`);
-    }
   }
 }

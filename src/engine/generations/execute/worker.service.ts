@@ -1,10 +1,10 @@
-import { type BeforeApplicationShutdown, Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
-import { SchedulerRegistry } from '@nestjs/schedule';
+import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
 import { StorageHealth } from '../../../domain/storage/index.js';
 import { Clock } from '../../../platform/common/index.js';
 import { CONFIG, type Config } from '../../../platform/config/index.js';
-import { isUnavailable } from '../../../platform/database/index.js';
 import { MetricsService } from '../../../platform/metrics/index.js';
+import { PeriodicTasks } from '../../../platform/schedule/index.js';
+import { LeasedWork } from '../../work/index.js';
 import { LeaseKeeper } from '../leases/lease-keeper.service.js';
 import { CALL_KIND_OF, type CallKind } from '../leases/provider-concurrency.policy.js';
 import { ProviderConcurrency } from '../leases/provider-concurrency.service.js';
@@ -21,7 +21,6 @@ import { Dispatcher } from './dispatcher.service.js';
 import { PollPace } from './poll-pace.service.js';
 import { Watcher } from './watcher.service.js';
 
-const TICK = 'generations.worker';
 const CLAIM_AT_ONCE = 256;
 /** How often jobs past their deadline are looked for among those of a vendor that answers nothing. */
 const OVERDUE_EVERY_MS = 5_000;
@@ -35,19 +34,16 @@ interface Taken extends Claimed {
 
 /** Takes generations that are due, from this process or from one that died, and carries each a step further. */
 @Injectable()
-export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly tasks = new Set<Promise<void>>();
+export class Worker implements BeforeApplicationShutdown {
   private readonly logger = new Logger(Worker.name);
+  private readonly work: LeasedWork;
   /** ProviderConcurrency that are being filled, and those where more was due than there was room for. */
   private readonly filling = new Set<string>();
   private readonly backlogged = new Map<string, DueQueue>();
   private readonly overdueAtMs = new Map<string, number>();
-  private claiming = false;
-  private draining = false;
 
   constructor(
     private readonly clock: Clock,
-    private readonly schedule: SchedulerRegistry,
     private readonly repository: LeasesRepository,
     private readonly leases: LeaseKeeper,
     private readonly concurrency: ProviderConcurrency,
@@ -60,73 +56,65 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     private readonly calls: VendorCalls,
     private readonly metrics: MetricsService,
     private readonly storage: StorageHealth,
-    @Inject(CONFIG) private readonly config: Config,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    if (this.config.role === 'api') return;
-    this.schedule.addInterval(
-      TICK,
-      setInterval(() => void this.tick(), this.config.engine.tick_ms),
-    );
+    @Inject(CONFIG) config: Config,
+    periodic: PeriodicTasks,
+  ) {
+    this.work = new LeasedWork(periodic, config, {
+      name: 'generations.worker',
+      what: 'calls to vendors',
+      claim: () => this.claimDue(),
+      failure: 'Due generations could not be claimed',
+      logger: this.logger,
+    });
   }
 
   /** Whether this process may call a vendor for a new generation at once. */
   hasRoom(provider: string): boolean {
-    return !this.draining && this.config.role !== 'api' && this.concurrency.room(provider, 'submit') > 0;
+    return this.work.isOpen && this.concurrency.room(provider, 'submit') > 0;
   }
 
   get isDraining(): boolean {
-    return this.draining;
+    return this.work.isDraining;
   }
 
   /** Runs work under a lease that the database already shows. */
   run(lease: Lease, generation: GenerationEntity, kind: CallKind, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const leave = this.concurrency.enter(generation.id, generation.provider, kind);
-    const task = this.leases
-      .during(lease, generation, work)
-      .catch((error: unknown) => this.logger.error(`Work on ${generation.id} failed and will be taken up again`, stackOf(error)))
-      .finally(() => {
-        this.tasks.delete(task);
-        leave();
-        this.refill(generation.provider);
-      });
-    this.tasks.add(task);
-    return task;
+    return this.work.track(this.leases.during(lease, generation, work), `Work on ${generation.id}`, () => {
+      leave();
+      this.refill(generation.provider);
+    });
   }
 
-  /** Takes what is due, vendor by vendor. */
-  async tick(): Promise<void> {
-    if (this.claiming || this.draining || this.leases.isDatabaseAway()) return;
-    this.claiming = true;
-    try {
-      if (!(await this.leases.catchUp())) return;
-      const due = await this.leases.asking(async () => {
-        await this.pace.refresh();
-        return this.repository.dueQueues(this.clock.nowMs());
-      });
-      const bounded = due.filter((queue) => this.budgetsOf(queue).length > 0);
-      await Promise.all([
-        ...due.filter((queue) => !bounded.includes(queue)).map((queue) => this.fill(queue)),
-        // Accounts that share a budget take turns by what is due the longest.
-        this.fillInOrder(bounded),
-      ]);
-    } catch (error) {
-      this.noteFailure(error);
-    } finally {
-      this.claiming = false;
-    }
+  /** Takes what is due now, vendor by vendor. Never rejects. */
+  tick(): Promise<void> {
+    return this.work.claim();
   }
 
-  private noteFailure(error: unknown): void {
-    if (isUnavailable(error)) this.logger.warn(`Due generations could not be claimed: ${String(error)}`);
-    else this.logger.error('Due generations could not be claimed', stackOf(error));
+  /** Takes what is due soon rather than at the next tick. */
+  wake(): void {
+    this.work.wake();
+  }
+
+  private async claimDue(): Promise<'skipped' | undefined> {
+    if (this.leases.isDatabaseAway() || !(await this.leases.catchUp())) return 'skipped';
+    const due = await this.leases.asking(async () => {
+      await this.pace.refresh();
+      return this.repository.dueQueues(this.clock.nowMs());
+    });
+    const bounded = due.filter((queue) => this.budgetsOf(queue).length > 0);
+    await Promise.all([
+      ...due.filter((queue) => !bounded.includes(queue)).map((queue) => this.fill(queue)),
+      // Accounts that share a budget take turns by what is due the longest.
+      this.fillInOrder(bounded),
+    ]);
+    return undefined;
   }
 
   /** Takes as much of a queue as there is room for, in this process and in the vendor's budgets. */
   private async fill(queue: DueQueue): Promise<void> {
     const name = queueName(queue);
-    if (this.filling.has(name) || this.draining) return;
+    if (this.filling.has(name) || this.isDraining) return;
     const kind = CALL_KIND_OF[queue.status];
     const limit = Math.min(CLAIM_AT_ONCE, this.concurrency.room(queue.provider, kind));
     this.filling.add(name);
@@ -195,7 +183,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
       if (queue.provider !== provider || this.concurrency.room(provider, kind) * 2 < this.concurrency.most(provider, kind)) continue;
       this.backlogged.delete(name);
       setImmediate(() => {
-        this.fill(queue).catch((error: unknown) => this.noteFailure(error));
+        this.fill(queue).catch((error: unknown) => this.work.claimFailed(error));
       });
     }
   }
@@ -251,23 +239,14 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     return this.settler.complete(held, this.calls.storedFinish(result), prepared.call, warnings, signal);
   }
 
-  /** Takes nothing new and gives what runs its time; what is left over is taken up by another replica when its lease ends (R17). */
   async beforeApplicationShutdown(): Promise<void> {
-    this.draining = true;
-    if (this.schedule.doesExist('interval', TICK)) this.schedule.deleteInterval(TICK);
-    if (this.tasks.size === 0) return;
-    this.logger.log(`Waiting for ${this.tasks.size} calls to vendors`);
-    const grace = new Promise<void>((resolve) => setTimeout(resolve, this.config.server.shutdown_grace_seconds * 1000).unref());
-    await Promise.race([Promise.allSettled([...this.tasks]), grace]);
+    const { waitedFor, left } = await this.work.drain();
+    if (waitedFor === 0) return;
     this.writer.stop();
-    if (this.tasks.size > 0) this.logger.warn(`${this.tasks.size} calls to vendors did not end in time; another replica takes them up`);
+    if (left > 0) this.logger.warn(`${left} calls to vendors did not end in time; another replica takes them up`);
   }
 }
 
 function queueName({ provider, status }: DueQueue): string {
   return `${provider} ${status}`;
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

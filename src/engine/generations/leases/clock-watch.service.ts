@@ -1,8 +1,8 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
-import { Interval } from '@nestjs/schedule';
 import { Clock } from '../../../platform/common/index.js';
 import { CONFIG, type Config } from '../../../platform/config/index.js';
 import { Database, rows } from '../../../platform/database/index.js';
+import { type PeriodicTask, PeriodicTasks } from '../../../platform/schedule/index.js';
 import { LeasesRepository } from '../store/leases.repository.js';
 import { LeaseKeeper } from './lease-keeper.service.js';
 
@@ -20,7 +20,8 @@ const LONGEST_ANSWER_MS = 500;
 @Injectable()
 export class ClockWatch implements OnApplicationBootstrap {
   private readonly logger = new Logger(ClockWatch.name);
-  private isFollowing = false;
+  private readonly following: PeriodicTask;
+  private readonly pullingBack: PeriodicTask;
   private isSet = false;
 
   constructor(
@@ -29,25 +30,35 @@ export class ClockWatch implements OnApplicationBootstrap {
     private readonly leases: LeaseKeeper,
     private readonly repository: LeasesRepository,
     @Inject(CONFIG) private readonly config: Config,
-  ) {}
-
-  async onApplicationBootstrap(): Promise<void> {
-    await this.follow();
-    await this.pullBack();
+    periodic: PeriodicTasks,
+  ) {
+    this.following = periodic.add({
+      name: 'clock.follow',
+      intervalMs: FOLLOW_INTERVAL_MS,
+      run: () => this.follow(),
+      failure: 'The database could not be asked for the time',
+      failureLevel: 'debug',
+      logger: this.logger,
+    });
+    this.pullingBack = periodic.add({
+      name: 'clock.pull-back',
+      intervalMs: PULL_BACK_INTERVAL_MS,
+      run: () => this.pullBack(),
+      failure: 'What an earlier clock had set could not be looked for',
+      failureLevel: 'debug',
+      logger: this.logger,
+      isForWorkers: true,
+    });
   }
 
-  @Interval('clock.follow', FOLLOW_INTERVAL_MS)
-  async follow(): Promise<void> {
-    if (this.isFollowing) return;
-    this.isFollowing = true;
-    try {
-      const toldMs = await this.told();
-      if (toldMs !== undefined) await this.set(toldMs);
-    } catch (error) {
-      this.logger.debug(`The database could not be asked for the time: ${String(error)}`);
-    } finally {
-      this.isFollowing = false;
-    }
+  async onApplicationBootstrap(): Promise<void> {
+    await this.following.run();
+    await this.pullingBack.run();
+  }
+
+  private async follow(): Promise<void> {
+    const toldMs = await this.told();
+    if (toldMs !== undefined) await this.set(toldMs);
   }
 
   private async told(): Promise<number | undefined> {
@@ -74,17 +85,11 @@ export class ClockWatch implements OnApplicationBootstrap {
     }
     this.logger.warn(`The clock of ${whose} stepped by ${movedMs} ms; leases and deadlines under way stay as long as they were`);
     await this.leases.onStep(beforeMs, movedMs);
-    await this.pullBack();
+    await this.pullingBack.run();
   }
 
-  @Interval('clock.pull-back', PULL_BACK_INTERVAL_MS)
-  async pullBack(): Promise<void> {
-    if (this.config.role === 'api') return;
-    try {
-      const pulled = await this.repository.pullBack(this.clock.nowMs(), this.config.engine.lease_seconds * 1000);
-      if (pulled > 0) this.logger.warn(`${pulled} generations waited for a time that an earlier clock had set, and were pulled back`);
-    } catch (error) {
-      this.logger.debug(`What an earlier clock had set could not be looked for: ${String(error)}`);
-    }
+  private async pullBack(): Promise<void> {
+    const pulled = await this.repository.pullBack(this.clock.nowMs(), this.config.engine.lease_seconds * 1000);
+    if (pulled > 0) this.logger.warn(`${pulled} generations waited for a time that an earlier clock had set, and were pulled back`);
   }
 }

@@ -73,6 +73,7 @@ export class LeaseKeeper implements OnApplicationBootstrap {
     }
   }
 
+  /** No periodic task: beats go on while work is drained, and {@link catchUp} measures them. */
   onApplicationBootstrap(): void {
     this.schedule.addInterval(
       HEARTBEAT,

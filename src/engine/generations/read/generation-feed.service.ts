@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { Interval } from '@nestjs/schedule';
+import { type PeriodicTask, PeriodicTasks, type RunCause } from '../../../platform/schedule/index.js';
 import { GenerationSignals } from '../model/generation-signals.js';
 import type { GenerationLook } from '../model/progress.policy.js';
 import { GenerationsRepository } from '../store/generations.repository.js';
@@ -15,15 +15,25 @@ export type FeedListener = (look: GenerationLook) => void;
  */
 @Injectable()
 export class GenerationFeed {
-  private readonly logger = new Logger(GenerationFeed.name);
   private readonly listeners = new Map<string, { readonly all: Set<FeedListener>; readonly stop: () => void }>();
   private readonly urgent = new Set<string>();
-  private looking = false;
+  private readonly looking: PeriodicTask;
 
   constructor(
     private readonly signals: GenerationSignals,
     private readonly repository: GenerationsRepository,
-  ) {}
+    periodic: PeriodicTasks,
+  ) {
+    // One look at a time, so that an older one never comes after a newer one.
+    this.looking = periodic.add({
+      name: 'generations.feed',
+      intervalMs: TICK_MS,
+      run: (cause) => this.look(cause),
+      failure: 'Generations could not be looked at',
+      failureLevel: 'debug',
+      logger: new Logger(GenerationFeed.name),
+    });
+  }
 
   /** The listener hears the same look more than once. @returns how to stop */
   follow(id: string, listener: FeedListener): () => void {
@@ -38,37 +48,19 @@ export class GenerationFeed {
     };
   }
 
-  @Interval('generations.feed', TICK_MS)
-  async tick(): Promise<void> {
-    await this.look([...this.listeners.keys()]);
-  }
-
   /** Signals of one turn of the event loop share a query. */
   private hurry(id: string): void {
-    if (this.urgent.size === 0) setImmediate(() => void this.lookAtUrgent());
     this.urgent.add(id);
+    this.looking.wake();
   }
 
-  private async lookAtUrgent(): Promise<void> {
-    const ids = [...this.urgent];
+  private async look(cause: RunCause): Promise<void> {
+    const ids = cause === 'woken' ? [...this.urgent] : [...this.listeners.keys()];
     this.urgent.clear();
-    await this.look(ids);
-  }
-
-  /** One at a time, so that an older look never comes after a newer one; what is left out now, the next tick sees. */
-  private async look(ids: readonly string[]): Promise<void> {
-    if (this.looking || ids.length === 0) return;
-    this.looking = true;
-    try {
-      for (let start = 0; start < ids.length; start += LOOK_UP_AT_ONCE) {
-        for (const look of await this.repository.statusesOf(ids.slice(start, start + LOOK_UP_AT_ONCE))) {
-          for (const listener of [...(this.listeners.get(look.id)?.all ?? [])]) listener(look);
-        }
+    for (let start = 0; start < ids.length; start += LOOK_UP_AT_ONCE) {
+      for (const look of await this.repository.statusesOf(ids.slice(start, start + LOOK_UP_AT_ONCE))) {
+        for (const listener of [...(this.listeners.get(look.id)?.all ?? [])]) listener(look);
       }
-    } catch (error) {
-      this.logger.debug(`Generations could not be looked at: ${String(error)}`);
-    } finally {
-      this.looking = false;
     }
   }
 }

@@ -1,14 +1,14 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { Interval } from '@nestjs/schedule';
 import { Clock } from '../../../platform/common/index.js';
+import { PeriodicTasks } from '../../../platform/schedule/index.js';
 import { LeaseKeeper } from '../leases/lease-keeper.service.js';
 import { isTerminal } from '../model/generation.types.js';
 import { type GenerationRecord, GenerationSignals } from '../model/generation-signals.js';
 import { GenerationsRepository } from '../store/generations.repository.js';
 
-const TICK_MS = 250;
+const EXPIRY_INTERVAL_MS = 250;
 /** Work that another replica does is looked up this often. */
-const REMOTE_TICKS = 2;
+const LOOK_UP_INTERVAL_MS = 500;
 const LOOK_UP_AT_ONCE = 500;
 
 export type WaitUntil = 'accepted' | 'ended';
@@ -26,20 +26,35 @@ interface Waiter {
   readonly wake: (result: WaitResult) => void;
 }
 
-/** Lets any number of callers wait for generations at the price of one timer and, for work done elsewhere, one query. */
+/** Lets any number of callers wait for generations at the price of two timers and, for work done elsewhere, one query. */
 @Injectable()
 export class Waiters {
-  private readonly logger = new Logger(Waiters.name);
   private readonly waiting = new Map<string, Set<Waiter>>();
-  private ticks = 0;
-  private looking = false;
 
   constructor(
     private readonly clock: Clock,
     private readonly signals: GenerationSignals,
     private readonly repository: GenerationsRepository,
     private readonly leases: LeaseKeeper,
-  ) {}
+    periodic: PeriodicTasks,
+  ) {
+    const logger = new Logger(Waiters.name);
+    periodic.add({
+      name: 'generations.waiters',
+      intervalMs: EXPIRY_INTERVAL_MS,
+      run: () => this.expire(),
+      failure: 'Those who wait for generations could not be told that their time ran out',
+      logger,
+    });
+    // A task of its own, because nobody waits longer than agreed while the database takes its time.
+    periodic.add({
+      name: 'generations.waiters-elsewhere',
+      intervalMs: LOOK_UP_INTERVAL_MS,
+      run: () => this.lookUpRemote(),
+      failure: 'What other replicas did could not be looked up',
+      logger,
+    });
+  }
 
   /** Begins to listen at once, so that nothing that happens after the call is missed. */
   wait(id: string, until: WaitUntil, timeoutMs: number): Promise<WaitResult> {
@@ -64,22 +79,11 @@ export class Waiters {
     });
   }
 
-  @Interval('generations.waiters', TICK_MS)
-  async tick(): Promise<void> {
+  private expire(): void {
     if (this.waiting.size === 0) return;
     const now = this.clock.monotonicMs();
     for (const waiters of [...this.waiting.values()]) {
       for (const waiter of [...waiters]) if (waiter.expiresAtMs <= now) waiter.wake({ reached: false });
-    }
-    this.ticks += 1;
-    if (this.ticks % REMOTE_TICKS !== 0 || this.looking) return;
-    this.looking = true;
-    try {
-      await this.lookUpRemote();
-    } catch (error) {
-      this.logger.warn(`What other replicas did could not be looked up: ${String(error)}`);
-    } finally {
-      this.looking = false;
     }
   }
 

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { Interval } from '@nestjs/schedule';
 import { type BlobPlace, BlobStore } from '../../../domain/storage/index.js';
 import { Clock } from '../../../platform/common/index.js';
 import { CONFIG, type Config } from '../../../platform/config/index.js';
+import { type PeriodicTask, PeriodicTasks } from '../../../platform/schedule/index.js';
 import { FileSweepRepository } from './file-sweep.repository.js';
 
 const LOOK_INTERVAL_MS = 60_000;
@@ -32,38 +32,38 @@ export interface Swept {
 @Injectable()
 export class FileSweep {
   private readonly logger = new Logger(FileSweep.name);
-  private isRunning = false;
+  private readonly looking: PeriodicTask;
 
   constructor(
     private readonly clock: Clock,
     private readonly store: BlobStore,
     private readonly repository: FileSweepRepository,
     @Inject(CONFIG) private readonly config: Config,
-  ) {}
-
-  @Interval('storage.sweep', LOOK_INTERVAL_MS)
-  async look(): Promise<void> {
-    if (this.config.storage.sweep_interval_hours === 0 || this.isRunning) return;
-    this.isRunning = true;
-    try {
-      await this.runIfDue();
-    } catch (error) {
-      this.logger.warn(`Files that nothing refers to could not be removed: ${String(error)}`);
-    } finally {
-      this.isRunning = false;
-    }
+    periodic: PeriodicTasks,
+  ) {
+    this.looking = periodic.add({
+      name: 'storage.sweep',
+      intervalMs: LOOK_INTERVAL_MS,
+      run: () => this.sweepIfDue(),
+      failure: 'Files that nothing refers to could not be removed',
+      logger: this.logger,
+    });
+    periodic.add({
+      name: 'storage.tidy',
+      intervalMs: TIDY_INTERVAL_MS,
+      run: () => store.tidy(clock.nowMs()),
+      failure: 'Temporary files could not be removed',
+      logger: this.logger,
+    });
   }
 
-  @Interval('storage.tidy', TIDY_INTERVAL_MS)
-  async tidy(): Promise<void> {
-    try {
-      await this.store.tidy(this.clock.nowMs());
-    } catch (error) {
-      this.logger.warn(`Temporary files could not be removed: ${String(error)}`);
-    }
+  /** Sweeps if it is time to. */
+  look(): Promise<void> {
+    return this.looking.run();
   }
 
-  private async runIfDue(): Promise<void> {
+  private async sweepIfDue(): Promise<void> {
+    if (this.config.storage.sweep_interval_hours === 0) return;
     const installation = await this.repository.claim(this.clock.nowMs(), this.config.storage.sweep_interval_hours * HOUR_MS);
     if (installation === null || !(await this.isAlone(installation))) return;
     const { setAside, restored, deleted } = await this.sweep();

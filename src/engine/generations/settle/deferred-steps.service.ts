@@ -1,10 +1,9 @@
-import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
-import { Interval } from '@nestjs/schedule';
+import { Injectable, Logger, Optional } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AssetsRepository } from '../../../domain/storage/index.js';
 import { Clock } from '../../../platform/common/index.js';
-import { CONFIG, type Config } from '../../../platform/config/index.js';
 import { Database } from '../../../platform/database/index.js';
+import { PeriodicTasks } from '../../../platform/schedule/index.js';
 import { isTerminal } from '../model/generation.types.js';
 import { GenerationEvents } from '../model/generation-events.port.js';
 import { CoalescedRequestsRepository } from '../store/coalesced-requests.repository.js';
@@ -24,7 +23,6 @@ const GIVEN_UP_AFTER_MS = 7 * 86_400_000;
 @Injectable()
 export class DeferredSteps {
   private readonly logger = new Logger(DeferredSteps.name);
-  private isLooking = false;
 
   constructor(
     private readonly clock: Clock,
@@ -33,22 +31,22 @@ export class DeferredSteps {
     private readonly generations: GenerationsRepository,
     private readonly assets: AssetsRepository,
     private readonly coalesced: CoalescedRequestsRepository,
-    @Inject(CONFIG) private readonly config: Config,
+    periodic: PeriodicTasks,
     @Optional() private readonly events?: GenerationEvents,
-  ) {}
+  ) {
+    periodic.add({
+      name: 'generations.deferred',
+      intervalMs: LOOK_INTERVAL_MS,
+      run: () => this.tryDue(),
+      failure: 'What failed beside the ends of generations could not be looked up',
+      logger: this.logger,
+      isForWorkers: true,
+    });
+  }
 
-  @Interval('generations.deferred', LOOK_INTERVAL_MS)
-  async tick(): Promise<void> {
-    if (this.isLooking || this.config.role === 'api') return;
-    this.isLooking = true;
-    try {
-      const nowMs = this.clock.nowMs();
-      for (const step of await this.steps.claim(nowMs, nowMs + CLAIM_MS, AT_ONCE)) await this.tryAgain(step);
-    } catch (error) {
-      this.logger.warn(`What failed beside the ends of generations could not be looked up: ${String(error)}`);
-    } finally {
-      this.isLooking = false;
-    }
+  private async tryDue(): Promise<void> {
+    const nowMs = this.clock.nowMs();
+    for (const step of await this.steps.claim(nowMs, nowMs + CLAIM_MS, AT_ONCE)) await this.tryAgain(step);
   }
 
   private async tryAgain(step: DeferredStep): Promise<void> {

@@ -1,0 +1,1 @@
+export { type Drained, LeasedWork, type LeasedWorkOptions } from './leased-work.js';
