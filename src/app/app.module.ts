@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_PIPE } from '@nestjs/core';
 import { MIGRATIONS } from '../../migrations/index.js';
+import { BudgetsApiModule } from '../api/budgets/index.js';
 import { CacheApiModule } from '../api/cache/index.js';
 import { CallbacksModule } from '../api/callbacks/index.js';
 import { EventsModule } from '../api/events/index.js';
@@ -70,6 +71,7 @@ export class AppModule {
         ProvidersModule,
         CatalogModule.forRootAsync({ inject: [ProviderRegistry, CONFIG], useFactory: catalogSources }),
         BudgetsModule,
+        BudgetsApiModule,
         AuthModule,
         LimitsModule,
         CacheModule,

@@ -1,7 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { KeyQuotas } from '../../domain/access/index.js';
 import { BudgetDirectory } from './budget-directory.service.js';
-import { BudgetsController } from './budgets.controller.js';
 import { BudgetsRepository } from './budgets.repository.js';
 import { BudgetsService } from './budgets.service.js';
 import { BudgetKeyQuotas } from './key-quotas.service.js';
@@ -11,7 +10,6 @@ import { Ledger } from './ledger.service.js';
 /** Budgets and the ledger. Global, because keys below know only the port through which their quotas are kept. */
 @Global()
 @Module({
-  controllers: [BudgetsController],
   providers: [
     BudgetDirectory,
     BudgetsRepository,
@@ -20,6 +18,6 @@ import { Ledger } from './ledger.service.js';
     LedgerRepository,
     { provide: KeyQuotas, useClass: BudgetKeyQuotas },
   ],
-  exports: [BudgetDirectory, KeyQuotas, Ledger],
+  exports: [BudgetDirectory, BudgetsService, KeyQuotas, Ledger],
 })
 export class BudgetsModule {}

@@ -5,21 +5,39 @@ import {
   Clock,
   type Cursor,
   firstOf,
+  type Micros,
   MOST_PAGE_BYTES,
-  microsToUsd,
   newId,
   type Page,
   type PageRequest,
-  usdToMicros,
 } from '../../platform/common/index.js';
 import { Database } from '../../platform/database/index.js';
 import { BudgetEntity } from './budget.entity.js';
-import type { BudgetLevel } from './budget.types.js';
+import type { BudgetLevel, BudgetPeriod } from './budget.types.js';
 import { BudgetDirectory } from './budget-directory.service.js';
 import { BudgetsRepository, type Spending } from './budgets.repository.js';
-import type { Budget, CreateBudgetRequest, PatchBudgetRequest } from './dto/budget.dto.js';
 import { remainingOf } from './ledger.policy.js';
-import { periodAt } from './periods.policy.js';
+import { type PeriodBounds, periodAt } from './periods.policy.js';
+
+export interface NewBudget {
+  readonly level: BudgetLevel;
+  /** Absent or null: for a key or user every one, each on its own; else the caller's own organization or application. */
+  readonly subject?: string | null;
+  /** Default `none`. */
+  readonly period?: BudgetPeriod;
+  readonly limitMicros: Micros;
+}
+
+interface SubjectBalance extends Pick<Spending, 'subject' | 'heldMicros' | 'settledMicros'> {
+  readonly remainingMicros: Micros;
+}
+
+/** A budget, and what is counted for it in its current period. */
+export interface CountedBudget {
+  readonly budget: BudgetEntity;
+  readonly period: PeriodBounds;
+  readonly balances: readonly SubjectBalance[];
+}
 
 /** Budgets that concern the caller's application. */
 @Injectable()
@@ -31,32 +49,37 @@ export class BudgetsService {
     private readonly directory: BudgetDirectory,
   ) {}
 
-  async list(tenant: Tenant, page: PageRequest): Promise<Pick<Page<{ budget: Budget }>, 'rows' | 'next'>> {
-    const shown: (Cursor & { budget: Budget; bytes: number })[] = [];
+  /** @param answerOf what the caller is sent for one; a page is as long as there is room for these */
+  async list<Answer>(
+    tenant: Tenant,
+    page: PageRequest,
+    answerOf: (budget: CountedBudget) => Answer,
+  ): Promise<Pick<Page<{ answer: Answer }>, 'rows' | 'next'>> {
+    const answers: (Cursor & { answer: Answer; bytes: number })[] = [];
     let bytes = 0;
     // A budget shows up to a hundred balances: none is asked for that there will be no room for.
-    for (const { id, createdAt, ...budget } of await this.repository.list(tenant, page)) {
-      const one = await this.shown({ ...budget, id, createdAt });
-      shown.push({ id, createdAt, budget: one, bytes: JSON.stringify(one).length });
-      bytes += shown.at(-1)?.bytes ?? 0;
-      if (bytes > MOST_PAGE_BYTES && shown.length > 1) break;
+    for (const budget of await this.repository.list(tenant, page)) {
+      const answer = answerOf(await this.counted(budget));
+      const row = { id: budget.id, createdAt: budget.createdAt, answer, bytes: JSON.stringify(answer).length };
+      answers.push(row);
+      bytes += row.bytes;
+      if (bytes > MOST_PAGE_BYTES && answers.length > 1) break;
     }
-    return firstOf(shown, page.perPage, (row) => row.bytes);
+    return firstOf(answers, page.perPage, (row) => row.bytes);
   }
 
   /** @throws ApiError `not_found` */
-  async get(tenant: Tenant, id: string): Promise<Budget> {
-    return this.shown(await this.find(tenant, id));
+  async get(tenant: Tenant, id: string): Promise<CountedBudget> {
+    return this.counted(await this.find(tenant, id));
   }
 
   /** @throws ApiError `conflict` for a second one of the same subject and period, `param_unsupported`, `not_found` for the key, `forbidden` */
-  async create(tenant: Principal, request: CreateBudgetRequest): Promise<Budget> {
-    const { level, period = 'none' } = request;
+  async create(tenant: Principal, wish: NewBudget): Promise<CountedBudget> {
+    const { level, period = 'none', limitMicros } = wish;
     // One that names a key takes the place of the one for every key, which may be lower.
-    if (level === 'key' && request.subject != null) await this.refuseBounded(tenant, level, 'subject');
-    const subject = await this.subject(tenant, request);
+    if (level === 'key' && wish.subject != null) await this.refuseBounded(tenant, level, 'subject');
+    const subject = await this.subject(tenant, wish);
     const nowMs = this.clock.nowMs();
-    const limitMicros = usdToMicros(request.limit_usd);
     const budget = Object.assign(new BudgetEntity(), {
       id: newId('budget'),
       orgId: tenant.orgId,
@@ -77,14 +100,13 @@ export class BudgetsService {
       throw new ApiError('conflict', `There is already a budget of this level, subject and period; change that one.`, { param: 'level' });
     });
     this.directory.forget();
-    return this.shown(created);
+    return this.counted(created);
   }
 
-  /** @throws ApiError `not_found`, `forbidden` */
-  async patch(tenant: Principal, id: string, request: PatchBudgetRequest): Promise<Budget> {
+  /** @param limitMicros undefined: as it is. @throws ApiError `not_found`, `forbidden` */
+  async setLimit(tenant: Principal, id: string, limitMicros: Micros | undefined): Promise<CountedBudget> {
     const before = await this.find(tenant, id);
-    if (request.limit_usd != null) {
-      const limitMicros = usdToMicros(request.limit_usd);
+    if (limitMicros !== undefined) {
       if (limitMicros > (before.limitMicros ?? 0)) await this.refuseBounded(tenant, before.level, 'limit_usd');
       await this.database.write((manager) => this.repository.setLimit(manager, id, limitMicros, this.clock.nowMs()));
       this.directory.forget();
@@ -122,7 +144,7 @@ export class BudgetsService {
     );
   }
 
-  private async subject(tenant: Tenant, { level, subject }: CreateBudgetRequest): Promise<string | null> {
+  private async subject(tenant: Tenant, { level, subject }: NewBudget): Promise<string | null> {
     if (level === 'organization' || level === 'application') {
       const own = level === 'organization' ? tenant.orgId : tenant.appId;
       if (subject == null || subject === own) return own;
@@ -140,32 +162,21 @@ export class BudgetsService {
     return budget;
   }
 
-  private async shown(budget: BudgetEntity): Promise<Budget> {
+  private async counted(budget: BudgetEntity): Promise<CountedBudget> {
     const limitMicros = budget.limitMicros ?? 0;
-    const { startMs, endMs } = periodAt(budget.period, this.clock.nowMs());
-    const counted = await this.repository.balancesOf(budget.id, startMs);
+    const period = periodAt(budget.period, this.clock.nowMs());
+    const spent = await this.repository.balancesOf(budget.id, period.startMs);
     const fresh = { heldMicros: 0, settledMicros: 0 };
-    const balances = counted.length === 0 && budget.subject !== null ? [{ ...fresh, subject: budget.subject }] : counted;
+    const balances = spent.length === 0 && budget.subject !== null ? [{ ...fresh, subject: budget.subject }] : spent;
     return {
-      id: budget.id,
-      level: budget.level,
-      subject: budget.subject,
-      period: budget.period,
-      limit_usd: microsToUsd(limitMicros),
-      period_start: endMs === null ? null : new Date(startMs).toISOString(),
-      resets_at: endMs === null ? null : new Date(endMs).toISOString(),
-      balances: balances.map((balance) => toBalance(balance, limitMicros)),
-      created_at: new Date(budget.createdAt).toISOString(),
-      updated_at: new Date(budget.updatedAt).toISOString(),
+      budget,
+      period,
+      balances: balances.map(({ subject, heldMicros, settledMicros }) => ({
+        subject,
+        heldMicros,
+        settledMicros,
+        remainingMicros: remainingOf({ heldMicros, settledMicros, limitMicros }) ?? 0,
+      })),
     };
   }
-}
-
-function toBalance(balance: Pick<Spending, 'subject' | 'heldMicros' | 'settledMicros'>, limitMicros: number): Budget['balances'][number] {
-  return {
-    subject: balance.subject,
-    held_usd: microsToUsd(balance.heldMicros),
-    settled_usd: microsToUsd(balance.settledMicros),
-    remaining_usd: microsToUsd(remainingOf({ ...balance, limitMicros }) ?? 0),
-  };
 }

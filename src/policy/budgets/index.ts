@@ -3,6 +3,7 @@ export * from './budget.types.js';
 export * from './budget-directory.service.js';
 export * from './budgets.module.js';
 export * from './budgets.repository.js';
+export { BudgetsService, type CountedBudget } from './budgets.service.js';
 export * from './key-quotas.service.js';
 export * from './ledger.repository.js';
 export * from './ledger.service.js';

@@ -2,8 +2,9 @@ import { Body, Controller, Delete, Get, Param, Patch, Post, Query, Req } from '@
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { principalOf, Scoped } from '../../domain/access/index.js';
-import { ApiErrors, cursorInfo, LongPageQuery, pageRequest } from '../../platform/common/index.js';
-import { BudgetsService } from './budgets.service.js';
+import { ApiErrors, cursorInfo, LongPageQuery, pageRequest, usdToMicros } from '../../platform/common/index.js';
+import { BudgetsService } from '../../policy/budgets/index.js';
+import { toBudget } from './budget-responses.js';
 import { Budget, BudgetListResponse, CreateBudgetRequest, DeleteBudgetResponse, PatchBudgetRequest } from './dto/budget.dto.js';
 
 @ApiTags('Budgets')
@@ -19,8 +20,8 @@ export class BudgetsController {
   })
   @ApiCreatedResponse({ type: Budget })
   @ApiErrors(404, 409)
-  createBudget(@Req() request: FastifyRequest, @Body() body: CreateBudgetRequest): Promise<Budget> {
-    return this.budgets.create(principalOf(request), body);
+  async createBudget(@Req() request: FastifyRequest, @Body() { limit_usd: limitUsd, ...wish }: CreateBudgetRequest): Promise<Budget> {
+    return toBudget(await this.budgets.create(principalOf(request), { ...wish, limitMicros: usdToMicros(limitUsd) }));
   }
 
   @Get()
@@ -32,8 +33,8 @@ export class BudgetsController {
   })
   @ApiOkResponse({ type: BudgetListResponse })
   async listBudgets(@Req() request: FastifyRequest, @Query() query: LongPageQuery): Promise<BudgetListResponse> {
-    const found = await this.budgets.list(principalOf(request), pageRequest(query));
-    return { data: found.rows.map(({ budget }) => budget), ...cursorInfo(found) };
+    const found = await this.budgets.list(principalOf(request), pageRequest(query), toBudget);
+    return { data: found.rows.map(({ answer }) => answer), ...cursorInfo(found) };
   }
 
   @Get(':id')
@@ -41,8 +42,8 @@ export class BudgetsController {
   @ApiOperation({ summary: 'Get a budget' })
   @ApiOkResponse({ type: Budget })
   @ApiErrors(404)
-  getBudget(@Req() request: FastifyRequest, @Param('id') id: string): Promise<Budget> {
-    return this.budgets.get(principalOf(request), id);
+  async getBudget(@Req() request: FastifyRequest, @Param('id') id: string): Promise<Budget> {
+    return toBudget(await this.budgets.get(principalOf(request), id));
   }
 
   @Patch(':id')
@@ -50,8 +51,9 @@ export class BudgetsController {
   @ApiOperation({ summary: 'Change a budget’s limit', description: 'Counts for the next request on every replica.' })
   @ApiOkResponse({ type: Budget })
   @ApiErrors(404)
-  patchBudget(@Req() request: FastifyRequest, @Param('id') id: string, @Body() body: PatchBudgetRequest): Promise<Budget> {
-    return this.budgets.patch(principalOf(request), id, body);
+  async patchBudget(@Req() request: FastifyRequest, @Param('id') id: string, @Body() body: PatchBudgetRequest): Promise<Budget> {
+    const limitMicros = body.limit_usd === undefined ? undefined : usdToMicros(body.limit_usd);
+    return toBudget(await this.budgets.setLimit(principalOf(request), id, limitMicros));
   }
 
   @Delete(':id')
