@@ -9,6 +9,7 @@ import { FilesApiModule } from '../api/files/index.js';
 import { GenerationsApiModule } from '../api/generations/index.js';
 import { HealthModule } from '../api/health/index.js';
 import { ImagesModule } from '../api/images/index.js';
+import { KeysApiModule } from '../api/keys/index.js';
 import { MetricsApiModule } from '../api/metrics/index.js';
 import { ModelsModule } from '../api/models/index.js';
 import { ProvidersApiModule } from '../api/providers/index.js';
@@ -73,6 +74,7 @@ export class AppModule {
         BudgetsModule,
         BudgetsApiModule,
         AuthModule,
+        KeysApiModule,
         LimitsModule,
         CacheModule,
         CacheApiModule,

@@ -2,8 +2,8 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testApplication } from '../../../test/support/application.js';
 import { databases } from '../../../test/support/databases.js';
+import type { ApiKeyCreatedResponse, ApiKeyDetail } from '../../api/keys/dto/api-key.dto.js';
 import type { ErrorBody } from '../../platform/common/index.js';
-import type { ApiKeyCreatedResponse, ApiKeyDetail } from './dto/api-key.dto.js';
 
 const MASTER = 'a-master-key-for-the-powers-of-keys';
 const SOON = '2098-01-01T00:00:00.000Z';

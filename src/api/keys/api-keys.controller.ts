@@ -1,9 +1,9 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Req } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
+import { ApiKeysService, principalOf, Scoped } from '../../domain/access/index.js';
 import { ApiErrors, cursorInfo, LongPageQuery, pageRequest } from '../../platform/common/index.js';
-import { principalOf, Scoped } from './access.js';
-import { ApiKeysService } from './api-keys.service.js';
+import { toCreatedKey, toKeyChange, toKeyDetail, toKeyInfo, toNewKey } from './api-key-responses.js';
 import {
   ApiKeyCreatedResponse,
   ApiKeyDetail,
@@ -14,6 +14,7 @@ import {
   RotateApiKeyRequest,
 } from './dto/api-key.dto.js';
 
+const MS_PER_SECOND = 1000;
 const WITHIN =
   'Whoever calls with an API key gives no more than that has: scopes, models, expiry and limits are within its own, and quota is taken from its own.';
 
@@ -26,8 +27,8 @@ export class ApiKeysController {
   @Scoped('admin')
   @ApiOperation({ summary: 'Create an API key', description: `The secret is in this answer and nowhere else. ${WITHIN}` })
   @ApiCreatedResponse({ type: ApiKeyCreatedResponse })
-  createKey(@Req() request: FastifyRequest, @Body() body: CreateApiKeyRequest): Promise<ApiKeyCreatedResponse> {
-    return this.keys.create(principalOf(request), body);
+  async createKey(@Req() request: FastifyRequest, @Body() body: CreateApiKeyRequest): Promise<ApiKeyCreatedResponse> {
+    return toCreatedKey(await this.keys.create(principalOf(request), toNewKey(body)));
   }
 
   @Get()
@@ -36,7 +37,7 @@ export class ApiKeysController {
   @ApiOkResponse({ type: ApiKeyListResponse })
   async listKeys(@Req() request: FastifyRequest, @Query() query: LongPageQuery): Promise<ApiKeyListResponse> {
     const found = await this.keys.list(principalOf(request), pageRequest(query));
-    return { data: [...found.rows], ...cursorInfo(found) };
+    return { data: found.rows.map(toKeyInfo), ...cursorInfo(found) };
   }
 
   @Get(':id')
@@ -44,8 +45,8 @@ export class ApiKeysController {
   @ApiOperation({ summary: 'Get an API key' })
   @ApiOkResponse({ type: ApiKeyDetail })
   @ApiErrors(404)
-  getKey(@Req() request: FastifyRequest, @Param('id') id: string): Promise<ApiKeyDetail> {
-    return this.keys.get(principalOf(request), id);
+  async getKey(@Req() request: FastifyRequest, @Param('id') id: string): Promise<ApiKeyDetail> {
+    return toKeyDetail(await this.keys.get(principalOf(request), id));
   }
 
   @Patch(':id')
@@ -53,8 +54,8 @@ export class ApiKeysController {
   @ApiOperation({ summary: 'Change an API key', description: `An absent field stays as it is; an explicit null clears it. ${WITHIN}` })
   @ApiOkResponse({ type: ApiKeyDetail })
   @ApiErrors(404)
-  patchKey(@Req() request: FastifyRequest, @Param('id') id: string, @Body() body: PatchApiKeyRequest): Promise<ApiKeyDetail> {
-    return this.keys.patch(principalOf(request), id, body);
+  async patchKey(@Req() request: FastifyRequest, @Param('id') id: string, @Body() body: PatchApiKeyRequest): Promise<ApiKeyDetail> {
+    return toKeyDetail(await this.keys.patch(principalOf(request), id, toKeyChange(body)));
   }
 
   @Delete(':id')
@@ -73,7 +74,11 @@ export class ApiKeysController {
   @ApiOperation({ summary: 'Give an API key a new secret', description: `The key keeps its id, limits and history. ${WITHIN}` })
   @ApiOkResponse({ type: ApiKeyCreatedResponse })
   @ApiErrors(404)
-  rotateKey(@Req() request: FastifyRequest, @Param('id') id: string, @Body() body: RotateApiKeyRequest): Promise<ApiKeyCreatedResponse> {
-    return this.keys.rotate(principalOf(request), id, body);
+  async rotateKey(
+    @Req() request: FastifyRequest,
+    @Param('id') id: string,
+    @Body() { grace_seconds: graceSeconds = 0 }: RotateApiKeyRequest,
+  ): Promise<ApiKeyCreatedResponse> {
+    return toCreatedKey(await this.keys.rotate(principalOf(request), id, graceSeconds * MS_PER_SECOND));
   }
 }

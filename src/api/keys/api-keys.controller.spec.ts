@@ -2,8 +2,8 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { testApplication } from '../../../test/support/application.js';
 import { databases } from '../../../test/support/databases.js';
+import { AuthService } from '../../domain/access/auth.service.js';
 import { Database, rows } from '../../platform/database/index.js';
-import { AuthService } from './auth.service.js';
 import type { ApiKeyCreatedResponse, ApiKeyDetail } from './dto/api-key.dto.js';
 
 const MASTER = 'a-master-key-for-the-keys-api';

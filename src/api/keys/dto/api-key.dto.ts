@@ -15,9 +15,9 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { SCOPES } from '../../../domain/access/index.js';
 import { CursorInfo, IsName, IsNullable, IsTime, IsUndefinable, LONGEST_NAME, TIME_OR_DAY } from '../../../platform/common/index.js';
 import { MAX_CACHE_TTL_SECONDS } from '../../../platform/config/index.js';
-import { SCOPES } from '../principal.js';
 
 const SCOPE_LIST = `^ *(${SCOPES.join('|')})( *, *(${SCOPES.join('|')}))* *$`;
 const MAX_QUOTA_USD = 1_000_000_000;
