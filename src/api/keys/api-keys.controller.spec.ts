@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { testApplication } from '../../../test/support/application.js';
 import { databases } from '../../../test/support/databases.js';
 import { AuthService } from '../../domain/access/auth.service.js';
+import { Clock } from '../../platform/common/index.js';
 import { Database, rows } from '../../platform/database/index.js';
 import type { ApiKeyCreatedResponse, ApiKeyDetail } from './dto/api-key.dto.js';
 
@@ -152,11 +153,12 @@ describe.each(databases())('the keys API on $name', ({ url }) => {
     const third = (await send('POST', `/v1/keys/${id}/rotate`, { grace_seconds: 3600 })).json<ApiKeyCreatedResponse>();
     expect(await standing(second.key)).toEqual({ status: 200 });
     expect(await standing(third.key)).toEqual({ status: 200 });
-    await app
-      .get(Database)
-      .write((manager) =>
-        rows(manager, 'UPDATE api_keys SET previous_expires_at = :past WHERE id = :id RETURNING id', { past: Date.now() - 1, id }),
-      );
+    await app.get(Database).write((manager) =>
+      rows(manager, 'UPDATE api_keys SET previous_expires_at = :past WHERE id = :id RETURNING id', {
+        past: app.get(Clock).nowMs() - 1,
+        id,
+      }),
+    );
     app.get(AuthService).forget(id);
     expect(await standing(second.key)).toEqual({ status: 401, code: 'api_key_expired' });
     expect(await standing(third.key)).toEqual({ status: 200 });
