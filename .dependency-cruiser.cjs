@@ -4,6 +4,7 @@
 const LAYERS = ['app', 'api', 'engine', 'policy', 'domain', 'platform'];
 const SPEC = '\\.spec\\.ts$';
 const anyOf = (names) => `(${names.join('|')})`;
+const HTTP_OUTSIDE_API = `^src/${anyOf(LAYERS.filter((layer) => layer !== 'api'))}/.*(/dto/|\\.controller\\.)`;
 
 const layerRules = LAYERS.slice(1).map((layer, index) => ({
   name: `layer-${layer}`,
@@ -43,6 +44,17 @@ module.exports = {
       comment: 'A file of src/ lies in a layer, and below app in a module of it',
       from: { ...kind, path: '^src/', pathNot: ['^src/app/', `^src/${anyOf(LAYERS)}/[^/]+/`] },
       to: {},
+    })),
+    // One that imports, one that stands alone, and one that is imported.
+    ...[
+      { from: { path: HTTP_OUTSIDE_API }, to: {} },
+      { from: { path: HTTP_OUTSIDE_API, orphan: true }, to: {} },
+      { from: { path: '^src/' }, to: { path: HTTP_OUTSIDE_API } },
+    ].map((edge) => ({
+      name: 'http-in-api',
+      severity: 'error',
+      comment: 'Controllers and DTOs lie in api alone',
+      ...edge,
     })),
     {
       name: 'no-cycles',

@@ -54,7 +54,7 @@ const ENTITIES = [
   WebhookMessageEntity,
 ];
 
-/** The house: every module in its place. */
+/** Every module of the gateway, from the lowest layer to the highest. */
 @Module({})
 export class AppModule {
   static with(config: Config, secrets: SecretRegistry): DynamicModule {
@@ -68,20 +68,21 @@ export class AppModule {
         MetricsModule,
         PeriodicTasksModule,
         StorageModule,
-        FilesApiModule,
         ProvidersModule,
         CatalogModule.forRootAsync({ inject: [ProviderRegistry, CONFIG], useFactory: catalogSources }),
         BudgetsModule,
-        BudgetsApiModule,
         AuthModule,
-        KeysApiModule,
         LimitsModule,
         CacheModule,
-        CacheApiModule,
         GenerationsModule,
+        WebhooksModule,
+        // In the order in which the OpenAPI document lists their paths.
+        FilesApiModule,
+        BudgetsApiModule,
+        KeysApiModule,
+        CacheApiModule,
         GenerationsApiModule,
         CallbacksModule,
-        WebhooksModule,
         WebhooksApiModule,
         ImagesModule,
         VideosModule,

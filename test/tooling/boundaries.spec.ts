@@ -18,7 +18,10 @@ const SOUND: Record<string, string> = {
   'src/engine/generations/index.ts': "export { run } from './generations.service.js';\n",
   'src/engine/generations/generations.service.ts': "import { cost } from '../../policy/costs/index.js';\nexport const run = cost;\n",
   'src/engine/generations/store/generations.repository.ts': "import { Entity } from 'typeorm';\nexport const entity = Entity;\n",
-  'src/api/images/index.ts': "import { run } from '../../engine/generations/index.js';\nexport const ImagesModule = run;\n",
+  'src/api/images/index.ts': "import { controller } from './images.controller.js';\nexport const ImagesModule = controller;\n",
+  'src/api/images/images.controller.ts':
+    "import { run } from '../../engine/generations/index.js';\nimport { image } from './dto/image.dto.js';\nexport const controller = [run, image];\n",
+  'src/api/images/dto/image.dto.ts': 'export const image = 1;\n',
   'src/engine/generations/admit/admission.ts': 'export const admit = 1;\n',
   'src/engine/generations/helpers/misc.ts': 'export const misc = 1;\n',
   'packages/plugin-sdk/src/index.ts': 'export const spec = 1;\n',
@@ -66,6 +69,9 @@ const PLANTED: [what: string, path: string, text: string, rule: string][] = [
     'generations-model',
   ],
   ['a folder of generations that is no part', 'src/engine/generations/misc.ts', "import './helpers/misc.js';", 'generations-known-parts'],
+  ['a controller below the API', 'src/engine/generations/run.controller.ts', "import '../../domain/catalog/index.js';", 'http-in-api'],
+  ['a DTO below the API', 'src/policy/costs/dto/cost.dto.ts', 'export const cost = 1;', 'http-in-api'],
+  ['a DTO below the API that is used', 'src/domain/catalog/used.ts', "import './dto/price.dto.js';", 'http-in-api'],
   ['a way around the index', 'src/api/images/around.ts', "import '../../domain/catalog/prices.js';", 'module-index'],
   ['an application that goes around the index', 'src/app/around.ts', "import '../domain/catalog/prices.js';", 'module-index-app'],
   ['SQL outside repositories', 'src/engine/generations/sql.service.ts', "import 'typeorm';", 'typeorm-in-repositories'],
@@ -128,6 +134,7 @@ describe('the boundaries between modules', () => {
     beforeAll(async () => {
       found = await violations({
         'test/support.ts': 'export const support = 1;\n',
+        'src/domain/catalog/dto/price.dto.ts': 'export const price = 1;\n',
         ...Object.fromEntries(PLANTED.map(([, path, text]) => [path, `${text}\n`])),
       });
     });
