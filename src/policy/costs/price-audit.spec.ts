@@ -67,9 +67,9 @@ describe('the models that the repository ships', async () => {
     }
   });
 
-  it('are told in the table of names that are gone', () => {
+  it('are in the table of names of retired models', () => {
     const text = readFileSync(new URL('../../../docs/use/clients.md', import.meta.url), 'utf8');
-    const [, section = ''] = text.split('### Names of models that are gone');
+    const [, section = ''] = text.split('### Names of retired models');
     const lines = section
       .slice(0, section.indexOf('\n#'))
       .split('\n')
