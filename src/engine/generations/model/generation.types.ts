@@ -4,7 +4,7 @@ import type { ErrorCode, Micros } from '../../../platform/common/index.js';
 import type { Quote } from '../../../policy/costs/index.js';
 import { type ActiveStatus, type GenerationStatus, isTerminal, type TerminalStatus } from './transitions.js';
 
-/** Whether a signal from the vendor may still change anything (R11). */
+/** Whether a signal from the vendor may still change anything. */
 export function acceptsSignal(status: GenerationStatus): status is ActiveStatus {
   return !isTerminal(status);
 }
