@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -77,6 +77,21 @@ describe('the documents', () => {
 
   it.each(DOCUMENTS)('%s names files that exist', (file) => {
     expect(missingFiles(file, read(file))).toEqual([]);
+  });
+
+  it('are what code and pages refer to, not documents that nobody has', () => {
+    const reference = String.raw`\([RB][0-9]+(, [RB][0-9]+)*\)|\bcontract [0-9]+\.[0-9]`;
+    const { status, stdout } = spawnSync(
+      'git',
+      ['grep', '-nIE', reference, '--', '*.ts', '*.mjs', '*.md', '*.yaml', ':!*documents.spec.ts'],
+      {
+        cwd: ROOT,
+        encoding: 'utf8',
+      },
+    );
+    expect(stdout).toBe('');
+    // It looked, and found nothing.
+    expect(status).toBe(1);
   });
 
   it('are each in the index', () => {

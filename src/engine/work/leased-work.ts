@@ -93,7 +93,7 @@ export class LeasedWork {
   }
 
   /**
-   * Takes nothing new and lets what is under way end, within `server.shutdown_grace_seconds` (R17).
+   * Takes nothing new and lets what is under way end, within `server.shutdown_grace_seconds`.
    * @param giveBack what was claimed and not begun
    */
   async drain(giveBack?: () => Promise<void>): Promise<Drained> {
