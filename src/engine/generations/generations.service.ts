@@ -26,12 +26,13 @@ import { type GenerationCommand, type QuotableCommand } from './model/generation
 import { GenerationEvents } from './model/generation-events.port.js';
 import { type GenerationRecord, GenerationSignals, type SignalListener } from './model/generation-signals.js';
 import { spenderOf } from './model/generation-spending.js';
+import type { Held } from './model/held.js';
 import { LocalFollowers } from './read/local-followers.service.js';
 import { Waiters, type WaitResult, type WaitUntil } from './read/waiters.service.js';
 import { CachedAdmission, type CachedAdmissionResult, type Hit } from './share/cached-admission.service.js';
 import { asQueued } from './store/capacity.repository.js';
 import { GenerationsRepository } from './store/generations.repository.js';
-import { type Claimed, LeasesRepository } from './store/leases.repository.js';
+import { LeasesRepository } from './store/leases.repository.js';
 import type { Admission } from './store/lifecycle.repository.js';
 
 /** How long, in all, a cancellation waits for a poll that is under way. */
@@ -320,7 +321,7 @@ export class GenerationsService {
   }
 
   /** A running job may just be polled, which is over in a moment; a submission under way is not interrupted. */
-  private async claimForCancel(reach: Reach, id: string): Promise<Claimed | null> {
+  private async claimForCancel(reach: Reach, id: string): Promise<Held<AttemptEntity | null> | null> {
     for (let tries = 0; tries < CANCEL_TRIES; tries += 1) {
       const claimed = await this.claims.claimOne(id, this.leases.owner, this.clock.nowMs(), this.leases.leaseUntilMs());
       if (claimed !== null) return claimed;
@@ -330,10 +331,10 @@ export class GenerationsService {
     return null;
   }
 
-  private async cancelClaimed({ generation, attempt }: Claimed): Promise<void> {
-    const lease = { id: generation.id, token: generation.leaseToken };
+  private async cancelClaimed(held: Held<AttemptEntity | null>): Promise<void> {
+    const { lease, generation } = held;
     const kind = isTerminal(generation.status) ? 'poll' : CALL_KIND_OF[generation.status];
-    await this.worker.run(lease, generation, kind, (signal) => this.worker.carryOn({ lease, generation, attempt }, signal));
+    await this.worker.run(lease, generation, kind, (signal) => this.worker.carryOn(held, signal));
   }
 
   /** Hides a generation that has ended, and cancels it first when it has not. @throws ApiError `not_found`, `conflict` */

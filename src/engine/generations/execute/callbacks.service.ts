@@ -6,9 +6,10 @@ import { LeaseKeeper } from '../leases/lease-keeper.service.js';
 import type { AttemptEntity } from '../model/attempt.entity.js';
 import type { GenerationEntity } from '../model/generation.entity.js';
 import { acceptsSignal } from '../model/generation.types.js';
+import type { Held } from '../model/held.js';
 import { TimeLimit } from '../model/time-limit.js';
 import { GenerationsRepository } from '../store/generations.repository.js';
-import { type Claimed, LeasesRepository } from '../store/leases.repository.js';
+import { LeasesRepository } from '../store/leases.repository.js';
 import { VendorCalls } from '../vendor/vendor-calls.service.js';
 import { PollPace } from './poll-pace.service.js';
 import { Watcher } from './watcher.service.js';
@@ -50,10 +51,9 @@ export class CallbacksService {
   async receive(token: string, delivery: RawDelivery): Promise<void> {
     const claimed = await this.claim(token);
     if (claimed === null) return;
-    const { generation, attempt } = claimed;
+    const { lease, generation, attempt } = claimed;
     const { status } = generation;
     if (!acceptsSignal(status) || attempt === null) throw busy();
-    const lease = { id: generation.id, token: generation.leaseToken };
     let failure: ApiError | undefined;
     await this.worker.run(lease, generation, 'fetch', async (signal) => {
       const held = { lease, generation, attempt };
@@ -83,7 +83,7 @@ export class CallbacksService {
    * The generation that a report is on, for this process alone; null when it has ended. A poll that is under way is over in a moment, and
    * a vendor that is sent away may never come back.
    */
-  private async claim(token: string): Promise<Claimed | null> {
+  private async claim(token: string): Promise<Held<AttemptEntity | null> | null> {
     for (let tries = 1; ; tries += 1) {
       const { attempt, generation, isOpen } = await this.find(token);
       if (!isOpen) return null;

@@ -8,6 +8,7 @@ import { LeasedWork } from '../../work/index.js';
 import { LeaseKeeper } from '../leases/lease-keeper.service.js';
 import { CALL_KIND_OF, type CallKind } from '../leases/provider-concurrency.policy.js';
 import { ProviderConcurrency } from '../leases/provider-concurrency.service.js';
+import type { AttemptEntity } from '../model/attempt.entity.js';
 import type { GenerationEntity } from '../model/generation.entity.js';
 import { isTerminal } from '../model/generation.types.js';
 import type { Held } from '../model/held.js';
@@ -15,7 +16,7 @@ import { type Lease } from '../model/lease.js';
 import { EndWriter } from '../settle/end-writer.service.js';
 import { Settler } from '../settle/settler.service.js';
 import { Followers } from '../share/followers.service.js';
-import { type Claimed, type ClaimOrder, type DueQueue, LeasesRepository } from '../store/leases.repository.js';
+import { type ClaimOrder, type DueQueue, LeasesRepository } from '../store/leases.repository.js';
 import { VendorCalls } from '../vendor/vendor-calls.service.js';
 import { Dispatcher } from './dispatcher.service.js';
 import { PollPace } from './poll-pace.service.js';
@@ -27,17 +28,12 @@ const OVERDUE_EVERY_MS = 5_000;
 /** Until what would be sent to a vendor is looked at again, while its result could not be stored. */
 const STORAGE_PAUSE_MS = 1_000;
 
-/** A claimed generation with the proof of its lease. */
-interface Taken extends Claimed {
-  readonly lease: Lease;
-}
-
 /** Takes generations that are due, from this process or from one that died, and carries each a step further. */
 @Injectable()
 export class Worker implements BeforeApplicationShutdown {
   private readonly logger = new Logger(Worker.name);
   private readonly work: LeasedWork;
-  /** ProviderConcurrency that are being filled, and those where more was due than there was room for. */
+  /** Queues that are being filled, and those where more was due than there was room for. */
   private readonly filling = new Set<string>();
   private readonly backlogged = new Map<string, DueQueue>();
   private readonly overdueAtMs = new Map<string, number>();
@@ -166,14 +162,13 @@ export class Worker implements BeforeApplicationShutdown {
     return leases.asking(() => this.repository.claim(queue, { ...claimer, ...order }));
   }
 
-  private take(claimed: Claimed, work: (held: Taken, signal: AbortSignal) => Promise<void>): void {
-    const { generation } = claimed;
+  private take(held: Held<AttemptEntity | null>, work: (held: Held<AttemptEntity | null>, signal: AbortSignal) => Promise<void>): void {
+    const { lease, generation } = held;
     generation.deadlineAt = this.leases.deadlineOf(generation);
     const now = this.clock.nowMs();
     this.metrics.queueLag(generation.status, now - (generation.dueAt ?? now));
-    const lease = { id: generation.id, token: generation.leaseToken };
     const kind = isTerminal(generation.status) ? 'poll' : CALL_KIND_OF[generation.status];
-    void this.run(lease, generation, kind, (signal) => work({ ...claimed, lease }, signal));
+    void this.run(lease, generation, kind, (signal) => work(held, signal));
   }
 
   /** More was due than a queue had room for: goes on when half of it is free again, rather than at the next tick. */
@@ -188,7 +183,7 @@ export class Worker implements BeforeApplicationShutdown {
     }
   }
 
-  async carryOn({ lease, generation, attempt }: Taken, signal: AbortSignal): Promise<void> {
+  async carryOn({ lease, generation, attempt }: Held<AttemptEntity | null>, signal: AbortSignal): Promise<void> {
     const held: Held | null = attempt === null ? null : { lease, generation, attempt };
     switch (generation.status) {
       case 'queued':

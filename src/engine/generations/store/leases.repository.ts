@@ -4,6 +4,7 @@ import { CLOCK_SLACK_MS } from '../../../platform/common/index.js';
 import { Database, entitiesOf, GroupCommit, rows, type SqlParameters, skipLocked } from '../../../platform/database/index.js';
 import { AttemptEntity } from '../model/attempt.entity.js';
 import { GenerationEntity } from '../model/generation.entity.js';
+import type { Held } from '../model/held.js';
 import type { Lease } from '../model/lease.js';
 import { ACTIVE_STATUSES, type ActiveStatus } from '../model/transitions.js';
 import { type PollBudget, takeFromBudgets } from './poll-budgets.repository.js';
@@ -15,11 +16,7 @@ export interface DueQueue {
   readonly status: ActiveStatus;
 }
 
-export interface Claimed {
-  readonly generation: GenerationEntity;
-  /** The attempt that runs; null before the first. */
-  readonly attempt: AttemptEntity | null;
-}
+type Claim = Held<AttemptEntity | null>;
 
 export interface ClaimOrder {
   readonly owner: string;
@@ -95,7 +92,7 @@ export class LeasesRepository {
    * Takes up to `limit` generations of a queue that are due, the longest due first. No two callers ever get the same one.
    * @returns `more` when the limit was reached, and not because a budget was
    */
-  async claim(queue: DueQueue, order: ClaimOrder): Promise<{ claimed: Claimed[]; more: boolean }> {
+  async claim(queue: DueQueue, order: ClaimOrder): Promise<{ claimed: Claim[]; more: boolean }> {
     const { budgets = [], limit } = order;
     const take = (manager: EntityManager, atMost: number) => this.take(manager, queue, { ...order, limit: atMost });
     const taken =
@@ -123,7 +120,7 @@ export class LeasesRepository {
     return entitiesOf(manager, GenerationEntity, taken);
   }
 
-  private async withAttempts(generations: readonly GenerationEntity[]): Promise<Claimed[]> {
+  private async withAttempts(generations: readonly GenerationEntity[]): Promise<Claim[]> {
     const ids = generations.flatMap(({ attemptId }) => (attemptId === null ? [] : [attemptId]));
     const attempts = new Map<string, AttemptEntity>();
     if (ids.length > 0) {
@@ -133,7 +130,11 @@ export class LeasesRepository {
       );
       for (const attempt of found) attempts.set(attempt.id, attempt);
     }
-    return generations.map((generation) => ({ generation, attempt: attempts.get(generation.attemptId ?? '') ?? null }));
+    return generations.map((generation) => ({
+      lease: { id: generation.id, token: generation.leaseToken },
+      generation,
+      attempt: attempts.get(generation.attemptId ?? '') ?? null,
+    }));
   }
 
   private async all<Entity extends ObjectLiteral>(
@@ -146,7 +147,7 @@ export class LeasesRepository {
   }
 
   /** Takes one generation that nobody works on right now; null when somebody does or it has ended. */
-  async claimOne(id: string, owner: string, nowMs: number, leaseUntilMs: number): Promise<Claimed | null> {
+  async claimOne(id: string, owner: string, nowMs: number, leaseUntilMs: number): Promise<Claim | null> {
     const taken = await this.database.write(async (manager) => {
       const found = await rows<Record<string, unknown>>(
         manager,
