@@ -14,29 +14,35 @@ const layerRules = LAYERS.slice(1).map((layer, index) => ({
   to: { path: `^src/${anyOf(LAYERS.slice(0, index + 1))}/` },
 }));
 
-/** The parts of src/engine/generations, top first and under the files of its root. */
-const GENERATION_PARTS = ['execute', 'admit', 'share', 'settle', 'vendor', 'read', 'retention', 'leases', 'store', 'model'];
-const GENERATIONS = '^src/engine/generations/';
+/** The parts of the modules of src/engine that have any, top first and under the files of the module's root. */
+const PARTS = {
+  generations: ['execute', 'admit', 'share', 'settle', 'vendor', 'read', 'retention', 'leases', 'store', 'model'],
+  webhooks: ['outbox', 'delivery', 'endpoints'],
+};
 
-const partRules = GENERATION_PARTS.map((part, index) => ({
-  name: `generations-${part}`,
-  severity: 'error',
-  comment: `${part} knows nothing of the parts above it`,
-  from: { path: `${GENERATIONS}${part}/`, pathNot: SPEC },
-  to: { path: [`${GENERATIONS}[^/]+\\.ts$`, ...GENERATION_PARTS.slice(0, index).map((above) => `${GENERATIONS}${above}/`)] },
-}));
+const partRules = Object.entries(PARTS).flatMap(([module, parts]) => {
+  const root = `^src/engine/${module}/`;
+  const orderRules = parts.map((part, index) => ({
+    name: `${module}-${part}`,
+    severity: 'error',
+    comment: `${part} knows nothing of the parts above it`,
+    from: { path: `${root}${part}/`, pathNot: SPEC },
+    to: { path: [`${root}[^/]+\\.ts$`, ...parts.slice(0, index).map((above) => `${root}${above}/`)] },
+  }));
+  const knownRule = {
+    name: `${module}-known-parts`,
+    severity: 'error',
+    comment: `A folder of ${module} is one of its parts`,
+    from: {},
+    to: { path: `${root}[^/]+/`, pathNot: `${root}${anyOf(parts)}/` },
+  };
+  return [...orderRules, knownRule];
+});
 
 module.exports = {
   forbidden: [
     ...layerRules,
     ...partRules,
-    {
-      name: 'generations-known-parts',
-      severity: 'error',
-      comment: 'A folder of generations is one of its parts',
-      from: {},
-      to: { path: `${GENERATIONS}[^/]+/`, pathNot: `${GENERATIONS}${anyOf(GENERATION_PARTS)}/` },
-    },
     // A file that stands alone breaks no rule of imports.
     ...[{}, { orphan: true }].map((kind) => ({
       name: 'known-layers',

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { newSigningKey, serializedSecret, signatureHeaders, signerOf } from '../../src/engine/webhooks/signing.policy.js';
+import { newSigningKey, serializedSecret, signatureHeaders, signerOf } from '../../src/engine/webhooks/endpoints/signing.policy.js';
 
 const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
 const RECEIVER = 'examples/webhook-receiver';

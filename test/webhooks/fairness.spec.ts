@@ -1,9 +1,9 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DEFAULT_TENANT } from '../../src/domain/access/index.js';
-import { DeliveriesRepository } from '../../src/engine/webhooks/deliveries.repository.js';
-import { EndpointsRepository } from '../../src/engine/webhooks/endpoints.repository.js';
-import { newDelivery, newMessage } from '../../src/engine/webhooks/new-message.js';
-import { Retention } from '../../src/engine/webhooks/retention.service.js';
+import { DeliveriesRepository } from '../../src/engine/webhooks/delivery/deliveries.repository.js';
+import { newDelivery, newMessage } from '../../src/engine/webhooks/delivery/new-message.js';
+import { Retention } from '../../src/engine/webhooks/delivery/retention.service.js';
+import { EndpointsRepository } from '../../src/engine/webhooks/endpoints/endpoints.repository.js';
 import { Clock } from '../../src/platform/common/index.js';
 import { Database, rows } from '../../src/platform/database/index.js';
 import { until } from '../support/client.js';

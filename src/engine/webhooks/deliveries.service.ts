@@ -2,16 +2,16 @@ import { Injectable } from '@nestjs/common';
 import type { Tenant } from '../../domain/access/index.js';
 import { ApiError, Clock, type Page, type PageRequest } from '../../platform/common/index.js';
 import { Database } from '../../platform/database/index.js';
-import { Deliverer } from './deliverer.service.js';
+import { Deliverer } from './delivery/deliverer.service.js';
 import {
   type DeliveryFilter,
   DeliveryLogRepository,
   type DeliverySummary,
   type DeliveryView,
   type KeyAttempt,
-} from './delivery-log.repository.js';
-import { EndpointsRepository } from './endpoints.repository.js';
-import type { WebhookAttemptEntity } from './webhook-attempt.entity.js';
+} from './delivery/delivery-log.repository.js';
+import type { WebhookAttemptEntity } from './delivery/webhook-attempt.entity.js';
+import { EndpointsRepository } from './endpoints/endpoints.repository.js';
 
 export interface DeliveryDetailView extends DeliveryView {
   readonly attempts: readonly WebhookAttemptEntity[];

@@ -1,14 +1,11 @@
 export { DeliveriesService, type DeliveryDetailView } from './deliveries.service.js';
-export type { DeliveryFilter, DeliverySummary, KeyAttempt } from './delivery-log.repository.js';
-export { EndpointSecrets } from './endpoint-secrets.service.js';
-export { type EndpointChange, EndpointsService, type NewEndpoint } from './endpoints.service.js';
-export { jwkOf, serializedPublicKey } from './signing.policy.js';
-export { TestDeliveries, type TestDelivery } from './test-delivery.service.js';
-export { WebhookAttemptEntity } from './webhook-attempt.entity.js';
-export { WebhookDeliveryEntity } from './webhook-delivery.entity.js';
-export { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
-export { WebhookMessageEntity } from './webhook-message.entity.js';
-export { WebhooksModule } from './webhooks.module.js';
+export type { DeliveryFilter, DeliverySummary, KeyAttempt } from './delivery/delivery-log.repository.js';
+export { WebhookAttemptEntity } from './delivery/webhook-attempt.entity.js';
+export { WebhookDeliveryEntity } from './delivery/webhook-delivery.entity.js';
+export { WebhookMessageEntity } from './delivery/webhook-message.entity.js';
+export { EndpointSecrets } from './endpoints/endpoint-secrets.service.js';
+export { jwkOf, serializedPublicKey } from './endpoints/signing.policy.js';
+export { WebhookEndpointEntity } from './endpoints/webhook-endpoint.entity.js';
 export {
   ALGORITHMS,
   type Algorithm,
@@ -19,4 +16,7 @@ export {
   type EndpointKind,
   EVENT_TYPES,
   type EventType,
-} from './webhooks.types.js';
+} from './endpoints/webhooks.types.js';
+export { type EndpointChange, EndpointsService, type NewEndpoint } from './endpoints.service.js';
+export { TestDeliveries, type TestDelivery } from './test-delivery.service.js';
+export { WebhooksModule } from './webhooks.module.js';

@@ -3,13 +3,13 @@ import { Injectable } from '@nestjs/common';
 import type { Tenant } from '../../domain/access/index.js';
 import { ApiError, Clock } from '../../platform/common/index.js';
 import type { Generation } from '../generations/index.js';
-import { EndpointDirectory } from './endpoint-directory.service.js';
-import { EndpointsRepository } from './endpoints.repository.js';
+import { generationBody } from './delivery/event-body.js';
+import { type AttemptOutcome, Sender } from './delivery/sender.service.js';
+import { EndpointDirectory } from './endpoints/endpoint-directory.service.js';
+import { EndpointsRepository } from './endpoints/endpoints.repository.js';
+import { newWebhookId } from './endpoints/ids.js';
+import type { WebhookEndpointEntity } from './endpoints/webhook-endpoint.entity.js';
 import { EndpointsService } from './endpoints.service.js';
-import { generationBody } from './event-body.js';
-import { newWebhookId } from './ids.js';
-import { type AttemptOutcome, Sender } from './sender.service.js';
-import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
 
 export interface TestDelivery {
   /** The `webhook-id` that was sent. */

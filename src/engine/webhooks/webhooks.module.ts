@@ -1,22 +1,22 @@
 import { Global, Module } from '@nestjs/common';
 import { GenerationEvents } from '../generations/index.js';
-import { Announcements } from './announcements.service.js';
-import { AttemptsRepository } from './attempts.repository.js';
-import { Deliverer } from './deliverer.service.js';
-import { DeliveriesRepository } from './deliveries.repository.js';
 import { DeliveriesService } from './deliveries.service.js';
-import { DeliveryLogRepository } from './delivery-log.repository.js';
-import { EndpointDirectory } from './endpoint-directory.service.js';
-import { EndpointSecrets } from './endpoint-secrets.service.js';
-import { EndpointsRepository } from './endpoints.repository.js';
+import { Deliverer } from './delivery/deliverer.service.js';
+import { DeliveriesRepository } from './delivery/deliveries.repository.js';
+import { DeliveryLogRepository } from './delivery/delivery-log.repository.js';
+import { Outcomes } from './delivery/outcomes.service.js';
+import { Retention } from './delivery/retention.service.js';
+import { Sender } from './delivery/sender.service.js';
+import { EndpointDirectory } from './endpoints/endpoint-directory.service.js';
+import { EndpointSecrets } from './endpoints/endpoint-secrets.service.js';
+import { EndpointsRepository } from './endpoints/endpoints.repository.js';
 import { EndpointsService } from './endpoints.service.js';
-import { GatewayOrigin } from './origin.service.js';
-import { Outbox } from './outbox.service.js';
-import { Outcomes } from './outcomes.service.js';
-import { ProgressRepository } from './progress.repository.js';
-import { ProgressAnnouncer } from './progress-announcer.service.js';
-import { Retention } from './retention.service.js';
-import { Sender } from './sender.service.js';
+import { Announcements } from './outbox/announcements.service.js';
+import { AttemptsRepository } from './outbox/attempts.repository.js';
+import { GatewayOrigin } from './outbox/origin.service.js';
+import { Outbox } from './outbox/outbox.service.js';
+import { ProgressRepository } from './outbox/progress.repository.js';
+import { ProgressAnnouncer } from './outbox/progress-announcer.service.js';
 import { TestDeliveries } from './test-delivery.service.js';
 
 /** The outbox of events and its delivery. Global, because the engine below knows only the port that it writes ends through. */

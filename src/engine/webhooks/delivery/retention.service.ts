@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { Clock } from '../../platform/common/index.js';
-import { CONFIG, type Config } from '../../platform/config/index.js';
-import { PeriodicTasks } from '../../platform/schedule/index.js';
+import { Clock } from '../../../platform/common/index.js';
+import { CONFIG, type Config } from '../../../platform/config/index.js';
+import { PeriodicTasks } from '../../../platform/schedule/index.js';
 import { DeliveriesRepository } from './deliveries.repository.js';
 
 const PURGE_INTERVAL_MS = 3_600_000;

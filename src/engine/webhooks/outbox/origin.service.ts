@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { CONFIG, type Config, ownUrl } from '../../platform/config/index.js';
+import { CONFIG, type Config, ownUrl } from '../../../platform/config/index.js';
 
 /** Events have no caller whose address their links could lead back to. */
 @Injectable()

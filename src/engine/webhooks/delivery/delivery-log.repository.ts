@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager, type SelectQueryBuilder } from 'typeorm';
-import type { Tenant } from '../../domain/access/index.js';
-import { type Cursor, firstOf, type Page, type PageRequest } from '../../platform/common/index.js';
-import { Database, rows, type SqlParameters } from '../../platform/database/index.js';
+import type { Tenant } from '../../../domain/access/index.js';
+import { type Cursor, firstOf, type Page, type PageRequest } from '../../../platform/common/index.js';
+import { Database, rows, type SqlParameters } from '../../../platform/database/index.js';
+import type { DeliveryState, EventType } from '../endpoints/webhooks.types.js';
 import { WebhookAttemptEntity } from './webhook-attempt.entity.js';
 import { WebhookDeliveryEntity } from './webhook-delivery.entity.js';
 import { WebhookMessageEntity } from './webhook-message.entity.js';
-import type { DeliveryState, EventType } from './webhooks.types.js';
 
 export interface DeliveryFilter {
   readonly state?: DeliveryState;

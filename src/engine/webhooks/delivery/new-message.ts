@@ -1,6 +1,6 @@
+import { newWebhookId } from '../endpoints/ids.js';
+import type { Recipient } from '../endpoints/matching.policy.js';
 import type { ClaimedDelivery } from './deliveries.repository.js';
-import { newWebhookId } from './ids.js';
-import type { Recipient } from './matching.policy.js';
 import { WebhookDeliveryEntity } from './webhook-delivery.entity.js';
 import { WebhookMessageEntity } from './webhook-message.entity.js';
 

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Tenant } from '../../domain/access/index.js';
-import { Clock } from '../../platform/common/index.js';
-import { Database } from '../../platform/database/index.js';
+import type { Tenant } from '../../../domain/access/index.js';
+import { Clock } from '../../../platform/common/index.js';
+import { Database } from '../../../platform/database/index.js';
 import { EndpointSecrets } from './endpoint-secrets.service.js';
 import { EndpointsRepository, type KeyUrl } from './endpoints.repository.js';
 import { newEndpoint } from './new-endpoint.js';

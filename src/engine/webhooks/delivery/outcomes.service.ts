@@ -1,20 +1,20 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { Clock } from '../../platform/common/index.js';
-import { CONFIG, type Config } from '../../platform/config/index.js';
-import { Database, GroupCommit } from '../../platform/database/index.js';
-import { MetricsService } from '../../platform/metrics/index.js';
+import { Clock } from '../../../platform/common/index.js';
+import { CONFIG, type Config } from '../../../platform/config/index.js';
+import { Database, GroupCommit } from '../../../platform/database/index.js';
+import { MetricsService } from '../../../platform/metrics/index.js';
+import { EndpointDirectory } from '../endpoints/endpoint-directory.service.js';
+import { EndpointsRepository, type LockedEndpoint } from '../endpoints/endpoints.repository.js';
+import { newWebhookId } from '../endpoints/ids.js';
+import { recipientsOf } from '../endpoints/matching.policy.js';
+import { afterFailure, disabledBy, type EndpointHealth, HEALTHY, nextAttemptAtMs } from '../endpoints/retry.policy.js';
+import type { DisabledReason } from '../endpoints/webhooks.types.js';
 import { type ClaimedDelivery, DeliveriesRepository, type DeliveryEnd } from './deliveries.repository.js';
-import { EndpointDirectory } from './endpoint-directory.service.js';
-import { EndpointsRepository, type LockedEndpoint } from './endpoints.repository.js';
 import { endpointDisabledBody } from './event-body.js';
-import { newWebhookId } from './ids.js';
-import { recipientsOf } from './matching.policy.js';
 import { newDelivery, newMessage } from './new-message.js';
-import { afterFailure, disabledBy, type EndpointHealth, HEALTHY, nextAttemptAtMs } from './retry.policy.js';
 import type { AttemptOutcome } from './sender.service.js';
 import { WebhookAttemptEntity } from './webhook-attempt.entity.js';
-import type { DisabledReason } from './webhooks.types.js';
 
 /** Nobody waits for what is written here; what comes together within this time is written together. */
 const GATHER_MS = 50;

@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, createSecretKey, type KeyObject, randomBytes, sign } from 'node:crypto';
-import { hmacSha256 } from '../../platform/security/index.js';
+import { hmacSha256 } from '../../../platform/security/index.js';
 import type { Algorithm } from './webhooks.types.js';
 
 /** Standard Webhooks 1.0 asks for 24 to 64 bytes; an Ed25519 seed has 32. */

@@ -1,4 +1,4 @@
-import { orderedHex } from '../../platform/common/index.js';
+import { orderedHex } from '../../../platform/common/index.js';
 
 /** `msg`: an event · `we`: an endpoint · `wd`: an event on its way to an endpoint · `wa`: one attempt of that. */
 export type WebhookIdPrefix = 'msg' | 'we' | 'wd' | 'wa';

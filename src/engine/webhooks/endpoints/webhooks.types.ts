@@ -1,4 +1,4 @@
-import { GENERATION_EVENT_TYPES } from '../generations/index.js';
+import { GENERATION_EVENT_TYPES } from '../../generations/index.js';
 
 /** What happens and may be announced. */
 export const EVENT_TYPES = [...GENERATION_EVENT_TYPES, 'endpoint.disabled'] as const;

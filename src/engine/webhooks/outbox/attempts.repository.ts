@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { rows } from '../../platform/database/index.js';
-import type { AttemptEntity, GenerationEnd } from '../generations/index.js';
+import { rows } from '../../../platform/database/index.js';
+import type { AttemptEntity, GenerationEnd } from '../../generations/index.js';
 
 export type VendorJob = Pick<AttemptEntity, 'id' | 'vendorJobId'>;
 

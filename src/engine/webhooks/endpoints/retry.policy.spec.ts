@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { configSchema } from '../../platform/config/index.js';
+import { configSchema } from '../../../platform/config/index.js';
 import { afterFailure, disabledBy, HEALTHY, isSuccess, nextAttemptAtMs, retryAfterMs } from './retry.policy.js';
 
 const NOW = 1_800_000_000_000;

@@ -1,6 +1,6 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { isGenuine, isLitegenSignature } from '../../../test/webhooks/verify.js';
+import { isGenuine, isLitegenSignature } from '../../../../test/webhooks/verify.js';
 import {
   jwkOf,
   newSigningKey,

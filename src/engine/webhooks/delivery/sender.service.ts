@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Clock, storableText } from '../../platform/common/index.js';
-import { CONFIG, type Config } from '../../platform/config/index.js';
-import { EgressError, type EgressResponse, EgressService, redact, SecretRegistry } from '../../platform/security/index.js';
-import { EndpointSecrets } from './endpoint-secrets.service.js';
-import { isSuccess } from './retry.policy.js';
-import { type SignedMessage, signatureHeaders } from './signing.policy.js';
-import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
+import { Clock, storableText } from '../../../platform/common/index.js';
+import { CONFIG, type Config } from '../../../platform/config/index.js';
+import { EgressError, type EgressResponse, EgressService, redact, SecretRegistry } from '../../../platform/security/index.js';
+import { EndpointSecrets } from '../endpoints/endpoint-secrets.service.js';
+import { isSuccess } from '../endpoints/retry.policy.js';
+import { type SignedMessage, signatureHeaders } from '../endpoints/signing.policy.js';
+import type { WebhookEndpointEntity } from '../endpoints/webhook-endpoint.entity.js';
 
 const MAX_SNIPPET_BYTES = 4096;
 /** The status has said what counts; a body that trickles holds nobody up. */

@@ -1,4 +1,4 @@
-import type { Tenant } from '../../domain/access/index.js';
+import type { Tenant } from '../../../domain/access/index.js';
 import type { EndpointSecrets } from './endpoint-secrets.service.js';
 import { newWebhookId } from './ids.js';
 import { HEALTHY } from './retry.policy.js';

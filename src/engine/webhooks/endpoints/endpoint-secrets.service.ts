@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { InstanceSecrets } from '../../platform/database/index.js';
-import { type KeyRing, open, seal } from '../../platform/security/index.js';
+import { InstanceSecrets } from '../../../platform/database/index.js';
+import { type KeyRing, open, seal } from '../../../platform/security/index.js';
 import { newSigningKey, publicKeyOf, type Signer, serializedSecret, signerOf } from './signing.policy.js';
 import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
 import type { Algorithm } from './webhooks.types.js';

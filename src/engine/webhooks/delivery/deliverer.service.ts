@@ -1,18 +1,18 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
-import { Clock, newId } from '../../platform/common/index.js';
-import { CONFIG, type Config } from '../../platform/config/index.js';
-import { MetricsService } from '../../platform/metrics/index.js';
-import { PeriodicTasks } from '../../platform/schedule/index.js';
-import { LeasedWork } from '../work/index.js';
+import { Clock, newId } from '../../../platform/common/index.js';
+import { CONFIG, type Config } from '../../../platform/config/index.js';
+import { MetricsService } from '../../../platform/metrics/index.js';
+import { PeriodicTasks } from '../../../platform/schedule/index.js';
+import { LeasedWork } from '../../work/index.js';
+import { EndpointsRepository } from '../endpoints/endpoints.repository.js';
+import { LONGEST_PAUSE_MS } from '../endpoints/retry.policy.js';
+import type { WebhookEndpointEntity } from '../endpoints/webhook-endpoint.entity.js';
 import { type ClaimedDelivery, DeliveriesRepository, type DueEndpoint } from './deliveries.repository.js';
 import { DeliverySlots } from './delivery-slots.js';
-import { EndpointsRepository } from './endpoints.repository.js';
 import type { DeliveryLease } from './new-message.js';
 import { Outcomes } from './outcomes.service.js';
-import { LONGEST_PAUSE_MS } from './retry.policy.js';
 import { type AttemptOutcome, Sender } from './sender.service.js';
 import { busyEndpoints, grantSlots, hasSlot } from './slots.policy.js';
-import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
 
 const ENDPOINTS_AT_ONCE = 100;
 const MS_PER_SECOND = 1000;

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { CLOCK_SLACK_MS } from '../../platform/common/index.js';
-import { Database, insertEntities, rows, skipLocked } from '../../platform/database/index.js';
+import { CLOCK_SLACK_MS } from '../../../platform/common/index.js';
+import { Database, insertEntities, rows, skipLocked } from '../../../platform/database/index.js';
+import type { DeliveryState, EventType } from '../endpoints/webhooks.types.js';
 import { WebhookAttemptEntity } from './webhook-attempt.entity.js';
 import { WebhookDeliveryEntity } from './webhook-delivery.entity.js';
 import { WebhookMessageEntity } from './webhook-message.entity.js';
-import type { DeliveryState, EventType } from './webhooks.types.js';
 
 /** A message that is due at an endpoint and leased to this process. */
 export interface ClaimedDelivery {

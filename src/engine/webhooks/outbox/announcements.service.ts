@@ -1,19 +1,19 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { LinkSigner } from '../../domain/storage/index.js';
-import { Clock } from '../../platform/common/index.js';
-import { CONFIG, type Config } from '../../platform/config/index.js';
-import { Database } from '../../platform/database/index.js';
-import { type GenerationEnd, toGeneration } from '../generations/index.js';
+import { LinkSigner } from '../../../domain/storage/index.js';
+import { Clock } from '../../../platform/common/index.js';
+import { CONFIG, type Config } from '../../../platform/config/index.js';
+import { Database } from '../../../platform/database/index.js';
+import { type GenerationEnd, toGeneration } from '../../generations/index.js';
+import { Deliverer, type Reservation } from '../delivery/deliverer.service.js';
+import { DeliveriesRepository } from '../delivery/deliveries.repository.js';
+import { generationBody } from '../delivery/event-body.js';
+import { claimed, newDelivery, newMessage } from '../delivery/new-message.js';
+import type { WebhookMessageEntity } from '../delivery/webhook-message.entity.js';
+import type { Recipient } from '../endpoints/matching.policy.js';
+import type { EventType } from '../endpoints/webhooks.types.js';
 import { AttemptsRepository } from './attempts.repository.js';
-import { Deliverer, type Reservation } from './deliverer.service.js';
-import { DeliveriesRepository } from './deliveries.repository.js';
-import { generationBody } from './event-body.js';
-import type { Recipient } from './matching.policy.js';
-import { claimed, newDelivery, newMessage } from './new-message.js';
 import { GatewayOrigin } from './origin.service.js';
-import type { WebhookMessageEntity } from './webhook-message.entity.js';
-import type { EventType } from './webhooks.types.js';
 
 const MS_PER_SECOND = 1000;
 /** Jitter, and pauses that receivers ask for, make the schedule longer than it says. */

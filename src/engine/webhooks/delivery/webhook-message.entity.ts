@@ -1,5 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { EventType } from './webhooks.types.js';
+import type { EventType } from '../endpoints/webhooks.types.js';
 
 /** One event as its receivers get it. */
 @Entity('webhook_messages')

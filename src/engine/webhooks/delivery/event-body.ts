@@ -1,5 +1,5 @@
-import type { Generation } from '../generations/index.js';
-import type { EventType } from './webhooks.types.js';
+import type { Generation } from '../../generations/index.js';
+import type { EventType } from '../endpoints/webhooks.types.js';
 
 /** Standard Webhooks: payloads stay under 20 kB. Files are links, never base64. */
 export const MAX_BODY_BYTES = 20_000;

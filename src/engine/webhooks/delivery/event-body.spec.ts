@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { assetRow, generationRow, SEED_TIME_MS } from '../../../test/support/generations.js';
-import type { AssetEntity } from '../../domain/storage/index.js';
-import { type GenerationEntity, toGeneration } from '../generations/index.js';
+import { assetRow, generationRow, SEED_TIME_MS } from '../../../../test/support/generations.js';
+import type { AssetEntity } from '../../../domain/storage/index.js';
+import { type GenerationEntity, toGeneration } from '../../generations/index.js';
 import { generationBody, MAX_BODY_BYTES } from './event-body.js';
 
 function bodyOf(generation: GenerationEntity, outputs: readonly AssetEntity[] = []): { text: string; body: Record<string, unknown> } {

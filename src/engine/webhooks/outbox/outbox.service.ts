@@ -1,14 +1,14 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Principal } from '../../domain/access/index.js';
-import { ApiError } from '../../platform/common/index.js';
-import { checkUrl, EgressService } from '../../platform/security/index.js';
-import { type GenerationEnd, type GenerationEntity, GenerationEvents, type RequestWebhook } from '../generations/index.js';
+import type { Principal } from '../../../domain/access/index.js';
+import { ApiError } from '../../../platform/common/index.js';
+import { checkUrl, EgressService } from '../../../platform/security/index.js';
+import { type GenerationEnd, type GenerationEntity, GenerationEvents, type RequestWebhook } from '../../generations/index.js';
+import { EndpointDirectory } from '../endpoints/endpoint-directory.service.js';
+import { allowedOrigins, hostFor, type Recipient, recipientsOf, requestTargetOf, unreadableOf } from '../endpoints/matching.policy.js';
+import type { WebhookEndpointEntity } from '../endpoints/webhook-endpoint.entity.js';
+import type { EventType } from '../endpoints/webhooks.types.js';
 import { type Announcement, Announcements } from './announcements.service.js';
-import { EndpointDirectory } from './endpoint-directory.service.js';
-import { allowedOrigins, hostFor, type Recipient, recipientsOf, requestTargetOf, unreadableOf } from './matching.policy.js';
-import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
-import type { EventType } from './webhooks.types.js';
 
 const END_TYPES: Readonly<Record<string, EventType>> = {
   completed: 'generation.completed',

@@ -1,9 +1,9 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { Database } from '../../platform/database/index.js';
-import { PeriodicTasks } from '../../platform/schedule/index.js';
+import { Database } from '../../../platform/database/index.js';
+import { PeriodicTasks } from '../../../platform/schedule/index.js';
+import { EndpointDirectory } from '../endpoints/endpoint-directory.service.js';
+import { recipientsOf, requestTargetOf } from '../endpoints/matching.policy.js';
 import { Announcements } from './announcements.service.js';
-import { EndpointDirectory } from './endpoint-directory.service.js';
-import { recipientsOf, requestTargetOf } from './matching.policy.js';
 import { ProgressRepository } from './progress.repository.js';
 
 const TICK_MS = 1_000;

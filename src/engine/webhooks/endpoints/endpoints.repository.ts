@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager, In, IsNull, Not } from 'typeorm';
-import { ApiKeyEntity, type Tenant } from '../../domain/access/index.js';
-import { Database, dialectOf, insertEntities, rows, type SqlValue } from '../../platform/database/index.js';
+import { ApiKeyEntity, type Tenant } from '../../../domain/access/index.js';
+import { Database, dialectOf, insertEntities, rows, type SqlValue } from '../../../platform/database/index.js';
 import type { EndpointHealth } from './retry.policy.js';
 import { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
 import type { DisabledReason } from './webhooks.types.js';

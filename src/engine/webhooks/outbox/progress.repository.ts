@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import type { Tenant } from '../../domain/access/index.js';
-import { Database, rows } from '../../platform/database/index.js';
-import { GenerationEntity } from '../generations/index.js';
+import type { Tenant } from '../../../domain/access/index.js';
+import { Database, rows } from '../../../platform/database/index.js';
+import { GenerationEntity } from '../../generations/index.js';
 
 const GENERATIONS_AT_ONCE = 200;
 

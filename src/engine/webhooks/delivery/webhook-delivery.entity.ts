@@ -1,5 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { DeliveryState } from './webhooks.types.js';
+import type { DeliveryState } from '../endpoints/webhooks.types.js';
 
 /** One message on its way to one endpoint. */
 @Entity('webhook_deliveries')

@@ -1,4 +1,4 @@
-import type { GenerationEntity } from '../generations/index.js';
+import type { GenerationEntity } from '../../generations/index.js';
 import type { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
 import { type EventType, UNREADABLE_EVENT_TYPES } from './webhooks.types.js';
 

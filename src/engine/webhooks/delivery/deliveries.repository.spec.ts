@@ -1,17 +1,17 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { MIGRATIONS } from '../../../migrations/index.js';
-import { databases } from '../../../test/support/databases.js';
-import { ApiKeyEntity, DEFAULT_TENANT } from '../../domain/access/index.js';
-import { type Config, configSchema } from '../../platform/config/index.js';
-import { Database, openDataSources } from '../../platform/database/index.js';
+import { MIGRATIONS } from '../../../../migrations/index.js';
+import { databases } from '../../../../test/support/databases.js';
+import { ApiKeyEntity, DEFAULT_TENANT } from '../../../domain/access/index.js';
+import { type Config, configSchema } from '../../../platform/config/index.js';
+import { Database, openDataSources } from '../../../platform/database/index.js';
+import { EndpointsRepository } from '../endpoints/endpoints.repository.js';
+import { newWebhookId } from '../endpoints/ids.js';
+import { HEALTHY } from '../endpoints/retry.policy.js';
+import { WebhookEndpointEntity } from '../endpoints/webhook-endpoint.entity.js';
 import { DeliveriesRepository, type DeliveryEnd } from './deliveries.repository.js';
-import { EndpointsRepository } from './endpoints.repository.js';
-import { newWebhookId } from './ids.js';
 import { newDelivery, newMessage } from './new-message.js';
-import { HEALTHY } from './retry.policy.js';
 import { WebhookAttemptEntity } from './webhook-attempt.entity.js';
 import { WebhookDeliveryEntity } from './webhook-delivery.entity.js';
-import { WebhookEndpointEntity } from './webhook-endpoint.entity.js';
 import { WebhookMessageEntity } from './webhook-message.entity.js';
 
 const NOW = 1_800_000_000_000;
