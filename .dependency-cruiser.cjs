@@ -6,6 +6,8 @@ const SPEC = '\\.spec\\.ts$';
 const anyOf = (names) => `(${names.join('|')})`;
 const HTTP_OUTSIDE_API = `^src/${anyOf(LAYERS.filter((layer) => layer !== 'api'))}/.*(/dto/|\\.controller\\.)`;
 
+const OUTSIDE_LAYERS = { path: '^src/', pathNot: ['^src/app/', `^src/${anyOf(LAYERS)}/[^/]+/`] };
+
 const layerRules = LAYERS.slice(1).map((layer, index) => ({
   name: `layer-${layer}`,
   severity: 'error',
@@ -43,15 +45,18 @@ module.exports = {
   forbidden: [
     ...layerRules,
     ...partRules,
-    // A file that stands alone breaks no rule of imports.
-    ...[{}, { orphan: true }].map((kind) => ({
+    // One that imports, one that stands alone, and one that is imported.
+    ...[
+      { from: OUTSIDE_LAYERS, to: {} },
+      { from: { ...OUTSIDE_LAYERS, orphan: true }, to: {} },
+      { from: { path: '^(src|migrations)/' }, to: OUTSIDE_LAYERS },
+    ].map((edge) => ({
       name: 'known-layers',
       severity: 'error',
       comment: 'A file of src/ lies in a layer, and below app in a module of it',
-      from: { ...kind, path: '^src/', pathNot: ['^src/app/', `^src/${anyOf(LAYERS)}/[^/]+/`] },
-      to: {},
+      ...edge,
     })),
-    // One that imports, one that stands alone, and one that is imported.
+    // The same three edges.
     ...[
       { from: { path: HTTP_OUTSIDE_API }, to: {} },
       { from: { path: HTTP_OUTSIDE_API, orphan: true }, to: {} },

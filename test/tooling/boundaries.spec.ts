@@ -90,6 +90,7 @@ const PLANTED: [what: string, path: string, text: string, rule: string][] = [
   ['tests in the gateway', 'src/app/shipped.ts', "import '../../test/support.js';", 'gateway-ships-no-tests'],
   ['an import of nothing', 'src/app/nothing.ts', "import './nowhere.js';", 'resolvable'],
   ['a folder that is no layer', 'src/helpers/time/index.ts', "import '../../platform/common/index.js';", 'known-layers'],
+  ['an import of a file beside the layers', 'src/domain/catalog/beside.ts', "import '../../leaf.js';", 'known-layers'],
   ['a lone file beside the layers', 'src/lone.ts', 'export const lone = 1;', 'known-layers'],
   ['a file beside the layers', 'src/beside.ts', "import './platform/common/index.js';", 'known-layers'],
   ['a file beside the modules of a layer', 'src/engine/beside.ts', "import '../domain/catalog/index.js';", 'known-layers'],
@@ -143,6 +144,7 @@ describe('the boundaries between modules', () => {
     beforeAll(async () => {
       found = await violations({
         'test/support.ts': 'export const support = 1;\n',
+        'src/leaf.ts': 'export const leaf = 1;\n',
         'src/domain/catalog/dto/price.dto.ts': 'export const price = 1;\n',
         ...Object.fromEntries(PLANTED.map(([, path, text]) => [path, `${text}\n`])),
       });
