@@ -52,7 +52,7 @@ export function createProgram(given: CliHost): Command {
     .option('--host <address>', 'the address to listen on')
     .option('-p, --port <number>', 'the port to listen on')
     .option('--master-key <key>', 'the key that may do everything; others on this machine can read it here, the environment is better')
-    .option('--log-level <level>', 'the least severe line that is written: trace, debug, info, warn, error, fatal or silent')
+    .option('--log-level <level>', 'the lowest severity that is logged: trace, debug, info, warn, error, fatal or silent')
     .allowExcessArguments(false)
     .action((options: StartOptions) => host.launch({ ...files(), settings: settingsOf(options) }));
   const settle = (text: string, file: string, options: GeneratedOptions): void =>
