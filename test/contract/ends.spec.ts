@@ -96,7 +96,7 @@ describe.each(databases())('an end on $name', ({ url }) => {
     for (const table of ['webhook_messages', 'deferred_steps']) await mend(gateway.database, table);
     expect(answer.statusCode).toBe(200);
     await delivered();
-    expect(gateway.lines.some((line) => line.includes('cannot be done again'))).toBe(true);
+    expect(gateway.lines.some((line) => line.includes('cannot be retried'))).toBe(true);
   });
 
   it('is written also where it is a hit of the cache', async () => {

@@ -76,7 +76,7 @@ describe.skipIf(!canMount())('a disk that becomes full (needs the right to mount
       ]);
       expect((await gateway.app.inject({ url: '/health/live' })).statusCode).toBe(200);
       expect(vendor.requests).toHaveLength(1);
-      expect(gateway.lines.join()).toContain('no vendor is called until it can');
+      expect(gateway.lines.join()).toContain('no vendor is called until it recovers');
       disk?.free();
       await until(async () => (await readiness()).statusCode === 200);
       expect((await post()).statusCode).toBe(200);

@@ -50,7 +50,7 @@ describe.each(databases())('a plugin that keeps no rule, on $name', ({ url }) =>
     const [answer] = await Promise.all([ask('hang'), others()]);
     expect(failureOf(answer)).toMatchObject({ code: 'provider_timeout', message: expect.stringContaining('unruly') });
     expect(await client.generation(idOf(answer))).toMatchObject({ error: { charged: 'no' }, hold: { state: 'released' } });
-    expect(gateway.logs()).toContain(`The plugin unruly did not end the start of ${idOf(answer)} when it was given up`);
+    expect(gateway.logs()).toContain(`The plugin unruly did not stop the start of ${idOf(answer)} when it was aborted`);
     expect(await metrics()).toContain('litegen_plugin_faults_total{plugin="unruly",kind="abandoned_call"} ');
   });
 
@@ -118,7 +118,11 @@ describe.each(databases())('a plugin that keeps no rule, on $name', ({ url }) =>
       checks: { plugins_taken_out: ['unruly'], providers: expect.not.arrayContaining(['unruly']) },
     });
     const refused = await ask('paint');
-    expect(failureOf(refused)).toMatchObject({ status: 503, code: 'provider_unavailable', message: expect.stringContaining('out of use') });
+    expect(failureOf(refused)).toMatchObject({
+      status: 503,
+      code: 'provider_unavailable',
+      message: expect.stringContaining('is disabled'),
+    });
     const providers = await client.read<{ name: string; status: string; reason: string }[]>('/v1/providers');
     expect(providers.find(({ name }) => name === 'unruly')).toMatchObject({
       status: 'taken_out',

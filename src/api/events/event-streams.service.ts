@@ -130,7 +130,7 @@ export class EventStreams implements OnModuleInit {
     const limit = this.config.events.streams_per_key;
     const count = this.openByKey.get(key) ?? 0;
     if (count >= limit) {
-      throw new ApiError('too_many_streams', `This API key listens to ${count} streams here, and may to ${limit}.`, {
+      throw new ApiError('too_many_streams', `This API key has ${count} event streams open here; its limit is ${limit}.`, {
         retryAfterSeconds: RETRY_AFTER_SECONDS,
       });
     }

@@ -63,7 +63,7 @@ export class HealthService implements OnModuleDestroy {
         ...problems,
         ...(uncounted === undefined ? [] : [uncounted]),
         ...(providers.length > 0 ? [] : ['No provider is configured.']),
-        ...[...takenOut].map(([plugin, reason]) => `The plugin ${plugin} is out of use until the gateway is started again: ${reason}.`),
+        ...[...takenOut].map(([plugin, reason]) => `The plugin ${plugin} is disabled until the gateway restarts: ${reason}.`),
         ...(this.draining ? ['This process is shutting down.'] : []),
       ],
     };

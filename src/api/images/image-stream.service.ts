@@ -82,7 +82,7 @@ export class ImageStreams {
     const error =
       thrown instanceof ApiError
         ? thrown
-        : new ApiError('internal_error', 'Something went wrong in the gateway. The request id names it in the logs.');
+        : new ApiError('internal_error', 'Something went wrong in the gateway. Look for the request id in the logs.');
     stream.push({ event: 'error', data: { type: 'error', ...error.toBody(String(request.id)) } });
     stream.end();
   }

@@ -180,7 +180,7 @@ function checkPart({ fieldname, encoding }: MultipartFile | MultipartValue): voi
     });
   }
   if (/^(7bit|8bit|binary)$/i.test(encoding)) return;
-  throw new ApiError('malformed_multipart', 'Parts of a form are sent as they are, without a Content-Transfer-Encoding.', {
+  throw new ApiError('malformed_multipart', 'Form parts must not have a Content-Transfer-Encoding.', {
     param: printable(name),
     accepted: ['binary'],
   });

@@ -7,7 +7,7 @@ export function formError(thrown: unknown): unknown {
     return new ApiError('body_too_large', thrown.message, thrown.details);
   }
   if (isBrokenCoding(thrown)) {
-    return new ApiError('invalid_encoding', 'The form is not what its content-encoding says.', {
+    return new ApiError('invalid_encoding', 'The form does not match its Content-Encoding.', {
       param: 'content-encoding',
       cause: thrown,
     });

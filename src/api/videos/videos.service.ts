@@ -167,7 +167,7 @@ function checkVariant(variant: unknown, model: string): void {
       details,
     );
   }
-  throw new ApiError('param_enum_mismatch', 'Of the variants there is only video.', details);
+  throw new ApiError('param_enum_mismatch', 'The only variant is video.', details);
 }
 
 function notFound(id: string, param: string): ApiError {

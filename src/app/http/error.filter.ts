@@ -24,7 +24,7 @@ const FRAMEWORK_CODES: Readonly<Record<number, ErrorCode>> = {
   503: 'service_unavailable',
 };
 
-const UNFORESEEN = 'Something went wrong in the gateway. The request id names it in the logs.';
+const UNFORESEEN = 'Something went wrong in the gateway. Look for the request id in the logs.';
 
 /** A failover of a database takes some seconds. */
 const RETRY_AFTER_SECONDS = 2;

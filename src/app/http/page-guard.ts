@@ -51,7 +51,7 @@ export class PageGuard {
     if (headers['sec-fetch-site'] === 'same-origin' || this.isOwn(origin, socket.localPort ?? this.port)) return;
     throw new ApiError(
       'forbidden',
-      `Pages of ${origin.slice(0, 200)} may not use a gateway without a master key. Name the origin in cors.allowed_origins.`,
+      `Pages of ${origin.slice(0, 200)} may not use a gateway without a master key. Add the origin to cors.allowed_origins.`,
       { param: 'origin' },
     );
   }

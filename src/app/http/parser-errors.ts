@@ -30,7 +30,7 @@ export function parserError({ code, message, rawPacket }: ParserError): ApiError
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new ApiError('request_timeout', 'The request did not arrive in time.');
     default:
-      return new ApiError('malformed_request', `This is not HTTP as it should be: ${message.replace(/^Parse Error: /, '')}.`);
+      return new ApiError('malformed_request', `This is not valid HTTP: ${message.replace(/^Parse Error: /, '')}.`);
   }
 }
 
@@ -86,7 +86,7 @@ export function answerRouterError(
 
 function routerError({ code }: FastifyError, url: string): ApiError {
   if (url.length > LONGEST_URL) return uriTooLong();
-  if (code === 'FST_ERR_MAX_PARAM_LENGTH') return new ApiError('not_found', 'There is nothing with so long an id.', { param: 'id' });
+  if (code === 'FST_ERR_MAX_PARAM_LENGTH') return new ApiError('not_found', 'No id is that long.', { param: 'id' });
   return new ApiError('malformed_request', 'The path cannot be decoded: its percent-encoding is not that of UTF-8.', { param: 'path' });
 }
 
@@ -95,7 +95,7 @@ export function installServerAnswers({ server }: FastifyInstance): void {
   server.on('connect', (_request, socket: Socket) => {
     answered.add(socket);
     socket.on('error', () => socket.destroy());
-    socket.end(rawAnswer(new ApiError('method_not_allowed', 'This is no proxy: CONNECT is not answered.')));
+    socket.end(rawAnswer(new ApiError('method_not_allowed', 'This is not a proxy: CONNECT is not supported.')));
   });
   server.on('checkContinue', (request, response) => {
     continueWhenRead(request, response);

@@ -26,7 +26,7 @@ export class Places {
   take(kind: PlaceKind, request: FastifyRequest, reply: FastifyReply): void {
     if (this.taken[kind] >= this.most[kind]) {
       this.metrics.capacityRefused('process', 'in_flight');
-      throw new ApiError('over_capacity', 'This process answers as many requests as it can.', { retryAfterSeconds: 1 });
+      throw new ApiError('over_capacity', 'This process is at its limit of concurrent requests.', { retryAfterSeconds: 1 });
     }
     this.taken[kind] += 1;
     whenOver(request, reply, () => {

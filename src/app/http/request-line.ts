@@ -25,7 +25,7 @@ function problemOf(request: FastifyRequest): ApiError | undefined {
   if (url.length > LONGEST_URL) return uriTooLong();
   // HTTP/1.0 knows no Host. Node's own refusal would have no body.
   if (raw.headers.host === undefined && raw.httpVersion === '1.1') {
-    return new ApiError('malformed_request', 'A request of HTTP/1.1 has a Host header.', { param: 'host' });
+    return new ApiError('malformed_request', 'An HTTP/1.1 request must have a Host header.', { param: 'host' });
   }
   const problem = headerProblem(request);
   if (problem !== undefined) return problem;
@@ -72,7 +72,7 @@ function headerProblem({ raw }: FastifyRequest): ApiError | undefined {
     ? undefined
     : new ApiError(
         'unsupported_media_type',
-        `The transfer coding ${printable(coding.slice(0, LONGEST_SHOWN))} is not read; a compressed body has a Content-Encoding.`,
+        `The transfer coding ${printable(coding.slice(0, LONGEST_SHOWN))} is not supported; declare compression in Content-Encoding.`,
         { param: 'transfer-encoding', accepted: ['chunked'] },
       );
 }

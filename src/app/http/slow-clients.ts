@@ -88,5 +88,5 @@ function end({ request, reply }: Exchange, errors: ErrorResponder, idleSeconds: 
     return;
   }
   reply.header('connection', 'close');
-  errors.respond(reply, request, new ApiError('request_timeout', `The body stopped coming for ${idleSeconds} seconds.`));
+  errors.respond(reply, request, new ApiError('request_timeout', `No data of the body arrived for ${idleSeconds} seconds.`));
 }

@@ -112,7 +112,7 @@ function endOnSignals(logger: PinoLoggerService, close: (signal: NodeJS.Signals)
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (ending) return;
     ending = true;
-    logger.log(`Received ${signal}: not ready any more, finishing what runs`, 'Shutdown');
+    logger.log(`Received ${signal}: no longer ready, finishing what is in progress`, 'Shutdown');
     try {
       await close(signal);
       logger.log('Stopped', 'Shutdown');

@@ -39,7 +39,7 @@ export class KeyPowers {
     const excess = own === null ? undefined : excessOf(wanted, own);
     if (excess === undefined) return;
     const { param, message, accepted } = excess;
-    throw new ApiError('forbidden', `This API key may not give ${param}, because ${message}.`, {
+    throw new ApiError('forbidden', `This API key may not grant ${param}, because ${message}.`, {
       param,
       ...(accepted === undefined ? {} : { accepted }),
     });
@@ -59,13 +59,9 @@ export class KeyPowers {
     if (keyId === undefined || amountMicros <= 0) return;
     const leftMicros = await this.quotas.take(manager, keyId, amountMicros, nowMs);
     if (leftMicros === null) return;
-    throw new ApiError(
-      'forbidden',
-      `This API key may not give token_quota beyond the ${formatUsd(leftMicros)} USD that its own has left.`,
-      {
-        param: 'token_quota',
-      },
-    );
+    throw new ApiError('forbidden', `This API key may not grant a token_quota beyond the ${formatUsd(leftMicros)} USD left of its own.`, {
+      param: 'token_quota',
+    });
   }
 
   private async ownOf(caller: Principal): Promise<Powers | null> {

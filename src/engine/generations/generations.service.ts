@@ -265,7 +265,7 @@ export class GenerationsService {
       () => {
         this.repository
           .noteClientGone(id, this.clock.nowMs())
-          .catch((error: unknown) => this.logger.warn(`The broken connection of ${id} could not be noted: ${String(error)}`));
+          .catch((error: unknown) => this.logger.warn(`The broken connection of ${id} could not be recorded: ${String(error)}`));
       },
       { once: true },
     );

@@ -45,7 +45,7 @@ export class Availability {
   failed(error: unknown): void {
     if (this.outage !== undefined || this.hasStopped) return;
     this.outage = { reason: systemCode(error) ?? 'error', waiting: new Set() };
-    this.logger.error(`${this.name} cannot be used, and no vendor is called until it can: ${String(error)}`);
+    this.logger.error(`${this.name} is unusable, and no vendor is called until it recovers: ${String(error)}`);
     this.askAfter(this.outage, FIRST_PAUSE_MS);
   }
 

@@ -37,7 +37,7 @@ export class Checkpoints {
       this.hasFailed = false;
     } catch (error) {
       // Ten times a second it would be the same.
-      if (!this.hasFailed) this.logger.warn(`The log of the database could not be moved into its file and grows: ${String(error)}`);
+      if (!this.hasFailed) this.logger.warn(`The write-ahead log could not be checkpointed and grows: ${String(error)}`);
       this.hasFailed = true;
     }
   }

@@ -68,7 +68,7 @@ export class InstanceSecrets implements OnModuleInit {
     // Whoever reads or empties it at the moment keeps the log.
     for (let tries = 1; !(await isEmptied()); tries += 1) {
       if (tries === EMPTYING_TRIES) {
-        this.logger.warn('The log of the SQLite file could not be emptied, and holds secrets in the clear until it is written anew.');
+        this.logger.warn('SQLite’s write-ahead log could not be truncated, and contains secrets in plain text until it is overwritten.');
         return;
       }
       await delay(EMPTYING_PAUSE_MS);

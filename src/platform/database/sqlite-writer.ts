@@ -53,9 +53,9 @@ export class SqliteWriter {
       this.driver.queryRunner = undefined;
       this.isTrusted = !this.driver.databaseConnection.isInTransaction;
       if (!this.isTrusted) {
-        this.logger.warn(`The database did not confirm that a transaction is over, so its connection is opened anew: ${String(error)}`);
+        this.logger.warn(`The database did not confirm that a transaction ended, so its connection is reopened: ${String(error)}`);
         // The next one to write tries again.
-        await this.reopen().catch((failure: unknown) => this.logger.error(`The database could not be opened anew: ${String(failure)}`));
+        await this.reopen().catch((failure: unknown) => this.logger.error(`The database could not be reopened: ${String(failure)}`));
       }
       throw error;
     }

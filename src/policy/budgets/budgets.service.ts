@@ -133,11 +133,11 @@ export class BudgetsService {
    */
   private async refuseBounded({ orgId, appId, keyId }: Principal, level: BudgetLevel, param: string): Promise<void> {
     if (keyId === undefined) return;
-    if (level === 'organization') throw new ApiError('forbidden', 'An API key only lowers the budgets of its organization.', { param });
+    if (level === 'organization') throw new ApiError('forbidden', 'An API key can only lower its organization’s budgets.', { param });
     if (level !== 'key' || !(await this.repository.boundsKey({ orgId, appId }, keyId))) return;
     throw new ApiError(
       'forbidden',
-      'An API key that has a budget itself only lowers those of keys. PATCH /v1/keys/{id} gives of its own quota.',
+      'An API key that has a budget can only lower other keys’ budgets. PATCH /v1/keys/{id} shares its own quota.',
       {
         param,
       },

@@ -79,5 +79,5 @@ export function capacityError({ limit, what }: CapacityRefusal): ApiError {
     const owner = scope === 'key' ? 'This API key' : 'The application';
     return new ApiError('concurrency_limit_exceeded', `${owner} may have ${bound}.${advice}`, wait);
   }
-  return new ApiError('over_capacity', `The gateway takes ${bound} for ${id}.${advice}`, { ...wait, [scope]: id });
+  return new ApiError('over_capacity', `The gateway accepts ${bound} for ${id}.${advice}`, { ...wait, [scope]: id });
 }

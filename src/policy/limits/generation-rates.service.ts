@@ -31,7 +31,7 @@ export class GenerationRates {
       throw limiterUnavailable(error);
     });
     if (!state.isBlocked) return;
-    throw new ApiError('rate_limit_exceeded', `The gateway takes ${limit} requests per minute for ${id}.`, {
+    throw new ApiError('rate_limit_exceeded', `The gateway accepts ${limit} requests per minute for ${id}.`, {
       [scope]: id,
       retryAfterSeconds: state.timeToBlockExpire,
     });

@@ -5,7 +5,7 @@ const RETRY_AFTER_SECONDS = 2;
 
 /** What may spend waits until requests can be counted again. */
 export function limiterUnavailable(cause: unknown): ApiError {
-  return new ApiError('limiter_unavailable', 'The store that counts requests is away; nothing was done.', {
+  return new ApiError('limiter_unavailable', 'The store that counts requests is unreachable; nothing was done.', {
     retryAfterSeconds: RETRY_AFTER_SECONDS,
     cause,
   });

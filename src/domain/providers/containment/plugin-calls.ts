@@ -76,7 +76,7 @@ export class PluginCalls {
 }
 
 function outOfUse(pluginId: string, reason: string): ProviderError {
-  return new ProviderError('unavailable', `The plugin ${pluginId} is out of use until the gateway is started again: ${reason}.`);
+  return new ProviderError('unavailable', `The plugin ${pluginId} is disabled until the gateway restarts: ${reason}.`);
 }
 
 function describe<T>(value: T, how: (answer: T) => string): string {

@@ -75,7 +75,7 @@ export class PluginFaults {
     const record = this.record(pluginId);
     record.abandoned += 1;
     this.services.metrics.pluginFault(pluginId, 'abandoned_call');
-    this.logger.error(`The plugin ${pluginId} did not end ${what} when it was given up`);
+    this.logger.error(`The plugin ${pluginId} did not stop ${what} when it was aborted`);
     if (record.abandoned >= MAX_ABANDONED_CALLS)
       this.takeOut(pluginId, `${record.abandoned} calls at once that did not end when they were given up`);
     return () => {
@@ -88,7 +88,7 @@ export class PluginFaults {
     if (record.takenOut !== undefined) return;
     record.takenOut = reason;
     this.services.metrics.pluginTakenOut(pluginId);
-    this.logger.error(`The plugin ${pluginId} is taken out of use until the gateway is started again: ${reason}`);
+    this.logger.error(`The plugin ${pluginId} is disabled until the gateway restarts: ${reason}`);
   }
 
   private record(pluginId: string): Record {

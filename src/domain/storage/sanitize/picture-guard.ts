@@ -23,7 +23,7 @@ export class PictureGuard {
   size(width: number, height: number): void {
     if (width < 1 || height < 1) throw invalidReference('The picture has no size.');
     if (width * height > this.maxPixels) {
-      throw new ApiError('reference_too_large', `The picture has ${width} × ${height} pixels; at most ${this.maxPixels} are taken.`);
+      throw new ApiError('reference_too_large', `The image has ${width} × ${height} pixels; at most ${this.maxPixels} are accepted.`);
     }
     this.largest = Math.max(this.largest, width * height);
   }

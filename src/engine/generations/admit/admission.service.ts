@@ -110,7 +110,7 @@ export class AdmissionService {
     if (reason !== undefined) {
       throw new ApiError(
         'provider_unavailable',
-        `The plugin of the provider ${model.provider} is out of use until the gateway is started again: ${reason}.`,
+        `The plugin of the provider ${model.provider} is disabled until the gateway restarts: ${reason}.`,
         { param: 'model', model: model.id, provider: model.provider },
       );
     }

@@ -64,7 +64,7 @@ export class UnconfirmedAdmissions {
     const ended = (await settle()) ?? (attempt === undefined ? null : await settle(unsent));
     // Where it had not been committed, or another process took it up, there is nothing to forget.
     if (ended === null) return;
-    this.logger.warn(`${generation.id} had been admitted although its caller was told otherwise, and was ended unsent`);
+    this.logger.warn(`${generation.id} had been admitted although its caller was told otherwise, and was ended without being sent`);
     if (idempotency?.key === undefined) return;
     const { key } = idempotency;
     await this.database.insist(() => this.idempotency.release(generation, key));

@@ -114,7 +114,7 @@ export class PollPace {
       await this.trust.set(provider, untilMs);
     } catch (error) {
       // Only an optimisation: what this process knows is enough until the database is back.
-      this.logger.warn(`What is known of the callbacks of ${provider} could not be written: ${String(error)}`);
+      this.logger.warn(`The record of callbacks from ${provider} could not be written: ${String(error)}`);
     }
   }
 }

@@ -238,7 +238,7 @@ export class Worker implements BeforeApplicationShutdown {
     const { waitedFor, left } = await this.work.drain();
     if (waitedFor === 0) return;
     this.writer.stop();
-    if (left > 0) this.logger.warn(`${left} calls to vendors did not end in time; another replica takes them up`);
+    if (left > 0) this.logger.warn(`${left} calls to vendors did not end in time; another replica takes them over`);
   }
 }
 

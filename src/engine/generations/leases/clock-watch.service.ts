@@ -90,6 +90,6 @@ export class ClockWatch implements OnApplicationBootstrap {
 
   private async pullBack(): Promise<void> {
     const pulled = await this.repository.pullBack(this.clock.nowMs(), this.config.engine.lease_seconds * 1000);
-    if (pulled > 0) this.logger.warn(`${pulled} generations waited for a time that an earlier clock had set, and were pulled back`);
+    if (pulled > 0) this.logger.warn(`${pulled} generations had been scheduled by a clock that was ahead, and were rescheduled`);
   }
 }

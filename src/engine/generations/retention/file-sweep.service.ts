@@ -45,7 +45,7 @@ export class FileSweep {
       name: 'storage.sweep',
       intervalMs: LOOK_INTERVAL_MS,
       run: () => this.sweepIfDue(),
-      failure: 'Files that nothing refers to could not be removed',
+      failure: 'Unreferenced files could not be removed',
       logger: this.logger,
     });
     periodic.add({
@@ -68,7 +68,7 @@ export class FileSweep {
     if (installation === null || !(await this.isAlone(installation))) return;
     const { setAside, restored, deleted } = await this.sweep();
     if (setAside + restored + deleted > 0) {
-      this.logger.log(`Files that nothing refers to: ${setAside} set aside, ${deleted} deleted; ${restored} are referred to again`);
+      this.logger.log(`Unreferenced files: ${setAside} set aside, ${deleted} deleted; ${restored} are referenced again`);
     }
   }
 

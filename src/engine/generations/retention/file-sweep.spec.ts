@@ -213,7 +213,7 @@ describe.each(databases())('the search for files on $name', ({ name, url }) => {
       for (const { app } of replicas) app.get(Clock).nowMs = () => Date.now() + days * DAY_MS;
       await Promise.all(replicas.map(({ app }) => app.get(FileSweep).look()));
     };
-    const lines = () => replicas.flatMap((replica) => replica.lines).filter((line) => line.includes('Files that nothing refers to:'));
+    const lines = () => replicas.flatMap((replica) => replica.lines).filter((line) => line.includes('Unreferenced files:'));
     const writer = await store.createWriter(1_000);
     await writer.write(randomBytes(100));
     const { sha256 } = await writer.finish();

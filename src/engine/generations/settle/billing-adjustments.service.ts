@@ -22,7 +22,7 @@ export interface RefundOrder {
 export interface Refunded {
   readonly refundId: string;
   readonly amountMicros: Micros;
-  /** What can still be given back. */
+  /** What can still be refunded. */
   readonly refundableMicros: Micros;
   readonly isReplayed: boolean;
 }
@@ -63,10 +63,10 @@ export class BillingAdjustments {
     const refundId = idempotencyKey === undefined ? newId('refund') : checkIdempotencyKey(idempotencyKey);
     const result = await this.adjustments.refund(caller, id, { refundId, amountMicros, reason }, this.clock.nowMs());
     if (result === null) {
-      throw new ApiError('conflict', `The generation ${id} was not charged, so nothing can be given back.`, { generationId: id });
+      throw new ApiError('conflict', `The generation ${id} was not charged, so nothing can be refunded.`, { generationId: id });
     }
     if (result.kind === 'too_much') {
-      throw new ApiError('param_out_of_range', `At most ${formatUsd(result.refundableMicros)} USD of ${id} can still be given back.`, {
+      throw new ApiError('param_out_of_range', `At most ${formatUsd(result.refundableMicros)} USD of ${id} can still be refunded.`, {
         param: 'amount_usd',
         generationId: id,
       });
@@ -82,7 +82,7 @@ export class BillingAdjustments {
     if (generation === null) throw new ApiError('not_found', `There is no generation ${id}.`, { param: 'id' });
     // What it spent would be its own to spend again.
     if (caller.keyId !== undefined && caller.keyId === generation.keyId) {
-      throw new ApiError('forbidden', 'A key corrects no bill of its own. Use another administrator’s key.', { generationId: id });
+      throw new ApiError('forbidden', 'A key cannot adjust its own bills. Use another admin key.', { generationId: id });
     }
     return generation;
   }

@@ -97,7 +97,7 @@ export class Settler {
     try {
       return await this.repository.startIngesting(lease, attempt.id, result, this.clock.nowMs());
     } catch (error) {
-      this.logger.error(`The links of ${generation.id} could not be kept and are known to this process alone: ${String(error)}`);
+      this.logger.error(`The links of ${generation.id} could not be stored, so only this process knows them: ${String(error)}`);
       return true;
     }
   }

@@ -83,7 +83,7 @@ export class CacheHitsRepository {
     this.logger.error(`events of ${steps.map(({ generationId }) => generationId).join(', ')} failed beside the end: ${String(reason)}`);
     const atMs = Math.max(...hits.map(({ generation }) => generation.completedAt ?? generation.createdAt));
     const lost = await this.database.attempt(manager, () => this.deferred.add(manager, steps, String(reason), atMs));
-    if (lost !== undefined) this.logger.error(`They cannot be done again: ${String(lost)}`);
+    if (lost !== undefined) this.logger.error(`They cannot be retried: ${String(lost)}`);
   }
 }
 

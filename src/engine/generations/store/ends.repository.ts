@@ -65,7 +65,7 @@ export class EndsRepository {
     try {
       return await this.limits.of(generation);
     } catch (error) {
-      this.logger.warn(`Nobody is woken by the end of ${generation.id}: its limits could not be read: ${String(error)}`);
+      this.logger.warn(`No waiting generation was woken by the end of ${generation.id}: its limits could not be read: ${String(error)}`);
       return [];
     }
   }
@@ -190,7 +190,7 @@ export class EndsRepository {
     if (care !== 'bare') this.logger.error(`${step ?? 'waking'} of ${ids.join(', ')} failed beside the end: ${String(failure)}`);
     if (step === null) return;
     const lost = await this.database.attempt(manager, () => this.defer(manager, step, ids, String(failure), first.nowMs));
-    if (lost !== undefined) this.logger.error(`${step} of ${ids.join(', ')} cannot be done again: ${String(lost)}`);
+    if (lost !== undefined) this.logger.error(`${step} of ${ids.join(', ')} cannot be retried: ${String(lost)}`);
   }
 
   private defer(manager: EntityManager, step: DeferrableStep, ids: readonly string[], error: string, nowMs: number): Promise<void> {

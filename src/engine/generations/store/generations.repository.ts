@@ -144,7 +144,7 @@ export class GenerationsRepository {
         await endAttempts(manager, [[ended, nowMs]]);
         // Who waits for room looks for it by themselves as well.
         const failure = await this.database.attempt(manager, () => this.capacity.wake(manager, next.limits, nowMs));
-        if (failure !== undefined) this.logger.warn(`Nobody is woken by the pause of ${lease.id}: ${String(failure)}`);
+        if (failure !== undefined) this.logger.warn(`No waiting generation was woken by the pause of ${lease.id}: ${String(failure)}`);
         return true;
       }),
     );

@@ -110,7 +110,7 @@ export class Deliverer implements BeforeApplicationShutdown {
     if (this.work.isDraining) return;
     const lease = this.config.webhooks.timeout_seconds * MS_PER_SECOND * LEASE_TIMEOUTS;
     const pulled = await this.deliveries.pullBack(this.clock.nowMs(), { lease, pause: LONGEST_PAUSE_MS });
-    if (pulled > 0) this.logger.warn(`${pulled} webhook deliveries waited for a time that an earlier clock had set, and were pulled back`);
+    if (pulled > 0) this.logger.warn(`${pulled} webhook deliveries had been scheduled by a clock that was ahead, and were rescheduled`);
   }
 
   private leaseAt(nowMs: number): DeliveryLease {

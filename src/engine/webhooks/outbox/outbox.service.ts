@@ -80,7 +80,7 @@ export class Outbox extends GenerationEvents {
     const { id, keyId } = generation;
     const unreadable = unreadableOf(endpoints, keyId);
     for (const endpoint of unreadable) {
-      this.logger.error(`The webhook endpoint ${endpoint.id} has no event types that can be read; it hears of ${id} when it has`);
+      this.logger.error(`The webhook endpoint ${endpoint.id} has event types that cannot be read; it is told of ${id} once they can`);
     }
     return {
       recipients: recipientsOf(endpoints, { type, keyId, request: requestTargetOf(generation) }),
