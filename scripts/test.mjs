@@ -1,5 +1,6 @@
 // `npm test`: builds when due, runs Vitest, and ends stdout with the line `tests: N passed, N failed`.
 //   npm test -- [what `vitest run` takes]
+//   npm run test:more: what takes some minutes more: chaos, the plugins' conformance kits, the hostile corpus, upgrades and the browser
 //   TEST_PGBOUNCER=1 npm test: what uses a database, on Postgres alone and by way of a PgBouncer in transaction mode
 //   TEST_RERUN=1 npm test: files with a failure are run once more at the end, alone; what passes then is listed as flaky
 import { readFileSync } from 'node:fs';
@@ -12,10 +13,20 @@ const DATABASE = /\b(databases|postgresDatabase)\(\)/;
 /** These start servers of their own, or look at something else. */
 const APART = /^test\/(chaos|hostile|tooling)\//;
 
+/** Parts of paths, as Vitest takes them. */
+const MORE = ['test/browser/', 'test/chaos/', 'test/hostile/', 'test/upgrade/', '/test/conformance.spec'];
+
 function databaseSuites() {
   return filesOf(['src', 'test'], /\.spec\.ts$/).filter(
     (file) => !APART.test(file) && DATABASE.test(readFileSync(join(ROOT, file), 'utf8')),
   );
+}
+
+/** What is named is run; else all but what takes long, or that alone. */
+function argumentsOfVitest() {
+  const given = process.argv.slice(2);
+  if (given.includes('--more')) return [...given.filter((argument) => argument !== '--more'), ...MORE];
+  return given.length > 0 ? given : MORE.map((part) => `--exclude=**/*${part}**`);
 }
 
 /** Failures as `file > test`. What is no test and yet went wrong counts too: a file that did not load, a hook that threw, an unhandled rejection. */
@@ -54,7 +65,7 @@ const list = (title, failures) => {
 
 async function run() {
   buildIfStale();
-  const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)]);
+  const { filter, options } = parseCLI(['vitest', 'run', ...argumentsOfVitest()]);
   const isPooled = process.env.TEST_PGBOUNCER === '1' && filter.length === 0;
   const first = await runOnce(isPooled ? databaseSuites() : filter, options);
   list('failed:', first.failures);
