@@ -1,5 +1,5 @@
 // A plugin floods, hangs, brings its answers too late and throws where nobody listens, beside a vendor that works. The others are served meanwhile,
-// what was made is delivered, and the plugin is named and taken out of use.
+// what was made is delivered, and the plugin is named and disabled.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { query } from '../lib/audit.mjs';
@@ -12,7 +12,7 @@ const UNRULY = { model: 'unruly/image' };
 const PATIENT = { model: 'unruly/patient' };
 const PROBE_EVERY_MS = 50;
 const END_TIMEOUT_MS = 60_000;
-/** Fewer than take a plugin out of use at once. */
+/** Fewer than disable a plugin at once. */
 const HANGING = 12;
 const STRAYS = ['throw', 'reject', 'unawaited', 'throw', 'reject'];
 
@@ -70,7 +70,7 @@ export async function run({ start, isQuick }) {
       readiness,
       metricsText,
       hasEnded: gateway.hasEnded,
-      isNamed: gateway.logs(50_000_000).includes('The plugin unruly is taken out of use'),
+      isNamed: gateway.logs(50_000_000).includes('The plugin unruly is disabled'),
     });
   } finally {
     await gateway.stop();

@@ -82,7 +82,7 @@ export class HealthService implements OnModuleDestroy {
         outcomes.find((outcome) => outcome.provider === provider),
       );
       const reason = this.registry.takenOut(provider);
-      return reason === undefined ? [health] : [{ ...health, healthy: false, message: `Its plugin is out of use: ${reason}.` }];
+      return reason === undefined ? [health] : [{ ...health, healthy: false, message: `Its plugin is disabled: ${reason}.` }];
     });
     return {
       status: providers.every(({ healthy }) => healthy) ? 'healthy' : 'degraded',
