@@ -13,6 +13,8 @@ const DATABASE = /\b(databases|postgresDatabase)\(\)/;
 /** These start servers of their own, or look at something else. */
 const APART = /^test\/(chaos|hostile|tooling)\//;
 
+const isPooled = process.env.TEST_PGBOUNCER === '1';
+
 /** Parts of paths, as Vitest takes them. */
 const MORE = ['test/browser/', 'test/chaos/', 'test/hostile/', 'test/upgrade/', '/test/conformance.spec'];
 
@@ -26,7 +28,7 @@ function databaseSuites() {
 function argumentsOfVitest() {
   const given = process.argv.slice(2);
   if (given.includes('--more')) return [...given.filter((argument) => argument !== '--more'), ...MORE];
-  return given.length > 0 ? given : MORE.map((part) => `--exclude=**/*${part}**`);
+  return given.length > 0 || isPooled ? given : MORE.map((part) => `--exclude=**/*${part}**`);
 }
 
 /** Failures as `file > test`. What is no test and yet went wrong counts too: a file that did not load, a hook that threw, an unhandled rejection. */
@@ -66,8 +68,7 @@ const list = (title, failures) => {
 async function run() {
   buildIfStale();
   const { filter, options } = parseCLI(['vitest', 'run', ...argumentsOfVitest()]);
-  const isPooled = process.env.TEST_PGBOUNCER === '1' && filter.length === 0;
-  const first = await runOnce(isPooled ? databaseSuites() : filter, options);
+  const first = await runOnce(isPooled && filter.length === 0 ? databaseSuites() : filter, options);
   list('failed:', first.failures);
   const files = [...new Set(first.failures.map(({ file }) => file))];
   if (process.env.TEST_RERUN !== '1' || files.length === 0 || files.includes(undefined)) return { ...first, failed: first.failures.length };

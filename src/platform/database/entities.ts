@@ -43,7 +43,7 @@ export async function insertEntities<Entity extends ObjectLiteral>(
 ): Promise<void> {
   if (entities.length === 0) return;
   const metadata = manager.connection.getMetadata(target);
-  // A column that may be null and is in every row need not be named; most of a young row's columns are.
+  // A column that is null in every row need not be named, and most columns of a new row are.
   const set = fieldsOf(metadata).filter(({ propertyName }) => entities.some((entity) => entity[propertyName] != null));
   const list = entities.map((entity): SqlRow => {
     const row: Record<string, SqlValue> = {};
