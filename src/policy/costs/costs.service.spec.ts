@@ -2,8 +2,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CatalogService, type Plan, planRequest } from '../../domain/catalog/index.js';
-import { settleRequest } from './costs.policy.js';
-import { CostsService } from './costs.service.js';
+import { CostsService, settleRequest } from './costs.service.js';
 import type { Outcome, Quote } from './costs.types.js';
 
 let catalog: CatalogService;

@@ -1,6 +1,6 @@
 import type { PriceUnit, Pricing } from '../../domain/catalog/index.js';
-import { fieldValue } from './conditions.policy.js';
 import type { PricedRequest } from './costs.types.js';
+import { fieldValue } from './quantities.policy.js';
 
 /** What of a request its price depended on, by the names that conditions use; null for what has no value. */
 export type PriceFacts = Readonly<Record<string, string | number | boolean | null>>;

@@ -1,11 +1,10 @@
 import type { JsonObject, Operation, VendorUsage } from '@litegen/plugin-sdk';
 import { isSunset, type Model, type Plan, type PriceComponent, type PriceEstimate, planRequest } from '../../domain/catalog/index.js';
-import { ApiError, formatUsd, type Micros } from '../../platform/common/index.js';
-import { conditionHolds } from './conditions.policy.js';
-import { quoteRequest, settleRequest } from './costs.policy.js';
+import { ApiError, Fraction, formatUsd, type Micros } from '../../platform/common/index.js';
+import { quoteRequest, settleRequest } from './costs.service.js';
 import type { CostComponent, PricedRequest, SettledCost } from './costs.types.js';
-import { Fraction } from './fraction.js';
 import type { PriceCase, PriceStatement } from './price-fixtures.schema.js';
+import { conditionHolds } from './quantities.policy.js';
 
 /** One published figure beside ours; all amounts in US dollars as decimal strings. */
 export interface PriceCheck {

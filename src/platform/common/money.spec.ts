@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Fraction } from './fraction.js';
+import { Fraction } from './money.js';
 
 describe('Fraction', () => {
   it.each([
