@@ -1,23 +1,15 @@
 import { mkdirSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import { DataSource, type DataSourceOptions, type EntitySchema } from 'typeorm';
 import type { Config } from '../config/index.js';
 import { boundedClient, loadPg } from './bounded-client.js';
 import { keepPrivate } from './private-files.js';
-import { sqliteDriver } from './sqlite-driver.js';
+import { IN_MEMORY, sqliteDriver, sqlitePath, tuneSqlite } from './sqlite.js';
 
 /** An entity class. */
 export type Entity = NonNullable<Exclude<DataSourceOptions['entities'], Record<string, unknown>>> extends readonly (infer E)[] ? E : never;
 export type EntityList = readonly (Entity | EntitySchema)[];
 export type MigrationList = NonNullable<DataSourceOptions['migrations']>;
-
-export const IN_MEMORY = ':memory:';
-
-/** `sqlite://relative`, `sqlite:///absolute`, `sqlite://:memory:`; a query such as `?mode=rwc` is LiteGen's and needless here. */
-export function sqlitePath(url: string): string {
-  const path = url.replace(/^sqlite:(\/\/)?/, '').replace(/\?.*$/, '');
-  return path === IN_MEMORY || path === '' ? IN_MEMORY : resolve(path);
-}
 
 /**
  * The URL as the driver is to read it: encoded in one way, and `sslmode` by its meaning here. `require`, `prefer` and `verify-ca` check the
@@ -51,29 +43,6 @@ export function dataSourceOptions(config: Config, entities: EntityList, migratio
     url: connectionUrl(config.database_url),
     extra: { max, keepAlive: true, connectionTimeoutMillis: timeoutMs, Client: boundedClient(timeoutMs) },
   };
-}
-
-/** What each connection may keep of the file; of SQLite's own 2 MB the indexes that every write touches fall out again and again. */
-const SQLITE_CACHE_KIB = 16_384;
-
-/**
- * So long the log may grow, in pages of 4 KB, before a commit moves it into the file itself: {@link Checkpoints} do so much sooner, but while
- * there is always somebody who writes, only a writer can begin the log anew.
- */
-const MOST_LOG_PAGES = 8_192;
-
-/** Durable against a killed process; several readers beside the writer; waits rather than failing on a lock. */
-export async function tuneSqlite(source: DataSource): Promise<void> {
-  const pragmas = [
-    'journal_mode = WAL',
-    'synchronous = NORMAL',
-    'busy_timeout = 5000',
-    'foreign_keys = ON',
-    `wal_autocheckpoint = ${MOST_LOG_PAGES}`,
-  ];
-  for (const pragma of [...pragmas, `cache_size = -${SQLITE_CACHE_KIB}`]) {
-    await source.query(`PRAGMA ${pragma}`);
-  }
 }
 
 export interface OpenDataSources {

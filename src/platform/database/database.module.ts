@@ -1,10 +1,11 @@
 import { type DynamicModule, Global, Logger, Module } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/index.js';
-import { type EntityList, type MigrationList, openDataSources, sqlitePath } from './data-source.js';
+import { type EntityList, type MigrationList, openDataSources } from './data-source.js';
 import { DATA_SOURCES, Database } from './database.service.js';
 import { InstanceSecretEntity } from './instance-secret.entity.js';
 import { InstanceSecrets } from './instance-secrets.js';
 import { openToOthers } from './private-files.js';
+import { sqlitePath } from './sqlite.js';
 
 /** Opens the database with the entities of all modules. */
 @Global()

@@ -7,8 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from 'sqlite3';
 import { Clock, StartRefusal } from '../common/index.js';
 import type { Config } from '../config/index.js';
-import { IN_MEMORY, sqlitePath } from './data-source.js';
 import { keepPrivate } from './private-files.js';
+import { IN_MEMORY, sqlitePath } from './sqlite.js';
 
 const PAUSE_MS = 250;
 /** Beyond what a gateway that is told to end may take. */

@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { whyNotWritable } from '../common/index.js';
 import { type Config, ConfigError } from '../config/index.js';
 import { loadPg } from './bounded-client.js';
-import { connectionUrl, IN_MEMORY, sqlitePath } from './data-source.js';
+import { connectionUrl } from './data-source.js';
+import { IN_MEMORY, sqlitePath } from './sqlite.js';
 import { isUnavailable } from './unavailable.js';
 
 const TRY_EVERY_MS = 1_000;

@@ -1,5 +1,40 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
+import { Logger } from '@nestjs/common';
 import type { Database as SqliteDatabase, Statement } from 'sqlite3';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+
+export const IN_MEMORY = ':memory:';
+
+/** `sqlite://relative`, `sqlite:///absolute`, `sqlite://:memory:`; a query such as `?mode=rwc` is LiteGen's and needless here. */
+export function sqlitePath(url: string): string {
+  const path = url.replace(/^sqlite:(\/\/)?/, '').replace(/\?.*$/, '');
+  return path === IN_MEMORY || path === '' ? IN_MEMORY : resolve(path);
+}
+
+/** What each connection may keep of the file; of SQLite's own 2 MB the indexes that every write touches fall out again and again. */
+const SQLITE_CACHE_KIB = 16_384;
+
+/**
+ * So long the log may grow, in pages of 4 KB, before a commit moves it into the file itself: {@link Checkpoints} do so much sooner, but while
+ * there is always somebody who writes, only a writer can begin the log anew.
+ */
+const MOST_LOG_PAGES = 8_192;
+
+/** Durable against a killed process; several readers beside the writer; waits rather than failing on a lock. */
+export async function tuneSqlite(source: DataSource): Promise<void> {
+  const pragmas = [
+    'journal_mode = WAL',
+    'synchronous = NORMAL',
+    'busy_timeout = 5000',
+    'foreign_keys = ON',
+    `wal_autocheckpoint = ${MOST_LOG_PAGES}`,
+  ];
+  for (const pragma of [...pragmas, `cache_size = -${SQLITE_CACHE_KIB}`]) {
+    await source.query(`PRAGMA ${pragma}`);
+  }
+}
 
 type Callback = (this: Statement, error: Error | null, rows?: unknown[]) => void;
 type Sqlite3 = typeof import('sqlite3');
@@ -181,4 +216,151 @@ export function sqliteDriver(): unknown {
 
   const driver: unknown = Object.create(sqlite3, { Database: { value: KeepingDatabase }, verbose: { value: () => driver } });
   return driver;
+}
+
+/** One stay inside the gate. Timers that were started during it remember it after it is over. */
+interface Stay {
+  isOver: boolean;
+}
+
+/**
+ * Lets one writer in at a time; a writer that is already inside goes straight through.
+ *
+ * SQLite has one connection, and TypeORM opens its transactions on it: a write that lands while another request's
+ * transaction is open would be rolled back with it. So every write waits here. Never do other I/O inside.
+ */
+export class WriteGate {
+  private readonly inside = new AsyncLocalStorage<Stay>();
+  private tail: Promise<unknown> = Promise.resolve();
+
+  run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.inside.getStore()?.isOver === false) return work();
+    const turn = this.tail.then(async () => {
+      const stay: Stay = { isOver: false };
+      try {
+        return await this.inside.run(stay, work);
+      } finally {
+        stay.isOver = true;
+      }
+    });
+    this.tail = turn.catch(() => undefined);
+    return turn;
+  }
+}
+
+/** What the ORM's driver keeps of its connection. */
+interface OrmDriver {
+  readonly databaseConnection: SqliteConnection;
+  /** Counts savepoints, also of a transaction that is long over. */
+  queryRunner?: QueryRunner;
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+}
+
+/**
+ * The one connection that writes to a SQLite file. SQLite ends a transaction by itself after some errors, and the ORM would take every later
+ * one for a part of it, never committed: so nothing is written on the connection unless it is known to be outside of any transaction.
+ */
+export class SqliteWriter {
+  private readonly logger = new Logger('Database');
+  private readonly gate = new WriteGate();
+  private isTrusted = true;
+  private isInTransaction = false;
+
+  constructor(private readonly source: DataSource) {}
+
+  /** @throws Error within another transaction of this writer, whose manager is to be handed on instead */
+  transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return this.gate.run(async () => {
+      if (this.isInTransaction) throw new Error('A transaction began inside another; the manager of the outer one is to be handed on');
+      this.isInTransaction = true;
+      try {
+        return await this.outside(() => this.source.transaction(work));
+      } finally {
+        this.isInTransaction = false;
+      }
+    });
+  }
+
+  /** Joins the transaction in which it is called, if it is called in one. */
+  write<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    const run = () => work(this.source.manager);
+    return this.gate.run(() => (this.isInTransaction ? run() : this.outside(run)));
+  }
+
+  /** Begins and ends outside of any transaction. */
+  private async outside<T>(work: () => Promise<T>): Promise<T> {
+    if (!this.isTrusted) await this.reopen();
+    try {
+      return await work();
+    } catch (error) {
+      this.driver.queryRunner = undefined;
+      this.isTrusted = !this.driver.databaseConnection.isInTransaction;
+      if (!this.isTrusted) {
+        this.logger.warn(`The database did not confirm that a transaction ended, so its connection is reopened: ${String(error)}`);
+        // The next one to write tries again.
+        await this.reopen().catch((failure: unknown) => this.logger.error(`The database could not be reopened: ${String(failure)}`));
+      }
+      throw error;
+    }
+  }
+
+  private async reopen(): Promise<void> {
+    const { driver } = this;
+    // Either proves that none is open, or ends it; a file that lives in memory would be gone with its connection.
+    await new Promise<void>((resolve) => driver.databaseConnection.run('ROLLBACK', () => resolve()));
+    if (driver.databaseConnection.isInTransaction) {
+      if (this.source.options.database === IN_MEMORY) throw new Error('The transaction could not be rolled back');
+      await driver.disconnect();
+      await driver.connect();
+      await tuneSqlite(this.source);
+    }
+    this.isTrusted = true;
+  }
+
+  private get driver(): OrmDriver {
+    return this.source.driver as unknown as OrmDriver;
+  }
+}
+
+/** So long what was committed stays in the log alone. Little at a time holds up the disk least for those who write to it meanwhile. */
+const CHECKPOINT_INTERVAL_MS = 100;
+
+/**
+ * Moves what was committed out of SQLite's log into its file, on a connection of its own. The file has to be synchronized with the disk
+ * for that, which takes as long as dozens of transactions do, and whoever commits need not wait for it.
+ */
+export class Checkpoints {
+  private readonly logger = new Logger(Checkpoints.name);
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> = Promise.resolve();
+  private hasFailed = false;
+
+  constructor(private readonly source: DataSource) {}
+
+  /** To be told after each commit. */
+  wrote(): void {
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      this.running = this.running.then(() => this.run());
+    }, CHECKPOINT_INTERVAL_MS).unref();
+  }
+
+  /** Resolves when the connection can be closed. */
+  async stop(): Promise<void> {
+    clearTimeout(this.timer);
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    try {
+      // Neither waits for readers and writers nor keeps them waiting; what it cannot move, the next one does.
+      await this.source.query('PRAGMA wal_checkpoint(PASSIVE)');
+      this.hasFailed = false;
+    } catch (error) {
+      // Ten times a second it would be the same.
+      if (!this.hasFailed) this.logger.warn(`The write-ahead log could not be checkpointed and grows: ${String(error)}`);
+      this.hasFailed = true;
+    }
+  }
 }
