@@ -58,9 +58,8 @@ export class LedgerRepository {
     await insertRows(manager, 'ledger_entries', entries.map(entryRow));
   }
 
-  /** What these generations hold and have spent, by account. */
+  /** What these generations, of which there is one at least, hold and have spent, by account. */
   async postedBy(manager: EntityManager, generationIds: readonly string[]): Promise<Posted[]> {
-    if (generationIds.length === 0) return [];
     return rows<Posted>(
       manager,
       `SELECT generation_id AS "generationId", account_id AS "accountId", MIN(budget_id) AS "budgetId",

@@ -76,10 +76,8 @@ export class Ledger {
    * @throws when a generation was settled before: the ledger's key refuses a second end
    */
   async settle(manager: EntityManager, requests: readonly SettleRequest[]): Promise<void> {
-    const held = await this.repository.postedBy(
-      manager,
-      requests.flatMap(({ generationId, hold }) => (hold === undefined ? [generationId] : [])),
-    );
+    const asked = requests.flatMap(({ generationId, hold }) => (hold === undefined ? [generationId] : []));
+    const held = asked.length === 0 ? [] : await this.repository.postedBy(manager, asked);
     const plans = requests.map((request) => {
       const { hold } = request;
       const own =
@@ -118,7 +116,8 @@ export class Ledger {
   }
 
   private async open(manager: EntityManager, accountIds: readonly string[]): Promise<Posting> {
-    return new Posting(this.repository, manager, await this.repository.lock(manager, new Set(accountIds)));
+    const balances = accountIds.length === 0 ? new Map<string, Balance>() : await this.repository.lock(manager, new Set(accountIds));
+    return new Posting(this.repository, manager, balances);
   }
 }
 

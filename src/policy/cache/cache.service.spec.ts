@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cacheKeyOf, decideCaching, readCacheDirectives } from './cache.policy.js';
+import { cacheKeyOf, decideCaching, readCacheDirectives } from './cache.service.js';
 import type { CacheSubject } from './cache.types.js';
 
 describe('readCacheDirectives', () => {
