@@ -54,7 +54,7 @@ describe('time, settings and the network have one place', () => {
   });
 
   it.each([
-    ['src/platform/common/clock.ts', 'export const now = Date.now();'],
+    ['src/platform/common/clock-and-ids.ts', 'export const now = Date.now();'],
     ['src/platform/config/load.ts', 'export const key = process.env.KEY;'],
     ['src/platform/security/pools.ts', "import { Agent } from 'undici';\nexport const agent = Agent;"],
     ['src/policy/costs/x.service.spec.ts', "export const answer = fetch('https://example.test');"],

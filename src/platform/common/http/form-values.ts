@@ -1,6 +1,6 @@
 import { ApiError } from '../errors/index.js';
+import { forbiddenName, inexactInteger, isExactInteger, parseBounded, problemIn } from '../json-text.js';
 import { alternativesOf, type JsonSchema, type Schemas, typesOf } from './json-schema.js';
-import { forbiddenName, inexactInteger, isExactInteger, parseBounded, problemIn } from './json-text.js';
 
 const MAX_DEPTH = 8;
 const MAX_INDEX = 1000;

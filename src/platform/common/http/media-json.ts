@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mediaShare } from '../loop-share.js';
+import { mediaShare } from '../concurrency.js';
 
 /** Nobody can guess it, so no string of a value can be taken for one. */
 const MARKER = randomUUID();

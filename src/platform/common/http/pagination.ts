@@ -1,8 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsInt, IsString } from 'class-validator';
 import { ApiError } from '../errors/index.js';
+import { textProblem } from '../json-text.js';
 import { IsName, IsUndefinable, WholeNumber } from './fields.js';
-import { textProblem } from './json-text.js';
 
 const MAX_PER_PAGE = 1000;
 const DEFAULT_PER_PAGE = 50;

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import { ApiError } from '../errors/index.js';
+import { problemIn } from '../json-text.js';
 import { coerceFormValue } from './form-values.js';
 import { type JsonSchema, MAX_BYTES_KEYWORD, type Schemas } from './json-schema.js';
-import { problemIn } from './json-text.js';
 import { schemaError } from './schema-error.js';
 
 /** An OpenAPI document, as far as bodies need it. */

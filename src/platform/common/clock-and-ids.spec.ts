@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { newId } from './ids.js';
+import { newId } from './clock-and-ids.js';
 
 afterEach(() => vi.useRealTimers());
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { canonicalJson } from './canonical-json.js';
+import { canonicalJson } from './json-text.js';
 
 describe('canonicalJson', () => {
   it('gives equal values equal text, whatever the order of their keys', () => {
