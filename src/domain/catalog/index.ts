@@ -1,7 +1,14 @@
 export type { CatalogRejection, CatalogSources, PluginModelDirectory } from './catalog.loader.js';
 export { CatalogModule, type CatalogModuleOptions } from './catalog.module.js';
-export { CatalogService, type ResolvedModel, type ResolveOptions } from './catalog.service.js';
-export { isDeprecated, isSunset, lifecycleHeaders, switchedOff } from './lifecycle.policy.js';
+export {
+  CatalogService,
+  isDeprecated,
+  isSunset,
+  lifecycleHeaders,
+  type ResolvedModel,
+  type ResolveOptions,
+  switchedOff,
+} from './catalog.service.js';
 export { bareName, type Model } from './model.js';
 export { type ModelInfo, type ModelInfoOptions, type ModelPricing, toModelInfo, toModelSchema } from './model-views.js';
 export {

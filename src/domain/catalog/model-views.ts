@@ -1,5 +1,5 @@
 import type { Operation } from '@litegen/plugin-sdk';
-import { isDeprecated, isSunset, releasedAt } from './lifecycle.policy.js';
+import { isDeprecated, isSunset, releasedAt } from './catalog.service.js';
 import { type Model, ownerOf } from './model.js';
 import type { Modality, ParamSpec, Pricing } from './schema/index.js';
 

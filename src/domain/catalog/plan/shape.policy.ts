@@ -2,7 +2,7 @@ import type { Size } from '@litegen/plugin-sdk';
 import type { ErrorCode } from '../../../platform/common/index.js';
 import { formatSize, parseRatio, parseSize } from '../ratio.js';
 import type { ParamSpec, SizeSpec } from '../schema/index.js';
-import { mismatch, show, wrongType } from './scalar.policy.js';
+import { mismatch, show, wrongType } from './fields.policy.js';
 import { nearestRatio, nearestSize, usualArea, type WantedShape } from './size-match.js';
 import { freeformProblem } from './size-rules.js';
 
