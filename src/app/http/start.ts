@@ -15,6 +15,7 @@ import { Connections } from './connections.js';
 import { handleStrayErrors } from './last-resort.js';
 import { PinoLoggerService } from './logging.js';
 import { listenRefusal } from './start-failure.js';
+import { collectStartupGarbage } from './startup-garbage.js';
 
 export interface StartFacts {
   /** Files that settings come from. */
@@ -64,6 +65,7 @@ export async function start(config: Config, facts: StartFacts): Promise<void> {
     await lock.release();
     await facts.stopTracing?.();
   });
+  collectStartupGarbage();
   const started = startedFacts(app, facts);
   if (logger.isJson) {
     const { url, bound, providers, unconfigured, files } = started;
