@@ -1,22 +1,31 @@
+import type { IncomingMessage, OutgoingHttpHeaders, Server } from 'node:http';
+import helmet from '@fastify/helmet';
 import multipart from '@fastify/multipart';
 import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyHttpOptions, FastifyInstance } from 'fastify';
 import { CatalogService } from '../../domain/catalog/index.js';
 import { ProviderRegistry } from '../../domain/providers/index.js';
-import { SchemaValidator } from '../../platform/common/index.js';
+import { newRequestId, rewriteUrl, SchemaValidator } from '../../platform/common/index.js';
 import { type Config, passwordOf, proxiesOf } from '../../platform/config/index.js';
 import type { SecretRegistry } from '../../platform/security/index.js';
 import { AppModule } from '../app.module.js';
-import { createAdapter } from './adapter.js';
+import { closeUnusedConnections } from './connections.js';
 import { ErrorFilter } from './error.filter.js';
 import { installHooks } from './hooks.js';
 import { serveOpenApi } from './openapi.js';
-import { installSecurityHeaders } from './security-headers.js';
-import { closeUnusedConnections } from './unused-connections.js';
+import { answerParserError, answerRouterError } from './parser-errors.js';
 
 const MAX_PARTS = 64;
 const MAX_FIELD_BYTES = 1_048_576;
+const REQUEST_ID = /^[\w-]{8,128}$/;
+/** OpenAI's SDKs wait ten minutes, and so must an idle socket of ours. */
+const KEEP_ALIVE_MS = 620_000;
+const MS_PER_SECOND = 1000;
+const MAX_SEGMENT_CHARACTERS = 512;
+/** Looks at connections within the time that headers have: so much later, at most, they are ended. */
+const CHECKS = 4;
 
 /** Response headers that a browser may read across origins. */
 const EXPOSED_HEADERS = [
@@ -105,5 +114,67 @@ function enableCors(app: NestFastifyApplication, config: Config): void {
     // Answered with everything else, so that what is no preflight is refused as everything else is.
     strictPreflight: false,
     preflightContinue: true,
+  });
+}
+
+function createAdapter(config: Config): FastifyAdapter {
+  const { body_timeout_seconds: requestSeconds, headers_timeout_seconds: headersSeconds } = config.server;
+  const requestTimeout = Math.ceil(requestSeconds * MS_PER_SECOND);
+  const headersTimeout = Math.min(requestTimeout, Math.ceil(headersSeconds * MS_PER_SECOND));
+  const options: FastifyHttpOptions<Server> = {
+    bodyLimit: config.server.body_limit_bytes,
+    trustProxy: config.server.trust_proxy,
+    routerOptions: { maxParamLength: MAX_SEGMENT_CHARACTERS },
+    requestIdHeader: false,
+    genReqId: ({ headers }: IncomingMessage) => {
+      const given = headers['x-request-id'];
+      return typeof given === 'string' && REQUEST_ID.test(given) ? given : newRequestId();
+    },
+    rewriteUrl,
+    clientErrorHandler: answerParserError,
+    frameworkErrors: answerRouterError,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout,
+    http: {
+      // A missing Host is refused as everything else is.
+      requireHostHeader: false,
+      requestTimeout,
+      headersTimeout,
+      connectionsCheckingInterval: Math.ceil(headersTimeout / CHECKS),
+    },
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+  };
+  return new FastifyAdapter(options);
+}
+
+/** Headers that tell browsers what not to do with an answer. They never differ, so the library makes them once. */
+async function installSecurityHeaders(app: NestFastifyApplication): Promise<void> {
+  await app.register(helmet, {
+    global: false,
+    // Swagger UI needs inline styles; the rest of the API serves JSON and files, which a tight policy suits.
+    contentSecurityPolicy: {
+      directives: {
+        defaultSrc: ["'self'"],
+        styleSrc: ["'self'", "'unsafe-inline'"],
+        imgSrc: ["'self'", 'data:', 'blob:'],
+        mediaSrc: ["'self'"],
+        upgradeInsecureRequests: null,
+      },
+    },
+    crossOriginResourcePolicy: { policy: 'cross-origin' },
+    strictTransportSecurity: false,
+  });
+  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
+  let known: OutgoingHttpHeaders | undefined;
+  fastify.addHook('onRequest', (_request, reply, done) => {
+    if (known === undefined) {
+      // It writes to the answer below Fastify's, on which nothing else writes.
+      void reply.helmet();
+      known = { ...reply.raw.getHeaders() };
+      for (const name of Object.keys(known)) reply.raw.removeHeader(name);
+    }
+    reply.headers(known);
+    done();
   });
 }

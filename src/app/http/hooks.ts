@@ -8,14 +8,11 @@ import { type Config, hasRealMasterKey } from '../../platform/config/index.js';
 import { MetricsService } from '../../platform/metrics/index.js';
 import { KeyThrottlerGuard } from '../../policy/limits/index.js';
 import { installBodyParsers } from './body-parsers.js';
+import { endSlowClients, whenOver } from './connections.js';
 import { ErrorResponder } from './error.filter.js';
 import { PageGuard } from './page-guard.js';
 import { installServerAnswers } from './parser-errors.js';
-import { Places } from './places.js';
-import { installRequestLineChecks } from './request-line.js';
-import { RouteTable } from './route-table.js';
-import { endSlowClients } from './slow-clients.js';
-import { whenOver } from './when-over.js';
+import { RouteTable, requestProblem } from './request-line.js';
 
 const MILLISECONDS = 1000;
 
@@ -58,7 +55,7 @@ export function installHooks(app: NestFastifyApplication, config: Config): void 
   endSlowClients(fastify, errors, config.server.idle_timeout_seconds);
   installMeasures(fastify, app.get(MetricsService));
   installAccess(fastify, app, errors, config);
-  installRequestLineChecks(fastify, errors);
+  installRequestChecks(fastify, errors);
   installServerAnswers(fastify);
   installBodyParsers(fastify);
 }
@@ -143,4 +140,44 @@ function installMeasures(fastify: FastifyInstance, metrics: MetricsService): voi
     if (turn === undefined) done();
     else void turn.then(() => done());
   });
+}
+
+/** Behind the hook that finds out who is calling. */
+function installRequestChecks(fastify: FastifyInstance, errors: ErrorResponder): void {
+  fastify.addHook('onRequest', (request, reply, done) => {
+    const problem = requestProblem(request);
+    if (problem === undefined) done();
+    else errors.respond(reply, request, problem);
+  });
+}
+
+/** `keyed`: of callers whose key is known to be good. `public`: of everybody else. */
+export type PlaceKind = 'keyed' | 'public';
+
+/**
+ * How many requests this process answers at a time. What anybody may ask for has few places of its own, so that nobody without a key
+ * takes one from those who have one.
+ */
+export class Places {
+  private readonly most: Readonly<Record<PlaceKind, number>>;
+  private readonly taken: Record<PlaceKind, number> = { keyed: 0, public: 0 };
+
+  constructor(
+    { server }: Pick<Config, 'server'>,
+    private readonly metrics: MetricsService,
+  ) {
+    this.most = { keyed: server.max_requests_in_flight, public: server.max_public_requests_in_flight };
+  }
+
+  /** Until the answer is out or the client has left. @throws ApiError `over_capacity` */
+  take(kind: PlaceKind, request: FastifyRequest, reply: FastifyReply): void {
+    if (this.taken[kind] >= this.most[kind]) {
+      this.metrics.capacityRefused('process', 'in_flight');
+      throw new ApiError('over_capacity', 'This process is at its limit of concurrent requests.', { retryAfterSeconds: 1 });
+    }
+    this.taken[kind] += 1;
+    whenOver(request, reply, () => {
+      this.taken[kind] -= 1;
+    });
+  }
 }

@@ -1,10 +1,9 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ApiError, continueWhenRead, randomHex } from '../../platform/common/index.js';
+import { ApiError, continueWhenRead, newRequestId } from '../../platform/common/index.js';
 import { LONGEST_URL, uriTooLong } from './request-line.js';
 
-const REQUEST_ID_DIGITS = 24;
 /** So long a client that is still sending gets to read why nobody listens any more. */
 const LINGER_MS = 1_000;
 
@@ -12,10 +11,6 @@ const LINGER_MS = 1_000;
 interface ParserError extends Error {
   readonly code?: string;
   readonly rawPacket?: unknown;
-}
-
-export function newRequestId(): string {
-  return `req_${randomHex().slice(0, REQUEST_ID_DIGITS)}`;
 }
 
 /** What the HTTP parser itself refuses, as the one error that callers see. */

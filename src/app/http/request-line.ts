@@ -1,25 +1,17 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
 import { ApiError, printable, textProblem, unmetExpectation } from '../../platform/common/index.js';
-import type { ErrorResponder } from './error.filter.js';
 
 /** Path and query together. Node's own limit holds for them and all headers. */
 export const LONGEST_URL = 8192;
 const LONGEST_SHOWN = 100;
 
-/** Refuses what no route could make sense of. Installed behind the hook that finds out who is calling. */
-export function installRequestLineChecks(fastify: FastifyInstance, errors: ErrorResponder): void {
-  fastify.addHook('onRequest', (request, reply, done) => {
-    const problem = problemOf(request);
-    if (problem === undefined) done();
-    else errors.respond(reply, request, problem);
-  });
-}
-
 export function uriTooLong(): ApiError {
   return new ApiError('uri_too_long', `Path and query may have at most ${LONGEST_URL} characters together.`);
 }
 
-function problemOf(request: FastifyRequest): ApiError | undefined {
+/** What no route could make sense of. */
+export function requestProblem(request: FastifyRequest): ApiError | undefined {
   const { raw, params, query } = request;
   const url = raw.url ?? '';
   if (url.length > LONGEST_URL) return uriTooLong();
@@ -88,5 +80,66 @@ function isDecodable(text: string): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** Remembers which paths exist, because the router does not tell a wrong verb from a wrong path. */
+@Injectable()
+export class RouteTable {
+  private readonly fixed = new Map<string, Set<string>>();
+  private readonly patterns: { method: string; pattern: RegExp }[] = [];
+
+  /** @param url Fastify's pattern, such as `/v1/keys/:id`. */
+  add(method: string, url: string): void {
+    // CORS's answer to preflights says nothing about which paths there are.
+    if (url === '*') return;
+    if (!isPattern(url)) {
+      this.fixed.set(url, (this.fixed.get(url) ?? new Set<string>()).add(method));
+      return;
+    }
+    const source = url
+      .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+      .replace(/:[^/]+/g, '[^/]+')
+      .replace(/\*/g, '.+');
+    this.patterns.push({ method, pattern: new RegExp(`^${source}$`) });
+  }
+
+  /** Whether no route is meant for the request, though one may have taken it: `DELETE /v1/videos/generations` deletes no video of that name. */
+  isMiss({ is404, method, url, headers, routeOptions }: FastifyRequest): boolean {
+    if (is404) return true;
+    if (routeOptions.url === '*') return headers.origin === undefined || headers['access-control-request-method'] === undefined;
+    if (!isPattern(routeOptions.url ?? '')) return false;
+    const methods = this.fixed.get(pathOf(url));
+    return methods !== undefined && !methods.has(method);
+  }
+
+  methodsOf(path: string): string[] {
+    const methods = this.fixed.get(path) ?? this.patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
+    return [...new Set(methods)].sort();
+  }
+
+  /** What a request that no route is meant for is answered with. */
+  miss(method: string, url: string): ApiError {
+    const [path = '/'] = url.split(/[?#]/, 1);
+    const allowed = this.methodsOf(pathOf(url));
+    if (allowed.length === 0) return new ApiError('route_not_found', `There is no ${method} ${path}. The API is described at /docs.`);
+    return new ApiError('method_not_allowed', `${path} does not answer ${method}.`, {
+      accepted: allowed,
+      headers: { allow: allowed.join(', ') },
+    });
+  }
+}
+
+function isPattern(url: string): boolean {
+  return url.includes(':') || url.includes('*');
+}
+
+/** As the router reads it. */
+function pathOf(url: string): string {
+  const [path = '/'] = url.split(/[?#]/, 1);
+  try {
+    return decodeURI(path);
+  } catch {
+    return path;
   }
 }

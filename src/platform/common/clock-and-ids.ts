@@ -83,3 +83,10 @@ export function orderedHex(): string {
 export function newId(prefix: IdPrefix): string {
   return `${prefix}-${orderedHex()}`;
 }
+
+const REQUEST_ID_DIGITS = 24;
+
+/** For a request whose client named none. */
+export function newRequestId(): string {
+  return `req_${randomHex().slice(0, REQUEST_ID_DIGITS)}`;
+}

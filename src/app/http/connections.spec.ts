@@ -1,9 +1,8 @@
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { connect } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { whenOver } from './when-over.js';
+import { closeUnusedConnections, whenOver } from './connections.js';
 
 const ASK = 'GET / HTTP/1.1\r\nhost: localhost\r\n\r\n';
 
@@ -69,5 +68,22 @@ describe('the end of an answer', () => {
     await expect.poll(() => asked).toBe(20);
     socket.destroy();
     await expect.poll(() => told.length).toBe(20);
+  });
+});
+
+describe('closeUnusedConnections', () => {
+  it('does not let a connection without a request hold up the end', async () => {
+    const app = fastify({ forceCloseConnections: 'idle' });
+    closeUnusedConnections(app);
+    app.get('/', async () => 'ok');
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = app.server.address() as AddressInfo;
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    await (await fetch(`http://127.0.0.1:${port}/`)).text();
+    const gone = once(socket, 'close');
+    await app.close();
+    await gone;
+    expect(socket.destroyed).toBe(true);
   });
 });
