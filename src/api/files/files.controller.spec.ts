@@ -12,7 +12,7 @@ import { Test } from '@nestjs/testing';
 import type { FastifyReply } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AssetsRepository } from '../../domain/storage/assets.repository.js';
-import { BlobStore } from '../../domain/storage/blob-store.port.js';
+import { BlobStore } from '../../domain/storage/blob-store.js';
 import { LinkSigner } from '../../domain/storage/links.js';
 import { LocalBlobStore } from '../../domain/storage/local-blob-store.js';
 import { ApiError, Clock } from '../../platform/common/index.js';

@@ -1,9 +1,8 @@
 import { createHash, type Hash, hash, randomUUID } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ApiError, type Availability } from '../../platform/common/index.js';
-import { BIG_FILE_BUFFER_BYTES, bigFiles, giveBuffer, takeBuffer } from './big-files.js';
-import type { BlobWriter, HeldBlob, StoredBlob } from './blob-store.port.js';
+import { ApiError, type Availability, Semaphore } from '../../platform/common/index.js';
+import type { BlobWriter, HeldBlob, StoredBlob } from './blob-store.js';
 import type { RandomAccess } from './file-window.js';
 import { HEAD_BYTES, probeMedia } from './media-probe.js';
 import { storageUnavailable } from './storage.errors.js';
@@ -248,4 +247,23 @@ async function writeAll(disk: Disk, data: Buffer): Promise<void> {
     }
   });
   disk.position += data.byteLength;
+}
+
+/** Length of the buffers that big files pass through; a multiple of three, so that base64 can be made of each by itself. */
+const BIG_FILE_BUFFER_BYTES = 196_608;
+/** Kept for the next file, because allocating a buffer for every piece would keep the garbage collector busy. */
+const KEPT_BUFFERS = 16;
+
+const kept: Buffer[] = [];
+
+/** Of the process's few threads for files and databases, big files may occupy half, so that small work never queues behind them. */
+export const bigFiles = new Semaphore(2);
+
+export function takeBuffer(): Buffer {
+  return kept.pop() ?? Buffer.allocUnsafeSlow(BIG_FILE_BUFFER_BYTES);
+}
+
+/** Only when nothing reads or writes it any more. */
+export function giveBuffer(buffer: Buffer): void {
+  if (kept.length < KEPT_BUFFERS) kept.push(buffer);
 }

@@ -11,11 +11,6 @@ const FULL_BOX_BYTES = 4;
 const SHORT_BYTES = 2;
 const LONG_BYTES = 4;
 
-/** Whether a file begins as AVIF and HEIC do, and other files of boxes. */
-export function isBoxFile(data: Buffer): boolean {
-  return data.toString('latin1', 4, 8) === 'ftyp';
-}
-
 /** Width and height of an AVIF's or HEIC's primary picture as displayed: cropped and turned. Undefined when its `meta` box does not say. */
 export function heifSizeOf(data: Buffer): Size | undefined {
   return unlessCut(() => {

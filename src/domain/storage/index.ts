@@ -8,11 +8,12 @@ export {
   type HeldBlob,
   type ListedBlob,
   type MediaFacts,
+  StorageHealth,
   type StoredBlob,
-} from './blob-store.port.js';
+} from './blob-store.js';
 export { type LinkOptions, type LinkQuery, LinkSigner } from './links.js';
+export { extensionOf, sniffContentType } from './media-probe.js';
 export { MediaProbe, probeStored } from './media-probe.service.js';
-export { extensionOf, sniffContentType } from './media-type.js';
 export { type FetchedReference, ReferenceFetcher, type ReferenceFetchOptions } from './reference-fetcher.port.js';
 export {
   type HeldReference,
@@ -22,4 +23,3 @@ export {
   type ReferenceSource,
 } from './reference-ingestion.js';
 export { openBlobStore, StorageModule } from './storage.module.js';
-export { StorageHealth } from './storage-health.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makePng } from '@litegen/plugin-sdk/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { BlobStore } from './blob-store.port.js';
+import type { BlobStore } from './blob-store.js';
 import { LocalBlobStore } from './local-blob-store.js';
 
 const CAP = 10_000_000;

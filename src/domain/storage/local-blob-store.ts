@@ -5,9 +5,8 @@ import { dirname, join, relative, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { ApiError, Clock, isOutOfRoom, proveRoom, seeRoom } from '../../platform/common/index.js';
-import { bigFiles, giveBuffer, takeBuffer } from './big-files.js';
-import { BlobSpool, type SpooledFile } from './blob-spool.js';
-import { type BlobPlace, BlobStore, type BlobWriter, type ByteRange, type ListedBlob } from './blob-store.port.js';
+import { BlobSpool, bigFiles, giveBuffer, type SpooledFile, takeBuffer } from './blob-spool.js';
+import { type BlobPlace, BlobStore, type BlobWriter, type ByteRange, type ListedBlob } from './blob-store.js';
 import { blobNotFound, storageUnavailable } from './storage.errors.js';
 
 // What every small file goes through. These cost a fraction of their namesakes of `fs/promises`.

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { BlobStore, type MediaFacts, type StoredBlob } from './blob-store.port.js';
+import { BlobStore, type MediaFacts, type StoredBlob } from './blob-store.js';
 import { probeMedia } from './media-probe.js';
 
 /** Facts about files that are already in the store. */

@@ -18,10 +18,9 @@ import {
   webpFrame,
   webpLossless,
 } from '../../../test/support/media-files.js';
-import type { BlobStore, ByteRange } from './blob-store.port.js';
-import { probeMedia } from './media-probe.js';
+import type { BlobStore, ByteRange } from './blob-store.js';
+import { probeMedia, sniffContentType } from './media-probe.js';
 import { MediaProbe } from './media-probe.service.js';
-import { sniffContentType } from './media-type.js';
 
 const FIXTURES = join(import.meta.dirname, '../../../test/fixtures/media');
 

@@ -3,9 +3,9 @@ import { ApiError } from '../../platform/common/index.js';
 import { CONFIG, type Config, recognizeOwn } from '../../platform/config/index.js';
 import { AssetsRepository } from './assets.repository.js';
 import { decodeBase64, isDataUrl } from './base64-source.js';
-import { BlobStore, type HeldBlob, type StoredBlob } from './blob-store.port.js';
+import { BlobStore, type HeldBlob, type StoredBlob } from './blob-store.js';
 import { FILES_PATH, LinkSigner } from './links.js';
-import { SNIFF_BYTES, sniffContentType } from './media-type.js';
+import { SNIFF_BYTES, sniffContentType } from './media-probe.js';
 import { ReferenceFetcher } from './reference-fetcher.port.js';
 import { ByteReader, invalidReference, PictureGuard, SANITIZERS } from './sanitize/index.js';
 

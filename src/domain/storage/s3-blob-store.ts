@@ -5,7 +5,7 @@ import type { S3Client, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/c
 import { ApiError, seeRoom } from '../../platform/common/index.js';
 import type { Config } from '../../platform/config/index.js';
 import { BlobSpool, type SpooledFile } from './blob-spool.js';
-import { type BlobPlace, BlobStore, type BlobWriter, type ByteRange, type ListedBlob } from './blob-store.port.js';
+import { type BlobPlace, BlobStore, type BlobWriter, type ByteRange, type ListedBlob } from './blob-store.js';
 import { prepareTemporaryDirectory } from './local-blob-store.js';
 import { blobNotFound, storageUnavailable } from './storage.errors.js';
 

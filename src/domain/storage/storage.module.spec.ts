@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startS3Server } from '../../../test/support/s3-server.js';
 import { ConfigError, configSchema } from '../../platform/config/index.js';
-import type { BlobStore } from './blob-store.port.js';
+import type { BlobStore } from './blob-store.js';
 import { openBlobStore } from './storage.module.js';
 
 describe('the store that the settings name', () => {

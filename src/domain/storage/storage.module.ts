@@ -2,7 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { Clock } from '../../platform/common/index.js';
 import { CONFIG, type Config, ConfigError } from '../../platform/config/index.js';
 import { AssetsRepository } from './assets.repository.js';
-import { BlobStore } from './blob-store.port.js';
+import { BlobStore, StorageHealth } from './blob-store.js';
 import { EgressReferenceFetcher } from './egress-reference-fetcher.js';
 import { LinkSigner } from './links.js';
 import { LocalBlobStore, prepareTemporaryDirectory, temporaryDirectory } from './local-blob-store.js';
@@ -10,7 +10,6 @@ import { MediaProbe } from './media-probe.service.js';
 import { ReferenceFetcher } from './reference-fetcher.port.js';
 import { ReferenceIngestion } from './reference-ingestion.js';
 import { S3BlobStore } from './s3-blob-store.js';
-import { StorageHealth } from './storage-health.js';
 
 /** Makes the store that the settings name, and its directories. */
 export async function openBlobStore({ storage }: Pick<Config, 'storage'>, nowMs: number): Promise<BlobStore> {

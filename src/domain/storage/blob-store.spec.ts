@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RecentFiles } from './recent-files.js';
+import { RecentFiles } from './blob-store.js';
 
 describe('RecentFiles', () => {
   it('keeps the newest up to so many bytes in all', () => {

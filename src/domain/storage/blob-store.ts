@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
-import { Availability } from '../../platform/common/index.js';
-import { RecentFiles } from './recent-files.js';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { ApiError, Availability } from '../../platform/common/index.js';
+import { Database } from '../../platform/database/index.js';
 
 /** What the first bytes of a file say about it; nothing here is taken from a sender's word. */
 export interface MediaFacts {
@@ -119,4 +120,91 @@ export abstract class BlobStore {
   abstract tidy(nowMs: number): Promise<void>;
   /** Proves that the store can be written to and read from. @throws ApiError `storage_unavailable` */
   abstract check(): Promise<void>;
+}
+
+/** In all. */
+const MOST_BYTES = 4_194_304;
+const MOST_FILES = 1024;
+
+/** Small files that were just written: most of them are asked for once more, by the answer that they belong to. */
+export class RecentFiles {
+  private readonly files = new Map<string, Buffer>();
+  private bytes = 0;
+
+  constructor(
+    private readonly mostBytes = MOST_BYTES,
+    private readonly mostFiles = MOST_FILES,
+  ) {}
+
+  add(sha256: string, data: Buffer): void {
+    this.delete(sha256);
+    this.files.set(sha256, owned(data));
+    this.bytes += data.length;
+    for (const oldest of this.files.keys()) {
+      if (this.bytes <= this.mostBytes && this.files.size <= this.mostFiles) return;
+      this.delete(oldest);
+    }
+  }
+
+  get(sha256: string): Buffer | undefined {
+    return this.files.get(sha256);
+  }
+
+  delete(sha256: string): void {
+    const data = this.files.get(sha256);
+    if (data === undefined) return;
+    this.files.delete(sha256);
+    this.bytes -= data.length;
+  }
+}
+
+/** A part of a larger buffer would keep all of that. */
+function owned(data: Buffer): Buffer {
+  if (data.buffer.byteLength === data.length) return data;
+  const copy = Buffer.allocUnsafeSlow(data.length);
+  data.copy(copy);
+  return copy;
+}
+
+const RETRY_AFTER_SECONDS = 5;
+
+/**
+ * Whether what a vendor delivers could be kept: files in the store, rows in the database. While it could not, no vendor is called. The
+ * errors of writes are what says that something is away, and each finds out by itself when it is back.
+ */
+@Injectable()
+export class StorageHealth implements OnApplicationShutdown {
+  private readonly parts: readonly Availability[];
+
+  constructor(blobs: BlobStore, database: Database) {
+    this.parts = [blobs.health, database.room];
+  }
+
+  get isAvailable(): boolean {
+    return this.parts.every(({ reason }) => reason === undefined);
+  }
+
+  /** One sentence for each part that is away, fit for anybody's eyes. */
+  get reasons(): string[] {
+    return this.parts.flatMap(({ name, reason }) => (reason === undefined ? [] : [`${name} cannot be written to (${reason}).`]));
+  }
+
+  /** Looks where that costs little. */
+  async look(): Promise<void> {
+    await Promise.all(this.parts.map((part) => part.look()));
+  }
+
+  /** To be asked before a vendor is. @throws ApiError `storage_unavailable` */
+  async assertAvailable(): Promise<void> {
+    await this.look();
+    if (this.isAvailable) return;
+    throw new ApiError('storage_unavailable', `${this.reasons.join(' ')} Nothing was sent to a vendor.`, {
+      retryAfterSeconds: RETRY_AFTER_SECONDS,
+    });
+  }
+
+  /** After the time that running work is given. */
+  onApplicationShutdown(): void {
+    for (const part of this.parts) part.stop();
+  }
 }
