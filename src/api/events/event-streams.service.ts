@@ -16,9 +16,9 @@ import {
   positionOf,
   toGenerationDetail,
 } from '../../engine/generations/index.js';
-import { ApiError, EventStream } from '../../platform/common/index.js';
+import { ApiError } from '../../platform/common/index.js';
 import { CONFIG, type Config } from '../../platform/config/index.js';
-import { Answers } from '../shared/index.js';
+import { EventAnswers, EventStream } from '../shared/index.js';
 import { checkAcceptsEvents } from './accept.policy.js';
 import type { GenerationEndedEvent, GenerationProgressEvent } from './dto/generation-event.dto.js';
 
@@ -38,7 +38,7 @@ export class EventStreams implements OnModuleInit {
     private readonly feed: GenerationFeed,
     private readonly generations: GenerationsService,
     private readonly queries: GenerationsQueries,
-    private readonly answers: Answers,
+    private readonly answers: EventAnswers,
     private readonly links: LinkSigner,
     private readonly host: HttpAdapterHost,
     @Inject(CONFIG) private readonly config: Config,
@@ -80,7 +80,7 @@ export class EventStreams implements OnModuleInit {
     });
     listener(view.generation);
     if (this.closing) stream.end();
-    await this.answers.events(reply, stream);
+    await this.answers.send(reply, stream);
   }
 
   private listener(stream: EventStream, request: FastifyRequest, from: Position): (look: GenerationLook) => void {

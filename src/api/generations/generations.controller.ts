@@ -16,7 +16,8 @@ import {
   toGeneration,
   toGenerationDetail,
 } from '../../engine/generations/index.js';
-import { ApiError, ApiErrors, pageInfo, pageRequest, parsePrefer } from '../../platform/common/index.js';
+import { ApiError, ApiErrors, pageInfo, pageRequest } from '../../platform/common/index.js';
+import { parsePrefer } from '../shared/index.js';
 import { ListGenerationsQuery, PatchGenerationRequest } from './dto/generation-query.dto.js';
 
 /** A connection is not held longer; whoever wants more asks again. */

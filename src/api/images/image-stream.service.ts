@@ -4,16 +4,15 @@ import { CatalogService } from '../../domain/catalog/index.js';
 import { LinkSigner } from '../../domain/storage/index.js';
 import {
   type Created,
-  failureOf,
   type GenerationRecord,
   type GenerationSignal,
   GenerationsService,
   linkerFor,
 } from '../../engine/generations/index.js';
-import { ApiError, Clock, EventStream, FileText } from '../../platform/common/index.js';
-import { Answers, connectionOf, createdHeaders, NO_USAGE, releasing, toUsage } from '../shared/index.js';
+import { ApiError, Clock } from '../../platform/common/index.js';
+import { connectionOf, createdHeaders, EventAnswers, EventStream, FileText, NO_USAGE, releasing, toUsage } from '../shared/index.js';
 import type { ImageJob } from './image-command.service.js';
-import { eventFacts, imageFacts, pixelsOf } from './image-facts.js';
+import { eventFacts, imageFacts, pixelsOf, throwUnlessCompleted } from './images.service.js';
 
 /** A failure within this time is an HTTP error; later the stream has begun and tells it as an event. */
 const QUIET_MS = 5_000;
@@ -26,7 +25,7 @@ export class ImageStreams {
   constructor(
     private readonly generations: GenerationsService,
     private readonly catalog: CatalogService,
-    private readonly answers: Answers,
+    private readonly answers: EventAnswers,
     private readonly links: LinkSigner,
     private readonly clock: Clock,
   ) {}
@@ -65,7 +64,7 @@ export class ImageStreams {
     }
     const headers = early ?? admitted;
     if (headers !== undefined) reply.headers(createdHeaders(headers, this.clock.now()));
-    await this.answers.events(reply, stream);
+    await this.answers.send(reply, stream);
   }
 
   private finish(family: string, stream: EventStream, record: Created, request: FastifyRequest): void {
@@ -137,14 +136,6 @@ export class ImageStreams {
   private seconds(): number {
     return Math.floor(this.clock.nowMs() / 1000);
   }
-}
-
-/** @throws ApiError */
-export function throwUnlessCompleted({ generation }: GenerationRecord): void {
-  if (generation.status === 'completed') return;
-  if (generation.status === 'failed') throw failureOf(generation);
-  const message = `The generation is ${generation.status}.`;
-  throw new ApiError(generation.status === 'cancelled' ? 'generation_cancelled' : 'not_ready', message, { generationId: generation.id });
 }
 
 function deferred(): { readonly promise: Promise<undefined>; readonly resolve: () => void } {

@@ -3,11 +3,12 @@ import { ApiExtraModels, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Scoped } from '../../domain/access/index.js';
 import { GenerationDetail } from '../../engine/generations/index.js';
-import { ApiEstimateAnswers, ApiGenerationAnswers, ApiGenerationHeaders } from '../shared/index.js';
+import { ApiEstimateAnswers, ApiGenerationAnswers, ApiGenerationHeaders, isDryRun } from '../shared/index.js';
 import { ImageCompletedEvent, ImageErrorEvent, ImagePartialEvent } from './dto/image-event.dto.js';
 import { ImageEditRequest, ImageGenerationRequest } from './dto/image-request.dto.js';
 import { ImageGenerationResponse } from './dto/image-response.dto.js';
-import { ImageCommands } from './image-command.service.js';
+import { ImageCommands, type ImageJob } from './image-command.service.js';
+import { ImageStreams } from './image-stream.service.js';
 import { EDIT_BODY, GENERATION_BODY, STREAM_DESCRIPTION, VARIATION_BODY } from './images.openapi.js';
 import { ImagesService } from './images.service.js';
 
@@ -25,6 +26,7 @@ export class ImagesController {
   constructor(
     private readonly commands: ImageCommands,
     private readonly images: ImagesService,
+    private readonly streams: ImageStreams,
   ) {}
 
   @Post('generations')
@@ -42,7 +44,7 @@ export class ImagesController {
   @ApiGenerationHeaders()
   @ApiGenerationAnswers(ANSWERS)
   async generateImage(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await this.images.run(await this.commands.generation(request), request, reply);
+    await this.answer(await this.commands.generation(request), request, reply);
   }
 
   @Post('edits')
@@ -58,7 +60,7 @@ export class ImagesController {
   @ApiGenerationHeaders()
   @ApiGenerationAnswers(ANSWERS)
   async editImage(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await this.images.run(await this.commands.edit(request), request, reply);
+    await this.answer(await this.commands.edit(request), request, reply);
   }
 
   @Post('variations')
@@ -74,7 +76,7 @@ export class ImagesController {
   @ApiGenerationHeaders()
   @ApiGenerationAnswers(ANSWERS)
   async varyImage(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await this.images.run(await this.commands.variation(request), request, reply);
+    await this.answer(await this.commands.variation(request), request, reply);
   }
 
   @Post('cost')
@@ -88,5 +90,10 @@ export class ImagesController {
   @ApiEstimateAnswers()
   async estimateImageCost(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await this.images.estimate(await this.commands.generation(request), reply);
+  }
+
+  private answer(job: ImageJob, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    if (isDryRun(request)) return this.images.estimate(job, reply);
+    return job.stream ? this.streams.run(job, request, reply) : this.images.run(job, request, reply);
   }
 }

@@ -1,37 +1,51 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { wholeOf } from '../../domain/access/index.js';
-import { CatalogService } from '../../domain/catalog/index.js';
+import { CatalogService, type Model } from '../../domain/catalog/index.js';
 import { LinkSigner } from '../../domain/storage/index.js';
 import {
   type Candidates,
   type Created,
   type CreateOptions,
+  failureOf,
   type GenerationCommand,
+  type GenerationEntity,
+  type GenerationRecord,
   GenerationsQueries,
   GenerationsService,
   isTerminal,
+  type Linker,
   linkerFor,
   toGenerationDetail,
 } from '../../engine/generations/index.js';
-import { ApiError, Clock, type Preferences, parsePrefer } from '../../platform/common/index.js';
+import { ApiError, Clock } from '../../platform/common/index.js';
 import { CONFIG, type Config, ownPath } from '../../platform/config/index.js';
-import { Answers, connectionOf, createdHeaders, isDryRun, planHeaders, releasing, toCostEstimate } from '../shared/index.js';
-import { toImageAnswer } from './image-answer.js';
+import {
+  Answers,
+  connectionOf,
+  createdHeaders,
+  FileText,
+  type Preferences,
+  parsePrefer,
+  planHeaders,
+  releasing,
+  toCostEstimate,
+  toUsage,
+} from '../shared/index.js';
+import type { ResponseFormat } from './dto/image-request.dto.js';
+import type { ImageGenerationResponse, ImageResult } from './dto/image-response.dto.js';
 import type { ImageJob } from './image-command.service.js';
-import { ImageStreams, throwUnlessCompleted } from './image-stream.service.js';
 
 /** The engine ends every generation by its deadline; this only bounds the wait. */
 const WAIT_MS = 24 * 3_600_000;
 
-/** Runs a request of the images API and writes its answer. */
+/** Runs a request of the images API and writes its answer, in one piece. */
 @Injectable()
 export class ImagesService {
   constructor(
     private readonly generations: GenerationsService,
     private readonly queries: GenerationsQueries,
     private readonly catalog: CatalogService,
-    private readonly streams: ImageStreams,
     private readonly answers: Answers,
     private readonly links: LinkSigner,
     private readonly clock: Clock,
@@ -40,8 +54,6 @@ export class ImagesService {
 
   /** @throws ApiError */
   async run(job: ImageJob, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    if (isDryRun(request)) return this.estimate(job, reply);
-    if (job.stream) return this.streams.run(job, request, reply);
     const preferences = parsePrefer(request.headers.prefer);
     const creating = this.generations.create(job.command, { ...waitOf(preferences), connection: connectionOf(reply) });
     const created = await releasing(job.command, creating);
@@ -77,4 +89,112 @@ export class ImagesService {
 function waitOf({ respondAsync, waitSeconds }: Preferences): CreateOptions {
   if (waitSeconds !== undefined) return { wait: { until: 'ended', timeoutMs: waitSeconds * 1000 } };
   return respondAsync ? {} : { wait: { until: 'ended', timeoutMs: WAIT_MS } };
+}
+
+/** @throws ApiError */
+export function throwUnlessCompleted({ generation }: GenerationRecord): void {
+  if (generation.status === 'completed') return;
+  if (generation.status === 'failed') throw failureOf(generation);
+  const message = `The generation is ${generation.status}.`;
+  throw new ApiError(generation.status === 'cancelled' ? 'generation_cancelled' : 'not_ready', message, { generationId: generation.id });
+}
+
+/** An answer whose base64 is still in the store. */
+export type ImageAnswer = Omit<ImageGenerationResponse, 'data'> & {
+  readonly data: (Omit<ImageResult, 'b64_json'> & { b64_json?: FileText })[];
+};
+
+/** The finished pictures. @param format absent: both forms */
+export function toImageAnswer(
+  { generation, outputs, remainingMicros }: GenerationRecord & Partial<Pick<Created, 'remainingMicros'>>,
+  model: Model | undefined,
+  link: Linker,
+  format?: ResponseFormat,
+): ImageAnswer {
+  return {
+    id: generation.id,
+    created: Math.floor(generation.createdAt / 1000),
+    model: generation.model,
+    provider: generation.provider,
+    usage: toUsage(generation, remainingMicros),
+    ...imageFacts(generation, model, outputs[0]),
+    metadata: generation.metadata,
+    receipt: generation.receipt as ImageGenerationResponse['receipt'],
+    data: outputs.map((output, index) => ({
+      ...(format === 'b64_json' ? {} : { url: link(output) }),
+      ...(format === 'url' ? {} : { b64_json: new FileText(output.sha256, output.bytes) }),
+      ...(output.revisedPrompt === null ? {} : { revised_prompt: output.revisedPrompt }),
+      content_type: output.contentType,
+      ...pixelsOf(output),
+      index,
+    })),
+  };
+}
+
+/** What OpenAI's answers tell about a picture beside its bytes. */
+export interface ImageFacts {
+  readonly size?: string | undefined;
+  readonly quality?: string | undefined;
+  readonly background?: string | undefined;
+  readonly output_format?: string | undefined;
+}
+
+interface Picture {
+  readonly contentType: string;
+  readonly width?: number | null;
+  readonly height?: number | null;
+}
+
+/**
+ * What OpenAI's own answers can hold: its SDKs refuse other values when they validate strictly, and those that closed their list of sizes are in use.
+ * Every picture's true size stands beside it.
+ */
+const OPENAI_VALUES = {
+  size: new Set(['1024x1024', '1536x1024', '1024x1536']),
+  quality: new Set(['low', 'medium', 'high', 'xhigh', 'max']),
+  background: new Set(['transparent', 'opaque']),
+  output_format: new Set(['png', 'webp', 'jpeg', 'gif', 'svg']),
+} as const satisfies Record<keyof ImageFacts, ReadonlySet<string>>;
+
+/** What was asked for, else what the model does unasked, else what the file shows, as far as OpenAI has a word for it. */
+export function imageFacts(
+  { request }: Pick<GenerationEntity, 'request'>,
+  model: Model | undefined,
+  picture: Picture | undefined,
+): ImageFacts {
+  const facts: ImageFacts = {
+    size: sizeOf(request.params.size, picture),
+    quality: request.params.quality ?? textDefault(model, 'quality'),
+    background: request.params.background ?? textDefault(model, 'background'),
+    output_format: picture === undefined ? undefined : formatOf(picture.contentType),
+  };
+  return Object.fromEntries(
+    Object.entries(facts).filter(([name, value]) => value !== undefined && OPENAI_VALUES[name as keyof ImageFacts].has(value)),
+  );
+}
+
+/** Pixels of a picture, where its file tells them. */
+export function pixelsOf({ width, height }: Picture): { width?: number; height?: number } {
+  return width && height ? { width, height } : {};
+}
+
+/** OpenAI's events have all four, and a word for what is not known. */
+export function eventFacts(facts: ImageFacts): Required<ImageFacts> {
+  return { size: 'auto', quality: 'auto', background: 'auto', output_format: 'png', ...facts };
+}
+
+function textDefault(model: Model | undefined, name: 'quality' | 'background'): string | undefined {
+  const spec = model?.params[name];
+  return spec?.kind === 'string' ? spec.default : undefined;
+}
+
+/** The file itself is surer than what was asked for, and knows it for `auto`. */
+function sizeOf(asked: GenerationEntity['request']['params']['size'], picture: Picture | undefined): string | undefined {
+  if (picture?.width && picture.height) return `${picture.width}x${picture.height}`;
+  return typeof asked === 'object' ? `${asked.width}x${asked.height}` : asked;
+}
+
+/** `image/svg+xml` as `svg`. */
+function formatOf(contentType: string): string {
+  return (contentType.split('/')[1] ?? contentType).split('+')[0] ?? contentType;
 }

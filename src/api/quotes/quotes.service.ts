@@ -3,11 +3,11 @@ import type { FastifyRequest } from 'fastify';
 import { type Principal, principalOf } from '../../domain/access/index.js';
 import { type Modality, modalityOf } from '../../domain/catalog/index.js';
 import { type Candidate, type GenerationCommand, GenerationsService, type Operation } from '../../engine/generations/index.js';
-import { ApiError, Clock, formatUsd, microsToUsd, SchemaValidator } from '../../platform/common/index.js';
+import { ApiError, Clock, formatUsd, microsToUsd } from '../../platform/common/index.js';
 import { BudgetDirectory, quotaExceeded } from '../../policy/budgets/index.js';
 import { type IssuedQuote, QuoteBook } from '../../policy/costs/index.js';
 import { ImageCommands, type ImageOperation } from '../images/index.js';
-import { MAX_REFERENCES, toCostEstimate } from '../shared/index.js';
+import { MAX_REFERENCES, SchemaValidator, toCostEstimate } from '../shared/index.js';
 import { VideoCommands } from '../videos/index.js';
 import type { Quote, QuoteCandidate, QuoteList, QuoteRequest } from './dto/quote.dto.js';
 

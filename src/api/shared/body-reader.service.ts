@@ -1,33 +1,115 @@
-import type { Readable } from 'node:stream';
-import type { MultipartFile, MultipartValue } from '@fastify/multipart';
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { FastifyRequest } from 'fastify';
-import { ReferenceIngestion } from '../../domain/storage/index.js';
-import {
-  ApiError,
-  type CheckedBody,
-  contentCodings,
-  decodeBody,
-  decodeText,
-  deploymentOf,
-  FormFields,
-  fieldPath,
-  parseJson,
-  printable,
-  SchemaValidator,
-  textProblem,
-} from '../../platform/common/index.js';
-import { CONFIG, type Config } from '../../platform/config/index.js';
-import { MAX_REFERENCES } from './dto/generation-request.dto.js';
-import { formError } from './form-error.js';
-import type { IntakeFile } from './references.policy.js';
-import { discardBody } from './request-facts.js';
-import { discardAll } from './uploads.js';
+import { ApiError, parseJson, problemIn } from '../../platform/common/index.js';
+import { deploymentOf } from './command.js';
+import { DOCUMENT_PART, FormReader, type IntakeOptions } from './form-reader.service.js';
+import { coerceFormValue } from './form-values.js';
+import { type JsonSchema, MAX_BYTES_KEYWORD, type Schemas } from './json-schema.js';
+import type { IntakeFile } from './references.service.js';
+import { schemaError } from './schema-error.js';
 
-/** The part that holds the whole request as JSON, in LiteGen's multipart form. */
-const DOCUMENT_PART = 'request';
-const JSON_TYPE = 'application/json';
-const REPLACED = '\uFFFD';
+/** An OpenAPI document, as far as bodies need it. */
+export interface SchemaDocument {
+  readonly components?: { readonly schemas?: Readonly<Record<string, unknown>> };
+}
+
+/** A body that holds what its schema says. */
+export interface CheckedBody<T> {
+  readonly fields: T;
+  /** Top-level keys that the schema does not know. */
+  readonly unknown: Readonly<Record<string, unknown>>;
+}
+
+interface CompiledSchema {
+  readonly validate: ValidateFunction;
+  readonly properties: Readonly<Record<string, JsonSchema>>;
+}
+
+const DOCUMENT_ID = 'litegen';
+
+function fitsBytes(most: number, value: unknown): boolean {
+  // Of megabytes it is plain without writing them all out.
+  return leastBytes(value, most) <= most && Buffer.byteLength(JSON.stringify(value)) <= most;
+}
+
+/** Not more than the value takes as JSON; counted no further than over `most`. */
+function leastBytes(value: unknown, most: number): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return 1;
+  let bytes = 2;
+  for (const key in value) {
+    bytes += (Array.isArray(value) ? 1 : key.length) + leastBytes((value as Readonly<Record<string, unknown>>)[key], most);
+    if (bytes > most) return bytes;
+  }
+  return bytes;
+}
+
+/**
+ * Checks bodies by the schemas of the API's own document, so that what is documented and what is enforced are one thing (the DTO
+ * classes). Compiled once, at the first use.
+ */
+@Injectable()
+export class SchemaValidator {
+  private document: (() => SchemaDocument) | undefined;
+  private readonly compiled = new Map<string, CompiledSchema>();
+  private ajv: Ajv2020 | undefined;
+  private schemas: Schemas = {};
+
+  /** @param document asked once, when the first body comes */
+  useDocument(document: () => SchemaDocument): void {
+    this.document = document;
+    this.ajv = undefined;
+    this.compiled.clear();
+  }
+
+  /**
+   * A top-level `null` counts as an absent field.
+   * @param options.form the body came as a form: its texts are turned into what the schema asks for
+   * @throws ApiError `malformed_request` when it is no object, else for the first field that is wrong: `param_invalid_type`,
+   * `param_enum_mismatch`, `param_out_of_range`, `param_too_long`, `param_unsupported`, `param_invalid_text`, `model_required`, `prompt_required`
+   */
+  check<T extends object>(schemaName: string, body: unknown, options: { readonly form?: boolean } = {}): CheckedBody<T> {
+    if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+      throw new ApiError('malformed_request', `The body must be a JSON object${body === undefined ? '; it is empty' : ''}.`);
+    }
+    const { validate, properties } = this.schema(schemaName);
+    const fields: Record<string, unknown> = {};
+    const unknown: Record<string, unknown> = {};
+    for (const [key, value] of Object.entries(body)) {
+      if (value === null || value === undefined) continue;
+      if (Object.hasOwn(properties, key))
+        fields[key] = options.form === true ? coerceFormValue(value, properties[key], this.schemas, [key]) : value;
+      else Object.defineProperty(unknown, key, { value, enumerable: true, configurable: true, writable: true });
+    }
+    const problem = options.form === true ? (problemIn(fields, { texts: true }) ?? problemIn(unknown, { texts: true })) : undefined;
+    if (problem !== undefined) throw problem;
+    if (!validate(fields)) throw schemaError((validate.errors ?? []) as ErrorObject[], this.schemas);
+    return { fields: fields as T, unknown };
+  }
+
+  private schema(name: string): CompiledSchema {
+    const known = this.compiled.get(name);
+    if (known !== undefined) return known;
+    const ajv = this.ajv ?? this.prepare();
+    const properties = this.schemas[name]?.properties;
+    if (properties === undefined) throw new Error(`The API's document has no object schema ${name}`);
+    const compiled = { validate: ajv.compile({ $ref: `${DOCUMENT_ID}#/components/schemas/${name}` }), properties };
+    this.compiled.set(name, compiled);
+    return compiled;
+  }
+
+  private prepare(): Ajv2020 {
+    if (this.document === undefined) throw new Error('SchemaValidator.useDocument was not called');
+    const schemas = this.document().components?.schemas ?? {};
+    this.schemas = schemas as Schemas;
+    // `verbose` hands the failing schema to the message. Keywords of OpenAPI (`example`) and formats mean nothing here.
+    this.ajv = new Ajv2020({ strict: false, verbose: true, validateFormats: false });
+    this.ajv.addKeyword({ keyword: MAX_BYTES_KEYWORD, validate: fitsBytes, errors: false });
+    this.ajv.addSchema({ $id: DOCUMENT_ID, components: { schemas } });
+    return this.ajv;
+  }
+}
 
 /** What a request brought along. */
 export interface Intake<T> extends CheckedBody<T> {
@@ -35,204 +117,44 @@ export interface Intake<T> extends CheckedBody<T> {
   readonly files: readonly IntakeFile[];
 }
 
-export interface IntakeOptions {
-  /** Whether an MP4 will do as well as a picture. */
-  readonly allowVideo: boolean;
-  /** Refuses a model that the caller may not use; asked before a file is read, where the form has named the model by then. */
-  readonly checkModel: (name: string) => void;
-}
-
 /** Reads request bodies: JSON, OpenAI's forms, and LiteGen's form of a JSON document with files. */
 @Injectable()
 export class BodyReader {
   constructor(
     private readonly validator: SchemaValidator,
-    private readonly ingestion: ReferenceIngestion,
-    @Inject(CONFIG) private readonly config: Config,
+    private readonly forms: FormReader,
   ) {}
 
   /**
-   * Files are checked while they arrive, and wait outside the store.
    * @param schemaName the schema of the API's document that the fields must fit
-   * @throws ApiError `malformed_request`, `malformed_multipart`, `body_too_large`, those of {@link SchemaValidator.check} and of reference ingestion
+   * @throws ApiError those of {@link SchemaValidator.check} and {@link FormReader.read}
    */
   async read<T extends object>(request: FastifyRequest, schemaName: string, options: IntakeOptions): Promise<Intake<T>> {
     const deployment = deploymentOf(request);
     if (!request.isMultipart()) return this.check(schemaName, withModel(request.body, deployment));
-    const form: Form = { fields: new FormFields(), files: [], document: undefined };
-    try {
-      if (deployment !== undefined) options.checkModel(deployment);
-      await this.readForm(request, form, options);
-      const checked =
-        form.document === undefined
-          ? this.validator.check<T>(schemaName, withModel(form.fields.toObject(), deployment), { form: true })
-          : this.validator.check<T>(schemaName, withModel(parseJson(form.document, DOCUMENT_PART), deployment));
-      // Beside a document, a text part can only be meant for something that it does not name.
-      const unknown = form.document === undefined ? checked.unknown : { ...checked.unknown, ...form.fields.toObject() };
-      return { fields: checked.fields, unknown, files: form.files };
-    } catch (error) {
-      discardBody(request);
-      await discardAll(form.files.map(({ reference }) => reference));
-      throw formError(error);
-    }
+    return this.forms.read(
+      request,
+      options,
+      ({ fields, files, document }) => {
+        if (document === undefined) {
+          return { ...this.validator.check<T>(schemaName, withModel(fields.toObject(), deployment), { form: true }), files };
+        }
+        const checked = this.validator.check<T>(schemaName, withModel(parseJson(document, DOCUMENT_PART), deployment));
+        // Beside a document, a text part can only be meant for something that it does not name.
+        return { fields: checked.fields, unknown: { ...checked.unknown, ...fields.toObject() }, files };
+      },
+      deployment,
+    );
   }
 
   /** A JSON body that is here already. @throws ApiError as {@link SchemaValidator.check} */
   check<T extends object>(schemaName: string, body: unknown): Intake<T> {
     return { ...this.validator.check<T>(schemaName, body), files: [] };
   }
-
-  private async readForm(request: FastifyRequest, form: Form, options: IntakeOptions): Promise<void> {
-    const { body_limit_bytes: textLimit, upload_limit_bytes: fileLimit } = this.config.server;
-    const announced = Number(request.headers['content-length'] ?? 0);
-    const wholeLimit = MAX_REFERENCES * fileLimit;
-    if (announced > wholeLimit) throw new ApiError('body_too_large', `The form is larger than ${wholeLimit} bytes.`);
-    let textBytes = 0;
-    const takeText = (name: string, text: string): void => {
-      textBytes += text.length;
-      if (textBytes > textLimit) throw new ApiError('body_too_large', `The form’s text is larger than ${textLimit} bytes.`);
-      if (name === DOCUMENT_PART) form.document = text;
-      else form.fields.add(name, text);
-    };
-    const source = decodedForm(request, textLimit + fileLimit);
-    const limits = { fileSize: fileLimit, fieldSize: textLimit };
-    for await (const part of namedParts((isPartAFile) => source.parts({ limits, isPartAFile }))) {
-      checkPart(part);
-      if (part.type === 'field') takeText(part.fieldname, fieldText(part, textLimit));
-      else if (part.filename === undefined && part.mimetype === JSON_TYPE) takeText(part.fieldname, await jsonText(part, textLimit));
-      else if (part.fieldname === DOCUMENT_PART) takeText(DOCUMENT_PART, await readText(part, textLimit));
-      else await this.takeFile(part, form, options);
-    }
-  }
-
-  private async takeFile(part: MultipartFile, form: Form, { allowVideo, checkModel }: IntakeOptions): Promise<void> {
-    const [name = '', index = ''] = fieldPath(part.fieldname);
-    const first = await firstChunk(part.file);
-    // What a browser sends for a file field that was left empty.
-    if (first === undefined && (part.filename ?? '') === '') return;
-    const model = form.files.length === 0 ? modelOf(form) : undefined;
-    if (model !== undefined) checkModel(model);
-    const reference = await this.ingestion.receive(
-      { kind: 'stream', body: uncut(part.file, first, this.config.server.upload_limit_bytes) },
-      { allowVideo, param: part.fieldname, maxBytes: this.config.server.upload_limit_bytes },
-    );
-    form.files.push({ part: part.fieldname, name, ...(/^\d+$/.test(index) ? { index: Number(index) } : {}), reference });
-  }
-}
-
-interface Form {
-  readonly fields: FormFields;
-  readonly files: IntakeFile[];
-  document: string | undefined;
-}
-
-/** The request with its body decoded, where that came compressed. @throws ApiError `unsupported_media_type` */
-function decodedForm(request: FastifyRequest, maxBytes: number): FastifyRequest {
-  const codings = contentCodings(request.headers['content-encoding']);
-  if (codings.length === 0) return request;
-  const raw = Object.assign(decodeBody(request.raw, codings, maxBytes), { headers: request.raw.headers });
-  return Object.create(request, { raw: { value: raw } }) as FastifyRequest;
 }
 
 /** The model that the path names counts, as at Azure. What is no object is refused as such. */
 function withModel(body: unknown, deployment: string | undefined): unknown {
   const isObject = typeof body === 'object' && body !== null && !Array.isArray(body);
   return deployment !== undefined && isObject ? { ...body, model: deployment } : body;
-}
-
-/** What the form has said so far. */
-function modelOf({ fields, document }: Form): string | undefined {
-  const { model } =
-    document === undefined ? fields.toObject() : ((parseJson(document, DOCUMENT_PART) ?? {}) as { readonly model?: unknown });
-  return typeof model === 'string' && model !== '' ? model : undefined;
-}
-
-type PartRule = typeof isPartAFile;
-
-/** The parser refuses names that every object has, such as `constructor`, and does not say which. @throws ApiError `param_unsupported` */
-async function* namedParts(
-  partsBy: (rule: PartRule) => AsyncIterable<MultipartFile | MultipartValue>,
-): AsyncGenerator<MultipartFile | MultipartValue, void> {
-  let refused: string | undefined;
-  try {
-    yield* partsBy((name, contentType, fileName) => {
-      if (refused === undefined && name !== undefined && name in Object.prototype) refused = name;
-      return isPartAFile(name, contentType, fileName);
-    });
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== 'FST_PROTO_VIOLATION' || refused === undefined) throw error;
-    throw new ApiError('param_unsupported', `There is no field ${refused} here.`, { param: refused, cause: error });
-  }
-}
-
-/** What has a name or a type that is no plain text is read as it comes; the parser would read JSON by rules of its own. */
-function isPartAFile(_name: string | undefined, contentType: string | undefined, fileName: string | undefined): boolean {
-  return fileName !== undefined || !/^(text\/|$)/i.test(contentType ?? '');
-}
-
-/** @throws ApiError `malformed_multipart` for a part without a readable name, or in an encoding that forms have not had since 2015 */
-function checkPart({ fieldname, encoding }: MultipartFile | MultipartValue): void {
-  // The parser leaves it out where the header has none, whatever its type says.
-  const name: string | undefined = fieldname;
-  if (name === undefined || textProblem(name) !== undefined || name.includes(REPLACED)) {
-    throw new ApiError('malformed_multipart', 'A part of the form has no name that can be read.', {
-      param: name === undefined ? undefined : printable(name),
-    });
-  }
-  if (/^(7bit|8bit|binary)$/i.test(encoding)) return;
-  throw new ApiError('malformed_multipart', 'Form parts must not have a Content-Transfer-Encoding.', {
-    param: printable(name),
-    accepted: ['binary'],
-  });
-}
-
-/** @throws ApiError `body_too_large`, `invalid_encoding` */
-function fieldText({ fieldname, value, valueTruncated }: MultipartValue, limit: number): string {
-  if (valueTruncated) throw new ApiError('body_too_large', `The form’s text is larger than ${limit} bytes.`);
-  const text = String(value);
-  // The parser puts it in the place of what it cannot read.
-  if (text.includes(REPLACED)) throw new ApiError('invalid_encoding', `${printable(fieldname)} is not valid UTF-8.`, { param: fieldname });
-  return text;
-}
-
-/** Of a part that calls itself JSON: a string is what it holds, everything else is read by its schema. */
-async function jsonText(part: MultipartFile, limit: number): Promise<string> {
-  const text = await readText(part, limit);
-  if (part.fieldname === DOCUMENT_PART) return text;
-  const value = parseJson(text, part.fieldname);
-  return typeof value === 'string' ? value : text;
-}
-
-async function firstChunk(file: Readable): Promise<Buffer | undefined> {
-  for (;;) {
-    const chunk = file.read() as Buffer | null;
-    if (chunk !== null) return chunk;
-    if (file.readableEnded || file.destroyed) return undefined;
-    await new Promise<void>((resolve) => {
-      const settle = (): void => {
-        for (const event of ['readable', 'end', 'close', 'error']) file.off(event, settle);
-        resolve();
-      };
-      for (const event of ['readable', 'end', 'close', 'error']) file.once(event, settle);
-    });
-  }
-}
-
-/** The file's bytes; one that the parser cut at its limit is an error, not a shorter file. */
-async function* uncut(file: MultipartFile['file'], first: Buffer | undefined, limit: number): AsyncGenerator<Uint8Array, void> {
-  if (first !== undefined) yield first;
-  for await (const chunk of file) yield chunk as Buffer;
-  if (file.truncated) throw new ApiError('body_too_large', `The file is larger than ${limit} bytes.`);
-}
-
-/** @throws ApiError `body_too_large`, `invalid_encoding` */
-async function readText({ file, fieldname }: MultipartFile, limit: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of file) {
-    bytes += (chunk as Buffer).length;
-    if (bytes > limit) throw new ApiError('body_too_large', `The part "${printable(fieldname)}" is larger than ${limit} bytes.`);
-    chunks.push(chunk as Buffer);
-  }
-  return decodeText(Buffer.concat(chunks));
 }

@@ -1,11 +1,24 @@
-export { createdHeaders, planHeaders } from './answer-headers.js';
-export { Answers } from './answers.service.js';
-export { BodyReader, type Intake } from './body-reader.service.js';
-export { pick, SHARED_PARAMS, toCommand } from './command.js';
+export { Answers, createdHeaders, FileText, NO_USAGE, planHeaders, toUsage } from './answers.service.js';
+export { BodyReader, type Intake, SchemaValidator } from './body-reader.service.js';
+export {
+  cacheDirectivesOf,
+  connectionOf,
+  idempotencyOf,
+  isDryRun,
+  type Preferences,
+  parsePrefer,
+  pick,
+  quoteIdOf,
+  rewriteUrl,
+  SHARED_PARAMS,
+  strictByHeader,
+  toCommand,
+} from './command.js';
 export { toCostEstimate } from './cost-estimate.js';
 export * from './dto/cost-estimate.dto.js';
 export * from './dto/generation-answer.dto.js';
 export * from './dto/generation-request.dto.js';
+export { EventAnswers, EventStream } from './event-answers.service.js';
 export {
   ApiEstimateAnswers,
   ApiGenerationAnswers,
@@ -16,9 +29,5 @@ export {
   POLL_AFTER,
   type RequestBody,
 } from './openapi.js';
-export { collectReferences, type ImageInput, type IntakeFile } from './references.policy.js';
-export { References } from './references.service.js';
-export { cacheDirectivesOf, connectionOf, idempotencyOf, isDryRun, quoteIdOf, strictByHeader } from './request-facts.js';
+export { collectReferences, discardAll, type ImageInput, type IntakeFile, References, releasing } from './references.service.js';
 export { SharedApiModule } from './shared-api.module.js';
-export { discardAll, releasing } from './uploads.js';
-export { NO_USAGE, toUsage } from './usage.js';

@@ -16,10 +16,20 @@ import {
   isTerminal,
   linkerFor,
 } from '../../engine/generations/index.js';
-import { ApiError, Clock, type Preferences, parsePrefer } from '../../platform/common/index.js';
+import { ApiError, Clock } from '../../platform/common/index.js';
 import { CONFIG, type Config, ownPath } from '../../platform/config/index.js';
 import { sendBlob } from '../files/index.js';
-import { Answers, connectionOf, createdHeaders, isDryRun, planHeaders, releasing, toCostEstimate } from '../shared/index.js';
+import {
+  Answers,
+  connectionOf,
+  createdHeaders,
+  isDryRun,
+  type Preferences,
+  parsePrefer,
+  planHeaders,
+  releasing,
+  toCostEstimate,
+} from '../shared/index.js';
 import type { ListVideosQuery } from './dto/video-request.dto.js';
 import type { VideoDeleteResponse, VideoGenerationResponse, VideoListResponse } from './dto/video-response.dto.js';
 import { REMIX_ROLE, type RemixSource } from './video-command.service.js';

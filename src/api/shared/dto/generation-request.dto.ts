@@ -1,6 +1,7 @@
 import { ApiExtraModels, ApiProperty, ApiPropertyOptional, type ApiPropertyOptions, getSchemaPath } from '@nestjs/swagger';
 import { GENERATION_EVENT_TYPES, type GenerationEventType } from '../../../engine/generations/index.js';
-import { LONGEST_NAME, MAX_BYTES_KEYWORD, OpenBody } from '../../../platform/common/index.js';
+import { LONGEST_NAME, OpenBody } from '../../../platform/common/index.js';
+import { MAX_BYTES_KEYWORD } from '../json-schema.js';
 
 export const MAX_REFERENCES = 64;
 /** Longest http(s) URL of a picture; base64 and `data:` URLs are as long as the body may be. */

@@ -1,4 +1,9 @@
-import { contentLengthOf, encodePieces, jsonPieces, type OpenFile } from './media-json.js';
+import { Readable } from 'node:stream';
+import { Injectable, Logger } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { BlobStore } from '../../domain/storage/index.js';
+import { PeriodicTasks } from '../../platform/schedule/index.js';
+import { contentLengthOf, encodePieces, jsonPieces, type OpenFile } from './answers.service.js';
 
 /** One server-sent event; its data may hold {@link FileText}. */
 export interface OutgoingEvent {
@@ -81,4 +86,44 @@ async function* encodeEvent({ id, event, data }: OutgoingEvent, open: OpenFile):
   const chunks: Buffer[] = [];
   for await (const chunk of encodePieces(pieces, open)) chunks.push(chunk);
   yield Buffer.concat(chunks);
+}
+
+const HEARTBEAT_MS = 15_000;
+
+/** Writes event streams that hold stored files, and keeps them alive with one timer for all. */
+@Injectable()
+export class EventAnswers {
+  private readonly streams = new Set<EventStream>();
+  private readonly open: OpenFile;
+
+  constructor(blobs: BlobStore, periodic: PeriodicTasks) {
+    this.open = (sha256) => blobs.chunks(sha256);
+    periodic.add({
+      name: 'api.heartbeats',
+      intervalMs: HEARTBEAT_MS,
+      run: () => this.beat(),
+      failure: 'Open event streams could not be kept alive',
+      logger: new Logger('Heartbeats'),
+    });
+  }
+
+  /** Sends server-sent events until `stream` ends or the client goes away, whichever comes first. */
+  async send(reply: FastifyReply, stream: EventStream): Promise<void> {
+    this.streams.add(stream);
+    reply.raw.once('close', () => {
+      this.streams.delete(stream);
+      stream.abandon();
+    });
+    // Proxies that gather an answer before they pass it on would take the point out of it.
+    reply
+      .code(200)
+      .header('content-type', 'text/event-stream; charset=utf-8')
+      .header('cache-control', 'no-cache, no-transform')
+      .header('x-accel-buffering', 'no');
+    await reply.send(Readable.from(stream.bytes(this.open)));
+  }
+
+  private beat(): void {
+    for (const stream of this.streams) stream.beat();
+  }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { HeldReference } from '../../domain/storage/index.js';
-import { collectReferences, type IntakeFile } from './references.policy.js';
+import { collectReferences, type IntakeFile } from './references.service.js';
 
 function file(part: string): IntakeFile {
   const index = /\[(\d+)\]$/.exec(part)?.[1];

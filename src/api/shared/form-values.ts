@@ -1,5 +1,4 @@
-import { ApiError } from '../errors/index.js';
-import { forbiddenName, inexactInteger, isExactInteger, parseBounded, problemIn } from '../json-text.js';
+import { ApiError, forbiddenName, inexactInteger, isExactInteger, parseBounded, problemIn } from '../../platform/common/index.js';
 import { alternativesOf, type JsonSchema, type Schemas, typesOf } from './json-schema.js';
 
 const MAX_DEPTH = 8;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { EventStream } from './event-stream.js';
-import { FileText } from './media-json.js';
+import { FileText } from './answers.service.js';
+import { EventStream } from './event-answers.service.js';
 
 const FILE = randomBytes(200_000);
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { appliedPreferences, parsePrefer } from './prefer.js';
+import { appliedPreferences, parsePrefer } from './command.js';
 
 describe('parsePrefer', () => {
   it.each([

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ApiError } from '../errors/index.js';
-import { SchemaValidator } from './schema-validator.js';
+import { ApiError } from '../../platform/common/index.js';
+import { SchemaValidator } from './body-reader.service.js';
 
 const DOCUMENT = {
   components: {

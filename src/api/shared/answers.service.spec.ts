@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { contentLengthOf, encodeBase64, encodePieces, FileText, jsonPieces } from './media-json.js';
+import { contentLengthOf, encodeBase64, encodePieces, FileText, jsonPieces } from './answers.service.js';
 
 async function collect(source: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = [];

@@ -1,5 +1,5 @@
 import type { ErrorObject } from 'ajv/dist/2020.js';
-import { ApiError, type ErrorCode } from '../errors/index.js';
+import { ApiError, type ErrorCode } from '../../platform/common/index.js';
 import { describeSchema, type JsonSchema, MAX_BYTES_KEYWORD, type Schemas } from './json-schema.js';
 
 const CODES = {
