@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { PLUGIN_SPEC, type PluginInstance, type PluginSetup, type ProviderPlugin } from '@litegen/plugin-sdk';
-import { insidePlugin } from './containment/index.js';
+import { insidePlugin } from './containment.js';
 import { PluginFault, type PluginPackage } from './plugin-manifest.js';
 import { provideSdk } from './sdk-resolution.js';
 

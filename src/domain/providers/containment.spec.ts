@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Clock } from '../../../platform/common/index.js';
-import { SecretRegistry } from '../../../platform/security/index.js';
-import type { PluginPackage } from '../plugin-manifest.js';
-import { PluginFaults } from './plugin-faults.js';
-import { insidePlugin, outsidePlugins } from './plugin-scope.js';
+import { Clock } from '../../platform/common/index.js';
+import { SecretRegistry } from '../../platform/security/index.js';
+import { insidePlugin, outsidePlugins, PluginFaults } from './containment.js';
+import type { PluginPackage } from './plugin-manifest.js';
 
 const HOME = '/opt/gateway';
 
