@@ -60,6 +60,7 @@ export function build() {
   rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
   run('tsc', ['-p', 'tsconfig.json']);
   execute(process.execPath, [join(ROOT, 'scripts/parse-models.mjs')]);
+  execute(process.execPath, [join(ROOT, 'scripts/write-documentation.mjs')]);
   mkdirSync(dirname(STAMP), { recursive: true });
   writeFileSync(STAMP, '');
   utimesSync(STAMP, startedAt, startedAt);

@@ -44,7 +44,7 @@ const program = createProgram({
     const { createApplication } = await import('./http/application.js');
     return createApplication(config, { secrets: new SecretRegistry(), logger: SILENT });
   },
-  buildOpenApi: async (app) => (await import('./http/openapi.js')).buildOpenApi(app),
+  buildOpenApi: async (app) => (await import('./http/openapi-generation.js')).buildOpenApi(app),
 });
 
 program.parseAsync().catch((error: unknown) => {

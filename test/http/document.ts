@@ -1,5 +1,5 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { buildOpenApi } from '../../src/app/http/openapi.js';
+import { buildOpenApi } from '../../src/app/http/openapi-generation.js';
 
 /** As much of a schema as tests look at. */
 export interface Schema {

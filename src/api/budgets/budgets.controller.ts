@@ -1,8 +1,8 @@
 import { Body, Controller, Delete, Get, Param, Patch, Post, Query, Req } from '@nestjs/common';
-import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { principalOf, Scoped } from '../../domain/access/index.js';
 import { ApiErrors, cursorInfo, LongPageQuery, pageRequest, usdToMicros } from '../../platform/common/index.js';
+import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '../../platform/openapi/index.js';
 import { BudgetsService } from '../../policy/budgets/index.js';
 import { toBudget } from './budget-responses.js';
 import { Budget, BudgetListResponse, CreateBudgetRequest, DeleteBudgetResponse, PatchBudgetRequest } from './dto/budget.dto.js';

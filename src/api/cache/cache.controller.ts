@@ -1,7 +1,7 @@
 import { Controller, Delete, Req } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { principalOf, Scoped } from '../../domain/access/index.js';
+import { ApiOkResponse, ApiOperation, ApiTags } from '../../platform/openapi/index.js';
 import { CacheService } from '../../policy/cache/index.js';
 import { ClearCacheResponse } from './dto/clear-cache.dto.js';
 

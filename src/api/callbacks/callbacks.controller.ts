@@ -1,8 +1,8 @@
 import { All, Controller, HttpCode, Param, Req } from '@nestjs/common';
-import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { ByCallbackToken } from '../../domain/access/index.js';
 import { CallbacksService } from '../../engine/generations/index.js';
+import { ApiExcludeController } from '../../platform/openapi/index.js';
 
 /** Where vendors report back. The token is unguessable and the vendor's signature is verified by its plugin. */
 @ApiExcludeController()

@@ -1,8 +1,8 @@
 import { Controller, Get, Param, Req, Res } from '@nestjs/common';
-import { ApiExtraModels, ApiHeader, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Scoped } from '../../domain/access/index.js';
 import { ApiErrors } from '../../platform/common/index.js';
+import { ApiExtraModels, ApiHeader, ApiOperation, ApiResponse, ApiTags } from '../../platform/openapi/index.js';
 import { eventSchema } from '../shared/index.js';
 import { GenerationEndedEvent, GenerationProgressEvent } from './dto/generation-event.dto.js';
 import { EventStreams } from './event-streams.service.js';

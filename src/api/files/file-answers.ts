@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiHeader, ApiOkResponse, ApiResponse } from '@nestjs/swagger';
 import { ApiErrors } from '../../platform/common/index.js';
+import { ApiHeader, ApiOkResponse, ApiResponse } from '../../platform/openapi/index.js';
 
 const TEXT = { type: 'string' } as const;
 const CONTENT = { '*/*': { schema: { ...TEXT, format: 'binary' } } };

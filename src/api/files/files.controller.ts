@@ -1,9 +1,9 @@
 import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
-import { ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../../domain/access/index.js';
 import { AssetsRepository, BlobStore, type LinkQuery, LinkSigner } from '../../domain/storage/index.js';
 import { ApiError, ApiErrors, Clock } from '../../platform/common/index.js';
+import { ApiOperation, ApiQuery, ApiTags } from '../../platform/openapi/index.js';
 import { ApiFileAnswers } from './file-answers.js';
 import { sendBlob } from './send-blob.js';
 

@@ -1,5 +1,4 @@
 import { Body, Controller, Headers, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
-import { ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { principalOf, Scoped, wholeOf } from '../../domain/access/index.js';
 import { LinkSigner } from '../../domain/storage/index.js';
@@ -15,6 +14,7 @@ import {
   toGenerationDetail,
 } from '../../engine/generations/index.js';
 import { ApiError, ApiErrors, microsToUsd, usdToMicros } from '../../platform/common/index.js';
+import { ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '../../platform/openapi/index.js';
 import { RefundGenerationRequest, RefundResponse, ResolveGenerationRequest } from './dto/billing-adjustment.dto.js';
 
 @ApiTags('Generations')

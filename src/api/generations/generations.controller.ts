@@ -1,5 +1,4 @@
 import { Body, Controller, Get, Headers, Param, Patch, Query, Req, Res } from '@nestjs/common';
-import { ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { OWN_WORK, principalOf, type Reach, reachOf, Scoped } from '../../domain/access/index.js';
 import { LinkSigner } from '../../domain/storage/index.js';
@@ -17,6 +16,7 @@ import {
   toGenerationDetail,
 } from '../../engine/generations/index.js';
 import { ApiError, ApiErrors, pageInfo, pageRequest } from '../../platform/common/index.js';
+import { ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '../../platform/openapi/index.js';
 import { parsePrefer } from '../shared/index.js';
 import { ListGenerationsQuery, PatchGenerationRequest } from './dto/generation-query.dto.js';
 

@@ -1,7 +1,7 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public, principalOf, Scoped } from '../../domain/access/index.js';
+import { ApiOkResponse, ApiOperation, ApiResponse, ApiTags } from '../../platform/openapi/index.js';
 import { HealthResponse, LivenessResponse, ReadinessResponse } from './dto/health.dto.js';
 import { HealthService } from './health.service.js';
 

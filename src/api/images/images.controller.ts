@@ -1,8 +1,8 @@
 import { Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
-import { ApiExtraModels, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Scoped } from '../../domain/access/index.js';
 import { GenerationDetail } from '../../engine/generations/index.js';
+import { ApiExtraModels, ApiOperation, ApiTags } from '../../platform/openapi/index.js';
 import { ApiEstimateAnswers, ApiGenerationAnswers, ApiGenerationHeaders, isDryRun } from '../shared/index.js';
 import { ImageCompletedEvent, ImageErrorEvent, ImagePartialEvent } from './dto/image-event.dto.js';
 import { ImageEditRequest, ImageGenerationRequest } from './dto/image-request.dto.js';

@@ -1,4 +1,4 @@
-import { getSchemaPath } from '@nestjs/swagger';
+import { getSchemaPath } from '../../platform/openapi/index.js';
 import { FORM_FLAG, formBodies, type RequestBody } from '../shared/index.js';
 import { ImageEditRequest, ImageGenerationRequest, MAX_PARTIAL_IMAGES } from './dto/image-request.dto.js';
 

@@ -1,8 +1,8 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Req } from '@nestjs/common';
-import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { ApiKeysService, principalOf, Scoped } from '../../domain/access/index.js';
 import { ApiErrors, cursorInfo, LongPageQuery, pageRequest } from '../../platform/common/index.js';
+import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '../../platform/openapi/index.js';
 import { toCreatedKey, toKeyChange, toKeyDetail, toKeyInfo, toNewKey } from './api-key-responses.js';
 import {
   ApiKeyCreatedResponse,

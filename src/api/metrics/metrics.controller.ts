@@ -1,6 +1,6 @@
 import { Controller, Get, Res } from '@nestjs/common';
-import { ApiExcludeController } from '@nestjs/swagger';
 import { PrometheusController } from '@willsoto/nestjs-prometheus';
+import { ApiExcludeController } from '../../platform/openapi/index.js';
 
 /** Prometheus's text, which is no part of the API's document. The path is set by the module. */
 @ApiExcludeController()

@@ -1,8 +1,8 @@
 import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
-import { ApiExcludeEndpoint, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { principalOf, Scoped } from '../../domain/access/index.js';
 import { ApiErrors } from '../../platform/common/index.js';
+import { ApiExcludeEndpoint, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '../../platform/openapi/index.js';
 import { ListModelsQuery, ModelListResponse, ModelSchema } from './dto/model.dto.js';
 import { ModelsService } from './models.service.js';
 

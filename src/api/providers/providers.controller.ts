@@ -1,7 +1,7 @@
 import { Controller, Get, Req } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { principalOf, Scoped } from '../../domain/access/index.js';
+import { ApiOkResponse, ApiOperation, ApiTags } from '../../platform/openapi/index.js';
 import { ProviderCatalogEntry } from './dto/provider.dto.js';
 import { ProvidersService } from './providers.service.js';
 

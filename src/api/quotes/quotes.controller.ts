@@ -1,8 +1,8 @@
 import { Controller, HttpCode, Post, Req } from '@nestjs/common';
-import { ApiExtraModels, ApiOperation, ApiResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { Scoped } from '../../domain/access/index.js';
 import { ApiErrors } from '../../platform/common/index.js';
+import { ApiExtraModels, ApiOperation, ApiResponse, ApiTags, getSchemaPath } from '../../platform/openapi/index.js';
 import { Quote, QuoteList, QuoteRequest } from './dto/quote.dto.js';
 import { QuotesService } from './quotes.service.js';
 

@@ -1,8 +1,8 @@
 import { applyDecorators, type Type } from '@nestjs/common';
-import { ApiExtraModels, ApiHeader, type ApiOperationOptions, ApiQuery, ApiResponse, getSchemaPath } from '@nestjs/swagger';
 import { GENERATION_HEADERS, IDEMPOTENCY_KEY } from '../../engine/generations/index.js';
 import { ApiErrors, type ResponseHeaders } from '../../platform/common/index.js';
 import { MAX_CACHE_TTL_SECONDS } from '../../platform/config/index.js';
+import { ApiExtraModels, ApiHeader, type ApiOperationOptions, ApiQuery, ApiResponse, getSchemaPath } from '../../platform/openapi/index.js';
 import { CostEstimate } from './dto/cost-estimate.dto.js';
 
 /** A body as the API's document describes it. */

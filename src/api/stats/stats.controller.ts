@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream';
 import { Controller, Get, Param, Query, Req, StreamableFile } from '@nestjs/common';
-import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { OWN_WORK, principalOf, reachOf, Scoped } from '../../domain/access/index.js';
 import { LinkSigner } from '../../domain/storage/index.js';
 import { linkerFor } from '../../engine/generations/index.js';
 import { ApiErrors } from '../../platform/common/index.js';
+import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags, getSchemaPath } from '../../platform/openapi/index.js';
 import { ListLogsQuery, LogListResponse, RequestArtifact } from './dto/log.dto.js';
 import { ProxyStats } from './dto/stats.dto.js';
 import { LogsService } from './logs.service.js';

@@ -1,9 +1,9 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
-import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { OWN_WORK, Scoped } from '../../domain/access/index.js';
 import { GENERATION_HEADERS } from '../../engine/generations/index.js';
 import { ApiErrors } from '../../platform/common/index.js';
+import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '../../platform/openapi/index.js';
 import { ApiFileAnswers } from '../files/index.js';
 import { ApiEstimateAnswers, ApiGenerationAnswers, ApiGenerationHeaders, POLL_AFTER } from '../shared/index.js';
 import { ListVideosQuery, VideoGenerationRequest, VideoRemixRequest } from './dto/video-request.dto.js';

@@ -1,4 +1,4 @@
-import { getSchemaPath } from '@nestjs/swagger';
+import { getSchemaPath } from '../../platform/openapi/index.js';
 import { formBodies, type RequestBody } from '../shared/index.js';
 import { VideoGenerationRequest, VideoRemixRequest } from './dto/video-request.dto.js';
 

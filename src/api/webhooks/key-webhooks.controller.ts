@@ -1,9 +1,9 @@
 import { Controller, Get, HttpCode, Param, Post, Query, Req } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { principalOf, Scoped } from '../../domain/access/index.js';
 import { DeliveriesService, TestDeliveries } from '../../engine/webhooks/index.js';
 import { ApiErrors, PageQuery, pageInfo, pageRequest } from '../../platform/common/index.js';
+import { ApiOkResponse, ApiOperation, ApiTags } from '../../platform/openapi/index.js';
 import { KeyWebhookDeliveryListResponse, TestWebhookResponse } from './dto/delivery.dto.js';
 import { toKeyDelivery, toTestResponse } from './webhook-responses.js';
 

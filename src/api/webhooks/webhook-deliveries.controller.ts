@@ -1,9 +1,9 @@
 import { Controller, Get, HttpCode, Param, Post, Req } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { principalOf, Scoped } from '../../domain/access/index.js';
 import { DeliveriesService } from '../../engine/webhooks/index.js';
 import { ApiErrors } from '../../platform/common/index.js';
+import { ApiOkResponse, ApiOperation, ApiTags } from '../../platform/openapi/index.js';
 import { WebhookDeliveryDetail } from './dto/delivery.dto.js';
 import { toDeliveryDetail } from './webhook-responses.js';
 

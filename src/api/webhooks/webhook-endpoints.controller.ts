@@ -1,5 +1,4 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Req } from '@nestjs/common';
-import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { principalOf, Scoped } from '../../domain/access/index.js';
 import {
@@ -10,6 +9,7 @@ import {
   type WebhookEndpointEntity,
 } from '../../engine/webhooks/index.js';
 import { ApiErrors, Clock, cursorInfo, LongPageQuery, pageInfo, pageOf, pageRequest } from '../../platform/common/index.js';
+import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '../../platform/openapi/index.js';
 import {
   DeliveriesQuery,
   RedeliverRequest,

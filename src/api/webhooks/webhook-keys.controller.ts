@@ -1,8 +1,8 @@
 import { Controller, Get, Header, Query } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { Public } from '../../domain/access/index.js';
 import { EndpointsService, jwkOf } from '../../engine/webhooks/index.js';
 import { ApiError, LONGEST_NAME } from '../../platform/common/index.js';
+import { ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '../../platform/openapi/index.js';
 import { WebhookKeySet } from './dto/endpoint.dto.js';
 
 @ApiTags('Webhooks')

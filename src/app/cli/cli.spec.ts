@@ -11,7 +11,7 @@ import { ConfigError, configSchema, loadConfig } from '../../platform/config/ind
 import { closeDataSources, openDataSources } from '../../platform/database/index.js';
 import { SecretRegistry } from '../../platform/security/index.js';
 import { createApplication } from '../http/application.js';
-import { buildOpenApi } from '../http/openapi.js';
+import { buildOpenApi } from '../http/openapi-generation.js';
 import { PACKAGE_ROOT, VERSION } from '../version.js';
 import { settings } from './configuration-document.js';
 import type { PriceReport } from './list-prices.js';

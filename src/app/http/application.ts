@@ -86,7 +86,7 @@ export async function createApplication(
   });
   enableCors(app, config);
   // What the document says about bodies is what the API enforces.
-  app.get(SchemaValidator, { strict: false }).useDocument(serveOpenApi(app, config.server));
+  app.get(SchemaValidator, { strict: false }).useDocument(await serveOpenApi(app, config.server));
   return app;
 }
 

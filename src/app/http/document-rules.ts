@@ -3,6 +3,16 @@ import type { OpenAPIObject } from '@nestjs/swagger';
 import { failureDescription, OPEN_BODY } from '../../platform/common/index.js';
 import { ALWAYS_ANSWERED } from './hooks.js';
 
+/** What is served about the API. */
+export interface ApiDocumentation {
+  readonly document: OpenAPIObject;
+  /** The HTML of `/docs`, and of `/docs/`, from where the page’s files have other relative addresses. */
+  readonly page: string;
+  readonly folderPage: string;
+  /** The page’s script before and after the document that it holds. */
+  readonly script: readonly [string, string];
+}
+
 interface Schema {
   $ref?: string;
   required?: readonly string[];

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { testApplication } from '../../../test/support/application.js';
 import { databases } from '../../../test/support/databases.js';
 import { assetRow, attemptRow, generationRow, seed } from '../../../test/support/generations.js';
-import { buildOpenApi } from '../../app/http/openapi.js';
+import { buildOpenApi } from '../../app/http/openapi-generation.js';
 import { Database, rows } from '../../platform/database/index.js';
 import { DEFAULT_TENANT, SCOPES, type Scope } from './principal.js';
 

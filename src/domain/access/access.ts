@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
-import { ApiExtension, ApiSecurity } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
+import { ApiExtension, ApiSecurity } from '../../platform/openapi/index.js';
 import type { Principal, Scope } from './principal.js';
 
 /** Who may use a route. A route that does not say so stops the start. */

@@ -4,7 +4,7 @@ import { testApplication } from '../../../test/support/application.js';
 import { databases } from '../../../test/support/databases.js';
 import { assetRow, generationRow, seed } from '../../../test/support/generations.js';
 import { createKey } from '../../../test/support/keys.js';
-import { buildOpenApi } from '../../app/http/openapi.js';
+import { buildOpenApi } from '../../app/http/openapi-generation.js';
 import type { GenerationEntity } from '../../engine/generations/index.js';
 import { Database, rows } from '../../platform/database/index.js';
 import { BlobStore } from '../storage/index.js';

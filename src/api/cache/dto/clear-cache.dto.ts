@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty } from '../../../platform/openapi/index.js';
 
 export class ClearCacheResponse {
   @ApiProperty()

@@ -1,5 +1,5 @@
-import { ApiProperty } from '@nestjs/swagger';
 import { GenerationDetail, PUBLIC_STATUSES, type PublicStatus } from '../../../engine/generations/index.js';
+import { ApiProperty } from '../../../platform/openapi/index.js';
 
 const TIME = { type: String, format: 'date-time' } as const;
 

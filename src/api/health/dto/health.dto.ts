@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '../../../platform/openapi/index.js';
 
 export class LivenessResponse {
   @ApiProperty({ enum: ['alive'] })

@@ -1,5 +1,5 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { ErrorResponse } from '../../../platform/common/index.js';
+import { ApiProperty, ApiPropertyOptional } from '../../../platform/openapi/index.js';
 import { GenerationReceipt, UsageInfo } from '../../shared/index.js';
 
 /** What OpenAI's events tell about a picture. */

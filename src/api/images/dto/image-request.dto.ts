@@ -1,5 +1,5 @@
-import { ApiExtraModels, ApiPropertyOptional, getSchemaPath } from '@nestjs/swagger';
 import { LONGEST_NAME } from '../../../platform/common/index.js';
+import { ApiExtraModels, ApiPropertyOptional, getSchemaPath } from '../../../platform/openapi/index.js';
 import { BaseGenerationRequest, type ImageInput, ImageReference, MAX_REFERENCES } from '../../shared/index.js';
 
 export const RESPONSE_FORMATS = ['url', 'b64_json'] as const;

@@ -1,4 +1,3 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
@@ -18,6 +17,7 @@ import {
 import { SCOPES } from '../../../domain/access/index.js';
 import { CursorInfo, IsName, IsNullable, IsTime, IsUndefinable, LONGEST_NAME, TIME_OR_DAY } from '../../../platform/common/index.js';
 import { MAX_CACHE_TTL_SECONDS } from '../../../platform/config/index.js';
+import { ApiProperty, ApiPropertyOptional } from '../../../platform/openapi/index.js';
 
 const SCOPE_LIST = `^ *(${SCOPES.join('|')})( *, *(${SCOPES.join('|')}))* *$`;
 const MAX_QUOTA_USD = 1_000_000_000;

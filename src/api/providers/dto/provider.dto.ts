@@ -1,5 +1,5 @@
-import { ApiProperty } from '@nestjs/swagger';
 import { MODALITY_NAMES, type Modality } from '../../../domain/catalog/index.js';
+import { ApiProperty } from '../../../platform/openapi/index.js';
 
 export const PROVIDER_STATUSES = ['ready', 'not_configured', 'disabled', 'taken_out', 'rejected'] as const;
 export type ProviderStatus = (typeof PROVIDER_STATUSES)[number];

@@ -1,7 +1,7 @@
-import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
 import { OPERATIONS } from '../../../domain/catalog/index.js';
 import type { Operation } from '../../../engine/generations/index.js';
 import { ErrorDetail, LONGEST_NAME, OpenBody } from '../../../platform/common/index.js';
+import { ApiProperty, ApiPropertyOptional, ApiSchema } from '../../../platform/openapi/index.js';
 import { CostEstimate, MAX_REFERENCES } from '../../shared/index.js';
 
 export const MAX_CANDIDATES = 20;

@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '../../../platform/openapi/index.js';
 import { COST_SOURCES, type CostSource, GenerationReceipt } from './generation-answer.dto.js';
 
 export class CostEstimateComponent {

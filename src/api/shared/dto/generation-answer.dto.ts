@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '../../../platform/openapi/index.js';
 
 export const COST_SOURCES = ['dynamic', 'estimated'] as const;
 export type CostSource = (typeof COST_SOURCES)[number];

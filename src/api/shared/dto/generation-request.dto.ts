@@ -1,6 +1,12 @@
-import { ApiExtraModels, ApiProperty, ApiPropertyOptional, type ApiPropertyOptions, getSchemaPath } from '@nestjs/swagger';
 import { GENERATION_EVENT_TYPES, type GenerationEventType } from '../../../engine/generations/index.js';
 import { LONGEST_NAME, OpenBody } from '../../../platform/common/index.js';
+import {
+  ApiExtraModels,
+  ApiProperty,
+  ApiPropertyOptional,
+  type ApiPropertyOptions,
+  getSchemaPath,
+} from '../../../platform/openapi/index.js';
 import { MAX_BYTES_KEYWORD } from '../json-schema.js';
 
 export const MAX_REFERENCES = 64;

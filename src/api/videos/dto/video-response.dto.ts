@@ -1,4 +1,4 @@
-import { ApiExtraModels, ApiProperty, ApiPropertyOptional, getSchemaPath } from '@nestjs/swagger';
+import { ApiExtraModels, ApiProperty, ApiPropertyOptional, getSchemaPath } from '../../../platform/openapi/index.js';
 import { GenerationReceipt, UsageInfo } from '../../shared/index.js';
 
 /** OpenAI’s words, then LiteGen’s. */

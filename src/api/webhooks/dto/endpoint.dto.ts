@@ -1,4 +1,3 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { ArrayNotEmpty, ArrayUnique, IsArray, IsBoolean, IsIn, IsInt, IsString, IsUrl, Max, MaxLength, Min } from 'class-validator';
 import {
   ALGORITHMS,
@@ -10,6 +9,7 @@ import {
   type EventType,
 } from '../../../engine/webhooks/index.js';
 import { CursorInfo, IsName, IsNullable, IsUndefinable, LONGEST_NAME } from '../../../platform/common/index.js';
+import { ApiProperty, ApiPropertyOptional } from '../../../platform/openapi/index.js';
 
 const URL_RULES = { protocols: ['http', 'https'], require_protocol: true, require_tld: false };
 const LONGEST_URL = 2_000;

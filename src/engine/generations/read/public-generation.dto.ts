@@ -1,7 +1,7 @@
 import type { CallWarning, Charged, JsonObject } from '@litegen/plugin-sdk';
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { MODALITY_NAMES, type Modality, OPERATIONS } from '../../../domain/catalog/index.js';
 import { ErrorDetail, PageInfo } from '../../../platform/common/index.js';
+import { ApiProperty, ApiPropertyOptional } from '../../../platform/openapi/index.js';
 import { PUBLIC_STATUSES, type PublicStatus } from '../model/generation.status.js';
 import type { AttemptState, HoldState, Operation, StoredReceipt, StoredUsage } from '../model/generation.types.js';
 import { GENERATION_EVENT_TYPES, type GenerationEventType } from '../model/generation-event.types.js';

@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiProperty, ApiPropertyOptional, ApiResponse, type ApiResponseOptions } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, ApiResponse, type ApiResponseOptions } from '../../openapi/index.js';
 
 class ProviderErrorDetail {
   @ApiPropertyOptional({ description: 'The vendor’s own code.' })

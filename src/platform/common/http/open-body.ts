@@ -1,4 +1,4 @@
-import { ApiExtension } from '@nestjs/swagger';
+import { ApiExtension } from '../../openapi/index.js';
 
 export const OPEN_BODY = 'x-open-body';
 

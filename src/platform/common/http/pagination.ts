@@ -1,5 +1,5 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsInt, IsString } from 'class-validator';
+import { ApiProperty, ApiPropertyOptional } from '../../openapi/index.js';
 import { ApiError } from '../errors/index.js';
 import { textProblem } from '../json-text.js';
 import { IsName, IsUndefinable, WholeNumber } from './fields.js';
