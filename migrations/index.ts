@@ -12,6 +12,7 @@ import { StorageSweeps1763804000000 } from './1763804000000-storage-sweeps.js';
 import { ModerationBlocked1763820000000 } from './1763820000000-moderation-blocked.js';
 import { DeferredSteps1763830000000 } from './1763830000000-deferred-steps.js';
 import { KeyStrictness1763840000000 } from './1763840000000-key-strictness.js';
+import { AttemptLeases1763850000000 } from './1763850000000-attempt-leases.js';
 
 /** In the order in which they run. */
 export const MIGRATIONS = [
@@ -29,4 +30,5 @@ export const MIGRATIONS = [
   ModerationBlocked1763820000000,
   DeferredSteps1763830000000,
   KeyStrictness1763840000000,
+  AttemptLeases1763850000000,
 ];

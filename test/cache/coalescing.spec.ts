@@ -85,7 +85,7 @@ describe.each(databases())('the same request at the same time on $name', ({ name
     expect(tally(answers.map(cacheOf))).toEqual({ miss: 1, hit: 4 });
     const ended = await rows<{ status: string; token: number; messages: number; files: number }>(
       gateway.database.manager,
-      `SELECT status, lease_token AS token,
+      `SELECT status, (SELECT MAX(lease_token) FROM attempts WHERE generation_id = generations.id) AS token,
          (SELECT COUNT(*) FROM webhook_messages WHERE generation_id = generations.id AND type = 'generation.completed') AS messages,
          (SELECT COUNT(*) FROM assets WHERE generation_id = generations.id) AS files
        FROM generations WHERE id IN (:ids) AND cached_from IS NOT NULL`,

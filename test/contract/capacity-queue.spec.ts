@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { GenerationEntity } from '../../src/engine/generations/index.js';
 import { CapacityRepository } from '../../src/engine/generations/store/capacity.repository.js';
 import { newId } from '../../src/platform/common/index.js';
 import { Database, rows } from '../../src/platform/database/index.js';
@@ -54,7 +55,8 @@ describe.each(databases())('generations that wait for room on $name', ({ name, u
   function seen(keyId: string): Promise<Seen[]> {
     return rows<Seen>(
       at(0).get(Database).manager,
-      `SELECT id, status, attempt_count AS "attemptCount", CAST(next_run_at AS DOUBLE PRECISION) AS "nextRunAt"
+      `SELECT id, status, attempt_count AS "attemptCount", (SELECT CAST(MAX(next_run_at) AS DOUBLE PRECISION) FROM attempts
+         WHERE generation_id = generations.id) AS "nextRunAt"
        FROM generations WHERE key_id = :keyId ORDER BY created_at, id`,
       { keyId },
     );
@@ -100,11 +102,13 @@ describe.each(databases())('generations that wait for room on $name', ({ name, u
     const keyId = newId('key');
     const limit = { scope: 'key', id: keyId, maxInFlight: 3 } as const;
     const rowAt = (createdAt: number, change: object) => generationRow({ keyId, createdAt, status: 'queued', ...change });
-    const waiting = [5, 3, 1, 4, 2].map((at) => rowAt(at, { waitsFor: capacityName(limit) }));
-    const elsewhere = rowAt(0, { waitsFor: 'model:mock/clip' });
+    const waiting = [5, 3, 1, 4, 2].map((at) => rowAt(at, {}));
+    const elsewhere = rowAt(0, {});
     const running = rowAt(0, { status: 'running' });
     const database = at(0).get(Database);
-    await seed(database, { generations: [...waiting, elsewhere, running] });
+    const waitFor = (waitsFor: string) => (row: GenerationEntity) => attemptRow(row, { state: 'queued', waitsFor });
+    const attempts = [...waiting.map(waitFor(capacityName(limit))), waitFor('model:mock/clip')(elsewhere)];
+    await seed(database, { generations: [...waiting, elsewhere, running], attempts });
     const repository = at(0).get(CapacityRepository);
     const called = async () => (await seen(keyId)).filter(({ nextRunAt }) => Number(nextRunAt) === SEED_TIME_MS).map(({ id }) => id);
     const inOrder = [2, 4, 1, 3, 0].map((index) => waiting[index]?.id);
@@ -138,21 +142,17 @@ describe.each(databases())('generations that wait for room on $name', ({ name, u
 
   it('has room again when what a dead process was sending was taken up', async () => {
     const { id, headers } = await key({ max_in_flight: 1 });
-    const attemptId = newId('attempt');
     const abandoned = generationRow({
       keyId: id,
       model: 'mock/keyframe-video',
       status: 'dispatching',
       holdMicros: 0,
       holdState: 'released',
-      attemptId,
       attemptCount: 1,
-      leaseOwner: 'a process that died',
-      leaseToken: 1,
-      nextRunAt: Date.now() + 1_500,
       deadlineAt: Date.now() + 60_000,
     });
-    const sent = attemptRow(abandoned, { id: attemptId, state: 'sent', charged: null });
+    const lease = { leaseOwner: 'a process that died', leaseToken: 1, nextRunAt: Date.now() + 1_500 };
+    const sent = attemptRow(abandoned, { ...lease, state: 'sent', charged: null });
     await seed(at(0).get(Database), { generations: [abandoned], attempts: [sent] });
     expect((await image(headers, 'latency=0ms')).statusCode).toBe(429);
     await until(async () => (await image(headers, 'latency=0ms')).statusCode === 200);

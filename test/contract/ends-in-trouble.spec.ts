@@ -151,9 +151,9 @@ describe('an end while Postgres is in trouble', () => {
     try {
       hurried.pictures(4_000);
       const beats = 'NEW.lease_owner = OLD.lease_owner AND NEW.lease_token = OLD.lease_token AND NEW.next_run_at > OLD.next_run_at';
-      await breakTable(hurried.database, { table: 'generations', on: 'UPDATE', sqlState: '55P03', when: beats });
+      await breakTable(hurried.database, { table: 'attempts', on: 'UPDATE', sqlState: '55P03', when: beats });
       const answer = await hurried.picture({ prompt: 'without a beat' });
-      await mend(hurried.database, 'generations');
+      await mend(hurried.database, 'attempts');
       expect(answer.statusCode).toBe(200);
       expect(await hurried.latest()).toMatchObject(DELIVERED);
       expect(hurried.vendor.requests).toHaveLength(1);

@@ -5,6 +5,8 @@ import { ApiKeyEntity, KeyCapacities } from '../../src/domain/access/index.js';
 import { AssetEntity, AssetsRepository } from '../../src/domain/storage/index.js';
 import { AttemptEntity } from '../../src/engine/generations/model/attempt.entity.js';
 import { GenerationEntity } from '../../src/engine/generations/model/generation.entity.js';
+import type { Lease } from '../../src/engine/generations/model/lease.js';
+import { newAttempt } from '../../src/engine/generations/model/new-attempt.js';
 import { CapacityRepository } from '../../src/engine/generations/store/capacity.repository.js';
 import { CoalescedRequestsRepository } from '../../src/engine/generations/store/coalesced-requests.repository.js';
 import { DeferredStepsRepository } from '../../src/engine/generations/store/deferred-steps.repository.js';
@@ -25,6 +27,10 @@ import { addKey, spendingOf } from '../support/keys.js';
 const NOW = 1_800_000_000_000;
 const TENANT = { orgId: '00000000-0000-0000-0000-000000000001', appId: '00000000-0000-0000-0000-000000000002' };
 const LEASE_MS = 30_000;
+/** So that nobody claims it. */
+const NEVER = 9_000_000_000_000;
+const ENDED = { kind: 'ended', followers: [] };
+const LOST = { kind: 'lease_lost' };
 
 function generation(change: Partial<GenerationEntity> = {}): GenerationEntity {
   return Object.assign(new GenerationEntity(), {
@@ -46,10 +52,6 @@ function generation(change: Partial<GenerationEntity> = {}): GenerationEntity {
     holdMicros: 0,
     holdState: 'held' as const,
     attemptCount: 0,
-    attemptId: null,
-    leaseOwner: null,
-    leaseToken: 0,
-    nextRunAt: NOW,
     deadlineAt: NOW + 600_000,
     requestId: null,
     traceParent: null,
@@ -60,9 +62,17 @@ function generation(change: Partial<GenerationEntity> = {}): GenerationEntity {
   });
 }
 
-function admission(row: GenerationEntity): Admission {
-  return { generation: row, inputs: [], mayQueue: true };
+/** @param nextRunAt when its attempt is due */
+function admission(row: GenerationEntity, nextRunAt = NOW): Admission {
+  return { generation: row, attempts: [newAttempt(row, { callbackToken: null, nextRunAt, nowMs: NOW })], inputs: [], mayQueue: true };
 }
+
+/** Of the attempt with which it was admitted. */
+function leaseOf({ generation: { id }, attempts: [attempt] }: Admission, token: number): Lease {
+  return { attemptId: attempt?.id ?? '', generationId: id, token };
+}
+
+const NOT_SENT = { state: 'not_sent' as const, charged: 'no' };
 
 describe.each(databases())('leases on $name', ({ url }) => {
   let replicas: LeasesRepository[];
@@ -113,11 +123,13 @@ describe.each(databases())('leases on $name', ({ url }) => {
   const first = () => replicas[0] as LeasesRepository;
 
   async function claim(replica: LeasesRepository, order: Partial<ClaimOrder> & Pick<ClaimOrder, 'owner' | 'nowMs'>) {
-    const queue = { provider: 'mock', status: 'queued' as const };
+    const queue = { provider: 'mock', state: 'queued' as const };
     const { claimed } = await replica.claim(queue, { leaseUntilMs: NOW + LEASE_MS, limit: 20, ...order });
-    return claimed.map((one) => one.generation);
+    return claimed.map((one) => one.attempt);
   }
   const lifecycle = () => lifecycles[0] as LifecycleRepository;
+  const attemptsOf = ({ id: generationId }: GenerationEntity) =>
+    database.manager.getRepository<AttemptRow>(AttemptEntity).findBy({ generationId });
 
   it('never gives a generation to two claimers', async () => {
     const admitted = Array.from({ length: 300 }, () => generation());
@@ -127,7 +139,7 @@ describe.each(databases())('leases on $name', ({ url }) => {
         claim(replicas[index % replicas.length] as LeasesRepository, { owner: `replica-${index}`, nowMs: NOW }),
       ),
     );
-    const ids = claims.flat().map(({ id }) => id);
+    const ids = claims.flat().map(({ generationId }) => generationId);
     expect(new Set(ids).size).toBe(ids.length);
     expect(ids).toHaveLength(300);
     for (const row of claims.flat()) expect(row).toMatchObject({ leaseToken: 1, dueAt: NOW, nextRunAt: NOW + LEASE_MS });
@@ -135,82 +147,66 @@ describe.each(databases())('leases on $name', ({ url }) => {
   });
 
   it('fences off every write of a replica whose lease was taken over', async () => {
-    const row = generation({ nextRunAt: NOW + 1 });
-    await lifecycle().admit(admission(row));
+    const row = generation();
+    const admitted = admission(row, NOW + 1);
+    await lifecycle().admit(admitted);
     const [mine] = await claim(first(), { owner: 'paused', nowMs: NOW + 1, leaseUntilMs: NOW + 2, limit: 1 });
     const [taken] = await claim(first(), { owner: 'other', nowMs: NOW + 3, limit: 1 });
     expect([mine?.leaseToken, taken?.leaseToken]).toEqual([1, 2]);
-    const stale = { id: row.id, token: 1 };
-    const attempt = Object.assign(new AttemptEntity(), {
-      ...TENANT,
-      id: newId('attempt'),
-      generationId: row.id,
-      ordinal: 1,
-      provider: 'mock',
-      model: 'mock/clip',
-      state: 'sent' as const,
-      callbackToken: null,
-      createdAt: NOW,
-    });
-    expect(await generations.beginAttempt(stale, attempt, NOW, { ...row, limits: [] })).toBe(false);
-    expect(await first().release(stale, { status: 'running', nextRunAtMs: NOW }, NOW)).toBe(false);
-    expect(await lifecycle().settle({ lease: stale, generation: row, nowMs: NOW, outputs: [], settlement: cancelled })).toBeNull();
-    expect((await first().heartbeat('paused', [row.id], NOW + LEASE_MS)).alive.size).toBe(0);
-    expect(await generations.findAny(row.id)).toMatchObject({ status: 'queued', leaseOwner: 'other', leaseToken: 2 });
-    expect(
-      await lifecycle().settle({ lease: { id: row.id, token: 2 }, generation: row, nowMs: NOW, outputs: [], settlement: cancelled }),
-    ).toEqual([]);
+    const stale = leaseOf(admitted, 1);
+    const end = { generation: row, attempt: NOT_SENT, nowMs: NOW, outputs: [], settlement: cancelled };
+    expect(await generations.beginAttempt(stale, NOW, { ...row, limits: [] })).toBe(false);
+    expect(await first().release(stale, { state: 'accepted', nextRunAtMs: NOW }, NOW)).toBe(false);
+    expect(await lifecycle().settle({ ...end, lease: stale })).toEqual(LOST);
+    expect((await first().heartbeat('paused', [stale.attemptId], NOW + LEASE_MS)).alive.size).toBe(0);
+    expect(await generations.findAny(row.id)).toMatchObject({ status: 'queued' });
+    expect(await attemptsOf(row)).toMatchObject([{ state: 'queued', leaseOwner: 'other', leaseToken: 2 }]);
+    expect(await lifecycle().settle({ ...end, lease: leaseOf(admitted, 2) })).toEqual(ENDED);
   });
 
   it('writes an end once: terminal states never change', async () => {
-    const row = generation({ nextRunAt: NOW + 5 });
-    await lifecycle().admit(admission(row));
+    const row = generation();
+    const admitted = admission(row, NOW + 5);
+    await lifecycle().admit(admitted);
     const [claimed] = await claim(first(), { owner: 'one', nowMs: NOW + 5, limit: 1 });
-    const lease = { id: row.id, token: claimed?.leaseToken ?? -1 };
-    const ends = await Promise.all(
-      Array.from({ length: 10 }, () => lifecycle().settle({ lease, generation: row, nowMs: NOW, outputs: [], settlement: cancelled })),
-    );
-    expect(ends.filter(Boolean)).toHaveLength(1);
+    const lease = leaseOf(admitted, claimed?.leaseToken ?? -1);
+    const end = { lease, generation: row, attempt: NOT_SENT, nowMs: NOW, outputs: [], settlement: cancelled };
+    const ends = await Promise.all(Array.from({ length: 10 }, () => lifecycle().settle(end)));
+    expect(ends.filter(({ kind }) => kind === 'ended')).toHaveLength(1);
+    expect(ends.filter(({ kind }) => kind === 'lease_lost')).toHaveLength(9);
     expect(await generations.requestCancel(TENANT, row.id, NOW)).toBe(false);
-    expect(await first().claimOne(row.id, 'x', NOW, NOW + 1)).toBeNull();
+    expect(await first().claimAllOf(row.id, 'x', NOW, NOW + 1)).toEqual([]);
   });
 
   it('holds exactly as much as a quota allows, however many ask at once', async () => {
     const keyId = newId('key');
     await addKey(database, keyId, 1_000_000, NOW);
-    const asked = Array.from({ length: 100 }, () => generation({ keyId, holdMicros: 40_000, nextRunAt: null }));
-    const results = await Promise.all(
-      asked.map((row, index) => (lifecycles[index % lifecycles.length] as LifecycleRepository).admit(admission(row))),
-    );
+    const asked = Array.from({ length: 100 }, () => admission(generation({ keyId, holdMicros: 40_000 }), NEVER));
+    const results = await Promise.all(asked.map((one, index) => (lifecycles[index % lifecycles.length] as LifecycleRepository).admit(one)));
     expect(results.filter((result) => result.kind === 'admitted')).toHaveLength(25);
     const balance = () => spendingOf(database, keyId);
     expect(await balance()).toMatchObject({ heldMicros: 1_000_000, usedMicros: 0 });
-    const [row] = asked.filter((_row, index) => results[index]?.kind === 'admitted');
+    const [admitted] = asked.filter((_row, index) => results[index]?.kind === 'admitted') as [Admission];
     const settlement = { ...cancelled, status: 'completed' as const, costMicros: 30_000, holdState: 'settled' as const };
-    await lifecycle().settle({
-      lease: { id: row?.id ?? '', token: 0 },
-      generation: row as GenerationEntity,
-      nowMs: NOW,
-      outputs: [],
-      settlement,
-    });
+    const { generation: row } = admitted;
+    await lifecycle().settle({ lease: leaseOf(admitted, 0), generation: row, attempt: NOT_SENT, nowMs: NOW, outputs: [], settlement });
     expect(await balance()).toMatchObject({ heldMicros: 960_000, usedMicros: 30_000 });
     const refused = asked.filter((_row, index) => results[index]?.kind === 'quota_exceeded');
-    expect(await rows(database.manager, 'SELECT id FROM generations WHERE id IN (:ids)', { ids: refused.map(({ id }) => id) })).toEqual([]);
+    const ids = refused.map((one) => one.generation.id);
+    expect(await rows(database.manager, 'SELECT id FROM generations WHERE id IN (:ids)', { ids })).toEqual([]);
   });
 
   it('judges each request and each end of a batch on its own', async () => {
     const keyId = newId('key');
     await addKey(database, keyId, 100_001, NOW);
+    const asking = (holdMicros: number) => admission(generation({ keyId, holdMicros }), NEVER);
     // From now on the key's accounts are known, so that what follows comes to one batch in its order.
-    await lifecycle().admit(admission(generation({ keyId, holdMicros: 1, nextRunAt: null })));
-    const wishes = [60_000, 50_000, 40_000, 1];
-    const asked = wishes.map((holdMicros) => generation({ keyId, holdMicros, nextRunAt: null }));
+    await lifecycle().admit(asking(1));
     const repeated = newId('req');
-    const admissions = asked.map((row, index): Admission => {
+    const admissions = [60_000, 50_000, 40_000, 1].map(asking).map((one, index): Admission => {
       const key = index === 1 ? newId('req') : repeated;
       const idempotency = { key, fingerprint: 'f', expiresAtMs: NOW + 1 };
-      return { ...admission(row), ...(index === 3 ? {} : { idempotency }) };
+      return { ...one, ...(index === 3 ? {} : { idempotency }) };
     });
     const results = await Promise.all(admissions.map((one) => lifecycle().admit(one)));
     expect(results).toMatchObject([
@@ -220,28 +216,28 @@ describe.each(databases())('leases on $name', ({ url }) => {
       { kind: 'admitted', remainingMicros: 39_999 },
     ]);
     // What was refused left its key free.
-    const again = { ...(admissions[1] as Admission), generation: generation({ keyId, holdMicros: 30_000, nextRunAt: null }) };
+    const again = { ...(admissions[1] as Admission), ...asking(30_000) };
     expect(await lifecycle().admit(again)).toMatchObject({ kind: 'admitted' });
-    const kept = [asked[0], asked[3], again.generation] as GenerationEntity[];
-    const [dearest, , last] = kept as [GenerationEntity, GenerationEntity, GenerationEntity];
+    const [dearest, last] = [admissions[0], again] as [Admission, Admission];
     const completed = { ...cancelled, status: 'completed' as const, costMicros: 5, costSource: 'catalog', holdState: 'settled' as const };
-    const end = { nowMs: NOW + 7, outputs: [] };
+    const end = { attempt: NOT_SENT, nowMs: NOW + 7, outputs: [] };
     const ends = await Promise.all([
-      lifecycle().settle({ ...end, lease: { id: dearest.id, token: 0 }, generation: dearest, settlement: completed }),
-      lifecycle().settle({ ...end, lease: { id: dearest.id, token: 0 }, generation: dearest, settlement: completed }),
-      lifecycle().settle({ ...end, lease: { id: last.id, token: 9 }, generation: last, settlement: cancelled }),
-      lifecycle().settle({ ...end, lease: { id: last.id, token: 0 }, generation: last, settlement: cancelled }),
+      lifecycle().settle({ ...end, lease: leaseOf(dearest, 0), generation: dearest.generation, settlement: completed }),
+      lifecycle().settle({ ...end, lease: leaseOf(dearest, 0), generation: dearest.generation, settlement: completed }),
+      lifecycle().settle({ ...end, lease: leaseOf(last, 9), generation: last.generation, settlement: cancelled }),
+      lifecycle().settle({ ...end, lease: leaseOf(last, 0), generation: last.generation, settlement: cancelled }),
     ]);
     // Which of the first two is first is not said: it may be looked up meanwhile what the key allows.
-    expect(ends.slice(0, 2)).toEqual(expect.arrayContaining([[], null]));
-    expect(ends.slice(2)).toEqual([null, []]);
-    expect(await generations.findAny(dearest.id)).toMatchObject({
+    expect(ends.slice(0, 2)).toEqual(expect.arrayContaining([ENDED, LOST]));
+    expect(ends.slice(2)).toEqual([LOST, ENDED]);
+    expect(await generations.findAny(dearest.generation.id)).toMatchObject({
       status: 'completed',
       progress: 100,
       costMicros: 5,
       completedAt: NOW + 7,
     });
-    expect(await generations.findAny(last.id)).toMatchObject({ status: 'cancelled', holdState: 'released', nextRunAt: null });
+    expect(await generations.findAny(last.generation.id)).toMatchObject({ status: 'cancelled', holdState: 'released' });
+    expect(await attemptsOf(last.generation)).toMatchObject([{ state: 'not_sent', nextRunAt: null }]);
     expect(await spendingOf(database, keyId)).toMatchObject({ heldMicros: 2, usedMicros: 5 });
   });
 
@@ -261,3 +257,6 @@ const cancelled = {
   usage: null,
   failure: null,
 };
+
+/** The entity's type holds any JSON, whose conditions TypeScript would unfold without end. */
+type AttemptRow = Omit<AttemptEntity, 'operation'> & { operation: never };

@@ -1,8 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AttemptEntity, GenerationEntity } from '../../src/engine/generations/index.js';
+import { leaseOf as leaseOfAttempt } from '../../src/engine/generations/model/lease.js';
 import {
-  ACTIVE_STATUSES,
+  type ActiveState,
   type GenerationStatus,
+  isTerminal,
+  STATE_OF,
   STATUSES,
   TERMINAL_STATUSES,
   TRANSITIONS,
@@ -14,7 +17,7 @@ import { EndsRepository } from '../../src/engine/generations/store/ends.reposito
 import { GenerationsRepository } from '../../src/engine/generations/store/generations.repository.js';
 import { LeasesRepository } from '../../src/engine/generations/store/leases.repository.js';
 import { LifecycleRepository } from '../../src/engine/generations/store/lifecycle.repository.js';
-import { IS_ACTIVE, statusIs } from '../../src/engine/generations/store/status-conditions.js';
+import { IS_ACTIVE, stateIs } from '../../src/engine/generations/store/status-conditions.js';
 import { newId } from '../../src/platform/common/index.js';
 import { Database, rows } from '../../src/platform/database/index.js';
 import { CacheEntriesRepository } from '../../src/policy/cache/index.js';
@@ -43,23 +46,25 @@ describe.each(databases())('transitions of a generation on $name', ({ name, url 
     database = app.get(Database);
   });
 
-  const leaseOf = ({ generation: { id } }: Row) => ({ id, token: 1 });
-  const release = (row: Row, status: (typeof ACTIVE_STATUSES)[number]) =>
-    app.get(LeasesRepository).release(leaseOf(row), { status, nextRunAtMs: NOW }, NOW);
+  const leaseOf = ({ attempt }: Row) => leaseOfAttempt(attempt);
+  const release = (row: Row, state: ActiveState) =>
+    app.get(LeasesRepository).release(leaseOf(row), { state, progress: 0, nextRunAtMs: NOW }, NOW);
   const end = (row: Row, status: (typeof TERMINAL_STATUSES)[number]) =>
-    app
-      .get(EndsRepository)
-      .settle(
-        { lease: leaseOf(row), ...row, attempt: undefined, settlement: { ...UNCHARGED, status }, outputs: [], nowMs: NOW },
-        undefined,
-      );
+    app.get(EndsRepository).settle(
+      {
+        lease: leaseOf(row),
+        ...row,
+        attempt: { state: 'unknown', charged: 'no' },
+        settlement: { ...UNCHARGED, status },
+        outputs: [],
+        nowMs: NOW,
+      },
+      undefined,
+    );
 
   /** Each event as the engine writes it. */
   const write: Readonly<Record<LaterEvent, (row: Row) => Promise<unknown>>> = {
-    begin: (row) => {
-      const next = attemptRow(row.generation, { id: newId('attempt'), ordinal: 2, state: 'sent' });
-      return app.get(GenerationsRepository).beginAttempt(leaseOf(row), next, NOW, { ...row.generation, limits: [] });
-    },
+    begin: (row) => app.get(GenerationsRepository).beginAttempt(leaseOf(row), NOW, { ...row.generation, limits: [] }),
     share: ({ generation }) =>
       database.transaction((manager) =>
         app.get(CoalescedRequestsRepository).end(manager, [
@@ -73,16 +78,14 @@ describe.each(databases())('transitions of a generation on $name', ({ name, url 
         ]),
       ),
     retry: (row) => {
-      const failed = { id: row.attempt.id, state: 'not_sent' as const, charged: 'no' };
-      return app.get(GenerationsRepository).requeue(leaseOf(row), failed, { nextRunAtMs: NOW, limits: [] }, NOW);
+      const failed = { state: 'not_sent' as const, charged: 'no' };
+      const attempt = attemptRow(row.generation, { state: 'queued' });
+      return app.get(GenerationsRepository).requeue(leaseOf(row), failed, { attempt, limits: [] }, NOW);
     },
-    accept: (row) =>
-      app
-        .get(GenerationsRepository)
-        .acceptAttempt(leaseOf(row), { attemptId: row.attempt.id, operation: {}, warnings: [], nextRunAtMs: NOW }, NOW),
-    ingest: (row) => app.get(GenerationsRepository).startIngesting(leaseOf(row), row.attempt.id, { outputs: [] }, NOW),
-    resubmit: (row) => release(row, 'dispatching'),
-    resume: (row) => release(row, 'running'),
+    accept: (row) => app.get(GenerationsRepository).acceptAttempt(leaseOf(row), { operation: {}, warnings: [], nextRunAtMs: NOW }, NOW),
+    ingest: (row) => app.get(GenerationsRepository).startIngesting(leaseOf(row), { outputs: [] }, NOW),
+    resubmit: (row) => release(row, 'sent'),
+    resume: (row) => release(row, 'accepted'),
     complete: (row) => end(row, 'completed'),
     fail: (row) => end(row, 'failed'),
     cancel: (row) => end(row, 'cancelled'),
@@ -99,10 +102,10 @@ describe.each(databases())('transitions of a generation on $name', ({ name, url 
     for (const event of EVENTS) {
       if (isFirst(event)) continue;
       for (const from of ALL_STATUSES) {
-        const followed = event === 'share' ? { cachedFrom: newId('litegen-img') } : { leaseOwner: 'this test' };
-        const generation = generationRow({ status: from, leaseToken: 1, holdMicros: 0, nextRunAt: NOW + 1, ...followed });
-        const attempt = attemptRow(generation, { state: 'sent' });
-        generation.attemptId = attempt.id;
+        const isShared = event === 'share';
+        const generation = generationRow({ status: from, holdMicros: 0, ...(isShared ? { cachedFrom: newId('litegen-img') } : {}) });
+        const state = isTerminal(from) ? 'succeeded' : STATE_OF[from];
+        const attempt = attemptRow(generation, { state, leaseToken: 1, leaseOwner: isShared ? null : 'this test' });
         await seed(database, { generations: [generation], attempts: [attempt] });
         await write[event]({ generation, attempt });
         seen.push({ event, from, after: await statusOf(generation.id) });
@@ -129,7 +132,9 @@ describe.each(databases())('transitions of a generation on $name', ({ name, url 
     const hold = { holdMicros: 0, holdState: 'released' as const };
     for (const event of ['enqueue', 'start'] as const) {
       const generation = generationRow({ ...hold, status: TRANSITIONS[event].to });
-      await app.get(LifecycleRepository).admit({ generation, inputs: [], mayQueue: true });
+      await app
+        .get(LifecycleRepository)
+        .admit({ generation, attempts: [attemptRow(generation, { state: STATE_OF[TRANSITIONS[event].to] })], inputs: [], mayQueue: true });
       expect(await statusOf(generation.id)).toBe(TRANSITIONS[event].to);
     }
     const cacheKey = newId('req');
@@ -150,10 +155,10 @@ describe.each(databases())('transitions of a generation on $name', ({ name, url 
   });
 
   it.runIf(name === 'sqlite')('states its conditions as the partial indices do', async () => {
-    const plan = async (condition: string) =>
-      JSON.stringify(await rows(database.manager, `EXPLAIN QUERY PLAN SELECT id FROM generations WHERE ${condition}`));
-    expect(await plan(`app_id = 'a' AND key_id = 'a' AND ${IS_ACTIVE}`)).toContain('generations_under_way_by_caller');
-    expect(await plan(`waits_for = 'a' AND ${statusIs('queued')}`)).toContain('generations_waiting');
+    const plan = async (table: string, condition: string) =>
+      JSON.stringify(await rows(database.manager, `EXPLAIN QUERY PLAN SELECT id FROM ${table} WHERE ${condition}`));
+    expect(await plan('generations', `app_id = 'a' AND key_id = 'a' AND ${IS_ACTIVE}`)).toContain('generations_under_way_by_caller');
+    expect(await plan('attempts', `waits_for = 'a' AND ${stateIs('queued')}`)).toContain('attempts_waiting');
   });
 });
 

@@ -106,22 +106,25 @@ describe.each(databases())('watching many jobs on $name', (database) => {
     count: number,
     change: { deadlineAt?: number } = {},
   ): Promise<string[]> {
-    const generations = Array.from({ length: count }, (_unused, index) =>
+    const generations = Array.from({ length: count }, () =>
       generationRow({
         operation: 'video.generate',
         mediaType: 'video',
         model: `${provider}/film`,
         provider,
         status: 'running',
-        nextRunAt: LONG_AGO_MS + index,
         attemptCount: 1,
         ...change,
       }),
     );
     const attempts = generations.map((generation, index) =>
-      attemptRow(generation, { state: 'accepted', charged: null, operation: { id: `${provider}-${index}` } }),
+      attemptRow(generation, {
+        state: 'accepted',
+        charged: null,
+        nextRunAt: LONG_AGO_MS + index,
+        operation: { id: `${provider}-${index}` },
+      }),
     );
-    for (const [index, attempt] of attempts.entries()) Object.assign(generations[index] ?? {}, { attemptId: attempt.id });
     await seed(app.get(Database), { generations, attempts });
     return generations.map(({ id }) => id);
   }
@@ -129,14 +132,16 @@ describe.each(databases())('watching many jobs on $name', (database) => {
   const stateOf = (app: NestFastifyApplication, ids: readonly string[]) =>
     rows<{ id: string; status: string; lease_token: number; lease_owner: string | null; next_run_at: number; error_code: string | null }>(
       app.get(Database).manager,
-      'SELECT id, status, lease_token, lease_owner, next_run_at, error_code FROM generations WHERE id IN (:ids)',
+      `SELECT generations.id, status, lease_token, lease_owner, next_run_at, generations.error_code
+       FROM generations JOIN attempts ON attempts.generation_id = generations.id WHERE generations.id IN (:ids)`,
       { ids },
     );
   /** Nobody looks at any of them again, nor hands one back that is just being asked about. */
   const forget = (app: NestFastifyApplication) =>
-    app
-      .get(Database)
-      .write((manager) => rows(manager, "UPDATE generations SET status = 'failed', next_run_at = NULL, lease_owner = NULL RETURNING id"));
+    app.get(Database).transaction(async (manager) => {
+      await rows(manager, "UPDATE attempts SET state = 'failed', next_run_at = NULL, lease_owner = NULL RETURNING id");
+      await rows(manager, "UPDATE generations SET status = 'failed' RETURNING id");
+    });
   const asked = (vendor: HttpSimulator) => vendor.count(STATUS);
 
   it('a vendor that hangs holds what its own concurrency allows, and nobody else waits', async () => {
@@ -265,7 +270,9 @@ describe.each(databases())('watching many jobs on $name', (database) => {
     }
 
     const makeDue = (id: string) =>
-      app.get(Database).write((manager) => rows(manager, 'UPDATE generations SET next_run_at = 1 WHERE id = :id RETURNING id', { id }));
+      app
+        .get(Database)
+        .write((manager) => rows(manager, 'UPDATE attempts SET next_run_at = 1 WHERE generation_id = :id RETURNING id', { id }));
     const untilLookMs = async (id: string) => ((await stateOf(app, [id]))[0]?.next_run_at ?? NEVER) - Date.now();
 
     it('and polls come to one end, however many of them there are at once', async () => {

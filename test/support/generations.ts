@@ -1,6 +1,7 @@
 import { DEFAULT_TENANT } from '../../src/domain/access/index.js';
 import { AssetEntity } from '../../src/domain/storage/index.js';
 import { AttemptEntity, GenerationEntity } from '../../src/engine/generations/index.js';
+import { isActiveState } from '../../src/engine/generations/model/transitions.js';
 import { newId } from '../../src/platform/common/index.js';
 import type { Database } from '../../src/platform/database/index.js';
 
@@ -45,13 +46,6 @@ export function generationRow(change: Partial<GenerationEntity> = {}): Generatio
     errorMessage: null,
     errorDetails: null,
     attemptCount: 0,
-    attemptId: null,
-    leaseOwner: null,
-    leaseToken: 0,
-    // Far away, so that no worker takes it up.
-    nextRunAt: ended ? null : 9_000_000_000_000,
-    dueAt: null,
-    pollCount: 0,
     deadlineAt: 9_000_000_000_000,
     cancelRequestedAt: null,
     cacheKey: null,
@@ -68,6 +62,7 @@ export function generationRow(change: Partial<GenerationEntity> = {}): Generatio
 }
 
 export function attemptRow(generation: GenerationEntity, change: Partial<AttemptEntity> = {}): AttemptEntity {
+  const { state = 'succeeded' } = change;
   return Object.assign(new AttemptEntity(), {
     id: newId('attempt'),
     generationId: generation.id,
@@ -76,7 +71,14 @@ export function attemptRow(generation: GenerationEntity, change: Partial<Attempt
     ordinal: 1,
     provider: generation.provider,
     model: generation.model,
-    state: 'succeeded',
+    state,
+    leaseOwner: null,
+    leaseToken: 0,
+    // Far away, so that no worker takes it up.
+    nextRunAt: isActiveState(state) ? 9_000_000_000_000 : null,
+    dueAt: null,
+    pollCount: 0,
+    waitsFor: null,
     operation: null,
     result: null,
     vendorJobId: null,
@@ -89,8 +91,10 @@ export function attemptRow(generation: GenerationEntity, change: Partial<Attempt
     vendorStatus: null,
     warnings: null,
     createdAt: generation.createdAt,
-    acceptedAt: null,
+    sentAt: state === 'queued' ? null : generation.createdAt,
+    acceptedAt: state === 'accepted' ? generation.createdAt : null,
     finishedAt: generation.completedAt,
+    updatedAt: generation.updatedAt,
     ...change,
   });
 }

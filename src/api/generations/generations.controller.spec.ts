@@ -117,7 +117,7 @@ describe.each(databases())('the generations API on $name', ({ url }) => {
   });
 
   it('does not wait for what has ended, nor longer than asked', async () => {
-    const running = generationRow({ status: 'running', model: 'mock/parked', attemptId: 'attempt-parked' });
+    const running = generationRow({ status: 'running', model: 'mock/parked' });
     const attempt = attemptRow(running, { id: 'attempt-parked', state: 'accepted', vendorJobId: 'job-7', finishedAt: null, charged: null });
     await seed(app.get(Database), { generations: [running], attempts: [attempt] });
     const waited = await get(`/v1/generations/${running.id}`, { prefer: 'wait=1' });

@@ -14,6 +14,7 @@ import {
   linkerFor,
   toGeneration,
   toGenerationDetail,
+  vendorJobOf,
 } from '../../engine/generations/index.js';
 import { ApiError, ApiErrors, pageInfo, pageRequest } from '../../platform/common/index.js';
 import { ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '../../platform/openapi/index.js';
@@ -42,7 +43,10 @@ export class GenerationsController {
     const found = await this.queries.page(reachOf(principalOf(request)), { ...filter, mediaType }, pageRequest(query));
     const link = linkerFor(this.links, request);
     const views = await this.queries.withFiles(found.rows);
-    return { data: views.map((view) => toGeneration(view, link)), ...pageInfo(query, found) };
+    return {
+      data: views.map((view) => toGeneration({ ...view, vendorJobId: vendorJobOf(view.attempts) }, link)),
+      ...pageInfo(query, found),
+    };
   }
 
   @Get(':id')

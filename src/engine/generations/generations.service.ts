@@ -17,7 +17,6 @@ import { UnconfirmedAdmissions } from './admit/unconfirmed-admissions.service.js
 import { Dispatcher } from './execute/dispatcher.service.js';
 import { Worker } from './execute/worker.service.js';
 import { LeaseKeeper } from './leases/lease-keeper.service.js';
-import { CALL_KIND_OF } from './leases/provider-concurrency.policy.js';
 import type { AttemptEntity } from './model/attempt.entity.js';
 import type { Candidate, Candidates } from './model/candidate.js';
 import type { GenerationEntity } from './model/generation.entity.js';
@@ -27,10 +26,12 @@ import { GenerationEvents } from './model/generation-events.port.js';
 import { type GenerationRecord, GenerationSignals, type SignalListener } from './model/generation-signals.js';
 import { spenderOf } from './model/generation-spending.js';
 import type { Held } from './model/held.js';
+import { leaseOf } from './model/lease.js';
+import { asQueued, begunAttempt, isBegun } from './model/new-attempt.js';
+import { TRANSITIONS } from './model/transitions.js';
 import { LocalFollowers } from './read/local-followers.service.js';
 import { Waiters, type WaitResult, type WaitUntil } from './read/waiters.service.js';
 import { CachedAdmission, type CachedAdmissionResult, type Hit } from './share/cached-admission.service.js';
-import { asQueued } from './store/capacity.repository.js';
 import { GenerationsRepository } from './store/generations.repository.js';
 import { LeasesRepository } from './store/leases.repository.js';
 import type { Admission } from './store/lifecycle.repository.js';
@@ -134,20 +135,11 @@ export class GenerationsService {
     generation.fingerprint = idempotency.fingerprint;
     const caching = this.cached.decide(command, generation, inputs);
     const here = this.worker.hasRoom(generation.provider);
-    const attempt = here ? this.dispatcher.newAttempt(generation) : undefined;
-    if (attempt !== undefined) {
-      Object.assign(generation, {
-        status: 'dispatching',
-        attemptId: attempt.id,
-        attemptCount: 1,
-        leaseOwner: this.leases.owner,
-        leaseToken: 1,
-        nextRunAt: this.leases.leaseUntilMs(),
-        startedAt: generation.createdAt,
-      });
-    }
+    const queued = this.dispatcher.newAttempt(generation, generation.createdAt);
+    const attempt = here ? begunAttempt(queued, { owner: this.leases.owner, untilMs: this.leases.leaseUntilMs() }) : queued;
+    if (here) Object.assign(generation, { status: TRANSITIONS.start.to, attemptCount: 1, startedAt: generation.createdAt });
     const mayQueue = options.wait === undefined || options.wait.until === 'accepted';
-    const wanted = { generation, attempt, inputs, idempotency, mayQueue };
+    const wanted = { generation, attempts: [attempt], inputs, idempotency, mayQueue };
     const admission = await this.cached.admit(wanted, caching).catch((error: unknown) => {
       throw this.unconfirmed.refuse({ ...wanted, ...(caching.kind === 'use' ? { cache: caching } : {}) }, error);
     });
@@ -184,8 +176,8 @@ export class GenerationsService {
     if (admission.kind === 'hit') return this.giveAgain(admission, candidate, options);
     if (admission.kind === 'following') return this.follow(admission.generation, admission.leaderId, candidate, options);
     const { remainingMicros, waitsFor } = admission;
-    const generation = waitsFor === null ? asked.generation : asQueued(asked.generation, waitsFor);
-    const attempt = waitsFor === null ? asked.attempt : undefined;
+    const generation = waitsFor === null ? asked.generation : asQueued(asked.generation);
+    const begun = waitsFor === null ? asked.attempts.filter(isBegun) : [];
     const cache = caching.kind === 'off' ? undefined : ({ status: caching.kind === 'bypass' ? 'bypass' : 'miss' } as const);
     options.onAdmitted?.({ generation, outputs: [], candidate, isReplayed: false, cache, remainingMicros });
     this.watchConnection(generation.id, options.connection);
@@ -193,14 +185,14 @@ export class GenerationsService {
     // Who waits for the vendor's word is told at once that the generation waits for its turn.
     const { wait } = options;
     const waiting = wait === undefined || waitsFor !== null ? undefined : this.waiters.wait(generation.id, wait.until, wait.timeoutMs);
-    if (attempt !== undefined) {
-      const lease = { id: generation.id, token: generation.leaseToken };
-      void this.worker.run(lease, generation, 'submit', (signal) => this.dispatcher.dispatch({ lease, generation, attempt }, signal));
+    for (const attempt of begun) {
+      const held = { lease: leaseOf(attempt), generation, attempt };
+      void this.worker.run(held, 'submit', (signal) => this.dispatcher.dispatch(held, signal));
     }
     const result = await waiting;
     stop?.();
     const record = await this.recordAfter(generation, result);
-    const attempts = waiting !== undefined ? undefined : attempt === undefined ? [] : [attempt];
+    const attempts = waiting !== undefined ? undefined : begun;
     const left = remainingAfter(record.generation, remainingMicros);
     return { ...record, candidate, isReplayed: false, attempts, cache, remainingMicros: left };
   }
@@ -315,26 +307,19 @@ export class GenerationsService {
     if (!(await this.repository.requestCancel(reach, id, this.clock.nowMs()))) {
       throw new ApiError('conflict', `The generation ${id} is already ${before.generation.status}.`, { generationId: id });
     }
-    const claimed = await this.claimForCancel(reach, id);
-    if (claimed !== null) await this.cancelClaimed(claimed);
+    await Promise.all((await this.claimForCancel(reach, id)).map((held) => this.worker.carryClaimed(held)));
     return this.get(reach, id);
   }
 
   /** A running job may just be polled, which is over in a moment; a submission under way is not interrupted. */
-  private async claimForCancel(reach: Reach, id: string): Promise<Held<AttemptEntity | null> | null> {
+  private async claimForCancel(reach: Reach, id: string): Promise<Held[]> {
     for (let tries = 0; tries < CANCEL_TRIES; tries += 1) {
-      const claimed = await this.claims.claimOne(id, this.leases.owner, this.clock.nowMs(), this.leases.leaseUntilMs());
-      if (claimed !== null) return claimed;
-      if ((await this.repository.find(reach, id))?.status !== 'running') return null;
+      const claimed = await this.claims.claimAllOf(id, this.leases.owner, this.clock.nowMs(), this.leases.leaseUntilMs());
+      if (claimed.length > 0) return claimed;
+      if ((await this.repository.find(reach, id))?.status !== 'running') return [];
       await delay(CANCEL_PAUSE_MS);
     }
-    return null;
-  }
-
-  private async cancelClaimed(held: Held<AttemptEntity | null>): Promise<void> {
-    const { lease, generation } = held;
-    const kind = isTerminal(generation.status) ? 'poll' : CALL_KIND_OF[generation.status];
-    await this.worker.run(lease, generation, kind, (signal) => this.worker.carryOn(held, signal));
+    return [];
   }
 
   /** Hides a generation that has ended, and cancels it first when it has not. @throws ApiError `not_found`, `conflict` */

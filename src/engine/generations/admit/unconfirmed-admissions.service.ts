@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { ApiError, awayText, Clock, unavailableCode } from '../../../platform/common/index.js';
 import { CommitUnknown, Database, isUnavailable } from '../../../platform/database/index.js';
-import type { End } from '../model/end.js';
+import type { AttemptEntity } from '../model/attempt.entity.js';
 import type { GenerationFailure } from '../model/generation.types.js';
 import { IdempotencyRepository } from '../store/idempotency.repository.js';
 import { type Admission, LifecycleRepository } from '../store/lifecycle.repository.js';
@@ -37,14 +37,13 @@ export class UnconfirmedAdmissions {
     });
   }
 
-  private async disown({ generation, attempt, idempotency }: Admission): Promise<void> {
+  private async disown({ generation, attempts, idempotency }: Admission): Promise<void> {
     const failure: GenerationFailure = {
       code: 'database_unavailable',
       message: 'The database went away while the request was being admitted. Nothing was sent to the vendor; send the request again.',
       details: { charged: 'no', retry_after_ms: RETRY_AFTER_MS },
     };
     const end = {
-      lease: { id: generation.id, token: generation.leaseToken },
       generation,
       settlement: {
         status: 'failed' as const,
@@ -54,16 +53,22 @@ export class UnconfirmedAdmissions {
         usage: null,
         failure,
       },
-      ...(attempt === undefined ? {} : { attempt: { id: attempt.id, state: 'not_sent' as const, charged: 'no' } }),
+      attempt: { state: 'not_sent' as const, charged: 'no' },
       outputs: [],
     };
-    const settle = (change: Partial<End> = {}) =>
-      this.database.insist(() => this.lifecycle.settle({ ...end, ...change, nowMs: this.clock.nowMs() }));
-    // One that follows another, or waits for room, was committed without a lease and without an attempt.
-    const unsent = { lease: { id: generation.id, token: 0 }, attempt: undefined };
-    const ended = (await settle()) ?? (attempt === undefined ? null : await settle(unsent));
+    const settle = async ({ id: attemptId }: AttemptEntity, token: number): Promise<boolean> => {
+      const lease = { attemptId, generationId: generation.id, token };
+      const { kind } = await this.database.insist(() => this.lifecycle.settle({ ...end, lease, nowMs: this.clock.nowMs() }));
+      return kind === 'ended';
+    };
+    let hasEnded = false;
+    for (const attempt of attempts) {
+      // One that follows another, or waits for room, was committed without a lease.
+      const isLast = (await settle(attempt, attempt.leaseToken)) || (attempt.leaseToken !== 0 && (await settle(attempt, 0)));
+      hasEnded ||= isLast;
+    }
     // Where it had not been committed, or another process took it up, there is nothing to forget.
-    if (ended === null) return;
+    if (!hasEnded) return;
     this.logger.warn(`${generation.id} had been admitted although its caller was told otherwise, and was ended without being sent`);
     if (idempotency?.key === undefined) return;
     const { key } = idempotency;

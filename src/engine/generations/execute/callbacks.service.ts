@@ -7,7 +7,9 @@ import type { AttemptEntity } from '../model/attempt.entity.js';
 import type { GenerationEntity } from '../model/generation.entity.js';
 import { acceptsSignal } from '../model/generation.types.js';
 import type { Held } from '../model/held.js';
+import { hasJob } from '../model/new-attempt.js';
 import { TimeLimit } from '../model/time-limit.js';
+import { isActiveState } from '../model/transitions.js';
 import { GenerationsRepository } from '../store/generations.repository.js';
 import { LeasesRepository } from '../store/leases.repository.js';
 import { VendorCalls } from '../vendor/vendor-calls.service.js';
@@ -52,19 +54,18 @@ export class CallbacksService {
     const claimed = await this.claim(token);
     if (claimed === null) return;
     const { lease, generation, attempt } = claimed;
-    const { status } = generation;
-    if (!acceptsSignal(status) || attempt === null) throw busy();
+    const { state } = attempt;
+    if (!isActiveState(state)) throw busy();
     let failure: ApiError | undefined;
-    await this.worker.run(lease, generation, 'fetch', async (signal) => {
-      const held = { lease, generation, attempt };
+    await this.worker.run(claimed, 'fetch', async (signal) => {
       const limit = new TimeLimit(signal, READ_TIMEOUT_MS);
       try {
-        const prepared = await this.calls.prepare(held, limit.signal);
-        const result = await this.calls.readCallback(held, delivery, prepared);
+        const prepared = await this.calls.prepare(claimed, limit.signal);
+        const result = await this.calls.readCallback(claimed, delivery, prepared);
         limit.end();
         if (result !== null) {
           await this.pace.calledBack(generation.provider);
-          return await this.watcher.apply(held, result.status, prepared, signal);
+          return await this.watcher.apply(claimed, result.status, prepared, signal);
         }
         failure = new ApiError('forbidden', 'The signature of this report does not hold.');
       } catch (error) {
@@ -74,24 +75,21 @@ export class CallbacksService {
         limit.end();
       }
       // As if nothing had been heard: neither a forger nor a mistake changes when the vendor is asked.
-      await this.leases.release(lease, { status, nextRunAtMs: generation.dueAt ?? this.clock.nowMs() }, this.clock.nowMs());
+      await this.leases.release(lease, { state, nextRunAtMs: attempt.dueAt ?? this.clock.nowMs() }, this.clock.nowMs());
     });
     if (failure !== undefined) throw failure;
   }
 
   /**
-   * The generation that a report is on, for this process alone; null when it has ended. A poll that is under way is over in a moment, and
+   * The attempt that a report is on, for this process alone; null when it has ended. A poll that is under way is over in a moment, and
    * a vendor that is sent away may never come back.
    */
-  private async claim(token: string): Promise<Held<AttemptEntity | null> | null> {
+  private async claim(token: string): Promise<Held | null> {
     for (let tries = 1; ; tries += 1) {
-      const { attempt, generation, isOpen } = await this.find(token);
+      const { attempt, isOpen } = await this.find(token);
       if (!isOpen) return null;
       const nowMs = this.clock.nowMs();
-      const claimed =
-        attempt.state === 'accepted'
-          ? await this.leases.claimOne(generation.id, this.keeper.owner, nowMs, this.keeper.leaseUntilMs())
-          : null;
+      const claimed = hasJob(attempt) ? await this.leases.claimOne(attempt.id, this.keeper.owner, nowMs, this.keeper.leaseUntilMs()) : null;
       if (claimed !== null) return claimed;
       if (tries === TRIES) throw busy();
       await delay(PAUSE_MS);
@@ -103,7 +101,7 @@ export class CallbacksService {
     const attempt = await this.repository.findAttemptByCallback(token);
     const generation = attempt === null ? null : await this.repository.findAny(attempt.generationId);
     if (attempt === null || generation === null) throw unknownToken();
-    const isOpen = generation.attemptId === attempt.id && acceptsSignal(generation.status);
+    const isOpen = isActiveState(attempt.state) && acceptsSignal(generation.status);
     if (!isOpen) this.logger.log(`A late or repeated report on ${generation.id} changed nothing`);
     return { attempt, generation, isOpen };
   }

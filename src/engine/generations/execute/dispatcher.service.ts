@@ -1,16 +1,16 @@
 import { type CallWarning, ProviderError, type StartResult } from '@litegen/plugin-sdk';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { ApiError, Clock, newId } from '../../../platform/common/index.js';
+import { ApiError, Clock } from '../../../platform/common/index.js';
 import { CONFIG, type Config } from '../../../platform/config/index.js';
 import { MetricsService } from '../../../platform/metrics/index.js';
 import { engineSpan } from '../../../platform/tracing/index.js';
 import { CapacityLimits } from '../../../policy/limits/index.js';
 import { DeadlinePassed, LeaseLost } from '../leases/lease-keeper.service.js';
-import { AttemptEntity } from '../model/attempt.entity.js';
+import type { AttemptEntity } from '../model/attempt.entity.js';
 import type { GenerationEntity } from '../model/generation.entity.js';
 import { GenerationSignals } from '../model/generation-signals.js';
 import type { Held } from '../model/held.js';
-import { type Lease } from '../model/lease.js';
+import { newAttempt } from '../model/new-attempt.js';
 import { EndNotWritten } from '../settle/end-writer.service.js';
 import { Settler } from '../settle/settler.service.js';
 import { GenerationsRepository } from '../store/generations.repository.js';
@@ -37,31 +37,12 @@ export class Dispatcher {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  /** A row for the next attempt; not stored yet. */
-  newAttempt(generation: Pick<GenerationEntity, 'id' | 'orgId' | 'appId' | 'provider' | 'model' | 'attemptCount'>): AttemptEntity {
-    return Object.assign(new AttemptEntity(), {
-      id: newId('attempt'),
-      generationId: generation.id,
-      orgId: generation.orgId,
-      appId: generation.appId,
-      ordinal: generation.attemptCount + 1,
-      provider: generation.provider,
-      model: generation.model,
-      state: 'sent' as const,
-      operation: null,
-      result: null,
-      vendorJobId: null,
-      vendorRequestId: null,
+  /** A row for an attempt that a worker may begin at `nextRunAt`; not stored yet. */
+  newAttempt(generation: Pick<GenerationEntity, 'id' | 'orgId' | 'appId' | 'provider' | 'model'>, nextRunAt: number): AttemptEntity {
+    return newAttempt(generation, {
       callbackToken: this.calls.callbackTokenFor(generation.model),
-      charged: null,
-      errorCode: null,
-      errorMessage: null,
-      vendorCode: null,
-      vendorStatus: null,
-      warnings: null,
-      createdAt: this.clock.nowMs(),
-      acceptedAt: null,
-      finishedAt: null,
+      nextRunAt,
+      nowMs: this.clock.nowMs(),
     });
   }
 
@@ -89,7 +70,6 @@ export class Dispatcher {
     const kept = await this.repository.acceptAttempt(
       held.lease,
       {
-        attemptId: held.attempt.id,
         operation: result.operation,
         vendorJobId: result.vendorJobId,
         vendorRequestId: result.vendorRequestId,
@@ -131,7 +111,7 @@ export class Dispatcher {
     if (next.kind === 'resubmit') {
       // Counted before it is sent, so that a request which takes its process down does not go round for ever.
       if (await this.repository.countResubmission(held.lease, this.clock.nowMs())) {
-        held.generation.pollCount += 1;
+        held.attempt.pollCount += 1;
         await this.dispatch(held, signal);
       }
     } else await this.follow(held, next, undefined, []);
@@ -144,15 +124,14 @@ export class Dispatcher {
         await this.settler.fail(held, next.failure, next.attemptState, next.charged, warnings);
         return;
       case 'resubmit':
-        // Still `dispatching`: whoever takes it next sends the same attempt under the same key.
-        await this.leases.release(held.lease, { status: 'dispatching', nextRunAtMs: nowMs + next.delayMs }, nowMs);
+        // Still `sent`: whoever takes it next sends the same attempt under the same key.
+        await this.leases.release(held.lease, { state: 'sent', nextRunAtMs: nowMs + next.delayMs }, nowMs);
         return;
       case 'retry':
         if (error !== undefined) this.metrics.providerError(held.generation, error.code);
         await this.repository.requeue(
           held.lease,
           {
-            id: held.attempt.id,
             state: next.attemptState,
             charged: 'no',
             errorCode: error?.code,
@@ -162,7 +141,7 @@ export class Dispatcher {
             vendorRequestId: error?.vendorRequestId,
             warnings,
           },
-          { nextRunAtMs: nowMs + next.delayMs, limits: await this.limits.of(held.generation) },
+          { attempt: this.newAttempt(held.generation, nowMs + next.delayMs), limits: await this.limits.of(held.generation) },
           nowMs,
         );
         return;
@@ -172,7 +151,7 @@ export class Dispatcher {
   private situation({ generation, attempt }: Held): FailureSituation {
     return {
       // Until the vendor accepts, the count is that of further submissions of one attempt.
-      attempts: attempt.ordinal + generation.pollCount,
+      attempts: attempt.ordinal + attempt.pollCount,
       maxAttempts: this.config.engine.max_attempts,
       vendorIsIdempotent: this.calls.vendorIsIdempotent(generation.model),
       nowMs: this.clock.nowMs(),
@@ -182,14 +161,16 @@ export class Dispatcher {
     };
   }
 
-  /** Begins the next attempt of a queued generation. */
-  async tryNext(lease: Lease, generation: GenerationEntity, signal: AbortSignal): Promise<void> {
-    const attempt = this.newAttempt(generation);
+  /** Begins an attempt whose turn has come. */
+  async begin(held: Held, signal: AbortSignal): Promise<void> {
+    const { lease, generation, attempt } = held;
     const limits = await this.limits.of(generation);
     const nowMs = this.clock.nowMs();
-    if (!(await this.repository.beginAttempt(lease, attempt, nowMs, { ...generation, limits }))) return;
+    if (!(await this.repository.beginAttempt(lease, nowMs, { ...generation, limits }))) return;
     generation.status = 'dispatching';
-    await this.dispatch({ lease, generation, attempt }, signal);
+    attempt.state = 'sent';
+    attempt.sentAt ??= nowMs;
+    await this.dispatch(held, signal);
   }
 }
 

@@ -63,7 +63,7 @@ export class Watcher {
   }
 
   /** A cancellation that fails or hangs does not keep the job from being asked about. */
-  private async cancelFirst(held: Held, signal: AbortSignal): Promise<boolean> {
+  async cancelFirst(held: Held, signal: AbortSignal): Promise<boolean> {
     const { id, provider } = held.generation;
     const limit = new TimeLimit(signal, this.config.engine.poll_timeout_seconds * MS_PER_SECOND);
     try {
@@ -158,14 +158,15 @@ export class Watcher {
     wishMs: number | undefined,
     unrecognized: string | undefined,
   ): Promise<void> {
-    const { generation, lease } = held;
+    const { generation, lease, attempt } = held;
     if (unrecognized !== undefined)
       this.logger.warn(`${generation.provider} answered the unknown status "${unrecognized}" for ${generation.id}`);
     const nowMs = this.clock.nowMs();
     const progress = nextProgress(generation.progress, reported);
-    const delay = this.pace.delayMs(generation, held.attempt, generation.pollCount + 1, wishMs);
+    const delay = this.pace.delayMs(generation, attempt, attempt.pollCount + 1, wishMs);
     const nextRunAtMs = Math.min(nowMs + delay, Math.max(nowMs, generation.deadlineAt));
-    await this.leases.release(lease, { status: 'running', nextRunAtMs, progress, polled: true }, nowMs);
+    const isNews = progress !== generation.progress || attempt.state !== 'accepted';
+    await this.leases.release(lease, { state: 'accepted', nextRunAtMs, polled: true, ...(isNews ? { progress } : {}) }, nowMs);
     if (progress !== generation.progress) this.signals.send(generation.id, { type: 'progress', progress });
   }
 
@@ -184,10 +185,10 @@ export class Watcher {
       return;
     }
     this.logger.warn(`Asking ${generation.provider} about ${generation.id} failed and will be tried again: ${error.message}`);
-    const delay = this.pace.delayMs(generation, held.attempt, generation.pollCount + 1, error.retryAfterMs);
+    const delay = this.pace.delayMs(generation, held.attempt, held.attempt.pollCount + 1, error.retryAfterMs);
     await this.leases.release(
       lease,
-      { status: 'running', nextRunAtMs: Math.min(nowMs + delay, generation.deadlineAt), polled: true },
+      { state: 'accepted', nextRunAtMs: Math.min(nowMs + delay, generation.deadlineAt), polled: true },
       nowMs,
     );
   }

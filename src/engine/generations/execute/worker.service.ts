@@ -9,10 +9,11 @@ import { LeaseKeeper } from '../leases/lease-keeper.service.js';
 import { CALL_KIND_OF, type CallKind } from '../leases/provider-concurrency.policy.js';
 import { ProviderConcurrency } from '../leases/provider-concurrency.service.js';
 import type { AttemptEntity } from '../model/attempt.entity.js';
-import type { GenerationEntity } from '../model/generation.entity.js';
 import { isTerminal } from '../model/generation.types.js';
 import type { Held } from '../model/held.js';
 import { type Lease } from '../model/lease.js';
+import { hasJob, isBegun } from '../model/new-attempt.js';
+import { isActiveState, statusOf } from '../model/transitions.js';
 import { EndWriter } from '../settle/end-writer.service.js';
 import { Settler } from '../settle/settler.service.js';
 import { Followers } from '../share/followers.service.js';
@@ -28,7 +29,7 @@ const OVERDUE_EVERY_MS = 5_000;
 /** Until what would be sent to a vendor is looked at again, while its result could not be stored. */
 const STORAGE_PAUSE_MS = 1_000;
 
-/** Takes generations that are due, from this process or from one that died, and carries each a step further. */
+/** Takes attempts that are due, from this process or from one that died, and carries each a step further. */
 @Injectable()
 export class Worker implements BeforeApplicationShutdown {
   private readonly logger = new Logger(Worker.name);
@@ -74,11 +75,11 @@ export class Worker implements BeforeApplicationShutdown {
   }
 
   /** Runs work under a lease that the database already shows. */
-  run(lease: Lease, generation: GenerationEntity, kind: CallKind, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const leave = this.concurrency.enter(generation.id, generation.provider, kind);
+  run({ lease, generation, attempt }: Held, kind: CallKind, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const leave = this.concurrency.enter(attempt.id, attempt.provider, kind);
     return this.work.track(this.leases.during(lease, generation, work), `Work on ${generation.id}`, () => {
       leave();
-      this.refill(generation.provider);
+      this.refill(attempt.provider);
     });
   }
 
@@ -111,7 +112,7 @@ export class Worker implements BeforeApplicationShutdown {
   private async fill(queue: DueQueue): Promise<void> {
     const name = queueName(queue);
     if (this.filling.has(name) || this.isDraining) return;
-    const kind = CALL_KIND_OF[queue.status];
+    const kind = CALL_KIND_OF[queue.state];
     const limit = Math.min(CLAIM_AT_ONCE, this.concurrency.room(queue.provider, kind));
     this.filling.add(name);
     try {
@@ -130,8 +131,8 @@ export class Worker implements BeforeApplicationShutdown {
     for (const queue of queues) await this.fill(queue);
   }
 
-  private budgetsOf({ provider, status }: DueQueue) {
-    return status === 'running' ? this.pace.budgetsOf(provider) : [];
+  private budgetsOf({ provider, state }: DueQueue) {
+    return state === 'accepted' ? this.pace.budgetsOf(provider) : [];
   }
 
   /** A silent vendor is asked about one job at a time. The others do not wait for their turn longer than until their deadline. */
@@ -141,11 +142,10 @@ export class Worker implements BeforeApplicationShutdown {
     this.overdueAtMs.set(queue.provider, now);
     const { claimed } = await this.claim(queue, { limit: CLAIM_AT_ONCE, overdue: true });
     for (const one of claimed) {
-      this.take(one, async ({ lease, generation, attempt }, signal) => {
-        if (attempt === null) return;
+      this.take(one, async (held, signal) => {
         // By the row it is over, and not by the clock with which it began.
-        if (generation.deadlineAt > this.clock.nowMs()) return this.watcher.look({ lease, generation, attempt }, signal);
-        await this.watcher.abandon({ lease, generation, attempt }, 'it answers nothing.');
+        if (held.generation.deadlineAt > this.clock.nowMs()) return this.watcher.look(held, signal);
+        await this.watcher.abandon(held, 'it answers nothing.');
       });
     }
   }
@@ -162,19 +162,23 @@ export class Worker implements BeforeApplicationShutdown {
     return leases.asking(() => this.repository.claim(queue, { ...claimer, ...order }));
   }
 
-  private take(held: Held<AttemptEntity | null>, work: (held: Held<AttemptEntity | null>, signal: AbortSignal) => Promise<void>): void {
-    const { lease, generation } = held;
+  private take(held: Held, work: (held: Held, signal: AbortSignal) => Promise<void>): void {
+    const { generation, attempt } = held;
     generation.deadlineAt = this.leases.deadlineOf(generation);
     const now = this.clock.nowMs();
-    this.metrics.queueLag(generation.status, now - (generation.dueAt ?? now));
-    const kind = isTerminal(generation.status) ? 'poll' : CALL_KIND_OF[generation.status];
-    void this.run(lease, generation, kind, (signal) => work(held, signal));
+    if (isActiveState(attempt.state)) this.metrics.queueLag(statusOf(attempt.state), now - (attempt.dueAt ?? now));
+    void this.run(held, callKindOf(attempt), (signal) => work(held, signal));
+  }
+
+  /** Carries an attempt a step further that was claimed apart from the queues. */
+  carryClaimed(held: Held): Promise<void> {
+    return this.run(held, callKindOf(held.attempt), (signal) => this.carryOn(held, signal));
   }
 
   /** More was due than a queue had room for: goes on when half of it is free again, rather than at the next tick. */
   private refill(provider: string): void {
     for (const [name, queue] of this.backlogged) {
-      const kind = CALL_KIND_OF[queue.status];
+      const kind = CALL_KIND_OF[queue.state];
       if (queue.provider !== provider || this.concurrency.room(provider, kind) * 2 < this.concurrency.most(provider, kind)) continue;
       this.backlogged.delete(name);
       setImmediate(() => {
@@ -183,55 +187,61 @@ export class Worker implements BeforeApplicationShutdown {
     }
   }
 
-  async carryOn({ lease, generation, attempt }: Held<AttemptEntity | null>, signal: AbortSignal): Promise<void> {
-    const held: Held | null = attempt === null ? null : { lease, generation, attempt };
-    switch (generation.status) {
+  private async carryOn(held: Held, signal: AbortSignal): Promise<void> {
+    if (isTerminal(held.generation.status)) return this.endOutlived(held, signal);
+    switch (held.attempt.state) {
       case 'queued':
-        return this.tryQueued(lease, generation, signal);
-      case 'dispatching':
-        return held === null ? undefined : this.recover(held, signal);
-      case 'running':
-        return held === null ? undefined : this.watcher.look(held, signal);
-      case 'ingesting':
-        return held === null ? undefined : this.fetchAgain(held, signal);
+        return this.tryQueued(held, signal);
+      case 'sent':
+        return this.recover(held, signal);
+      case 'accepted':
+        return this.watcher.look(held, signal);
+      case 'fetching':
+        return this.fetchAgain(held, signal);
       default:
         return undefined;
     }
   }
 
-  private async tryQueued(lease: Lease, generation: GenerationEntity, signal: AbortSignal): Promise<void> {
-    if (generation.cancelRequestedAt !== null) return this.settler.endUntried(lease, generation, 'cancelled', null);
+  private async tryQueued(held: Held, signal: AbortSignal): Promise<void> {
+    const { generation } = held;
+    if (generation.cancelRequestedAt !== null) return this.settler.endUntried(held, 'cancelled', null);
     if (generation.deadlineAt <= this.clock.nowMs()) {
-      return this.settler.endUntried(lease, generation, 'failed', {
+      return this.settler.endUntried(held, 'failed', {
         code: 'deadline_exceeded',
         message: 'The generation waited in the queue until its deadline passed.',
         details: { charged: 'no' },
       });
     }
-    if (!this.storage.isAvailable) return this.waitForStorage(lease, 'queued');
-    if (generation.cachedFrom !== null && !(await this.followers.look(lease, generation, generation.cachedFrom))) return;
-    return this.dispatcher.tryNext(lease, generation, signal);
+    if (!this.storage.isAvailable) return this.waitForStorage(held.lease, 'queued');
+    if (generation.cachedFrom !== null && !(await this.followers.look(held, generation.cachedFrom))) return;
+    return this.dispatcher.begin(held, signal);
   }
 
   private async recover(held: Held, signal: AbortSignal): Promise<void> {
-    // The vendor's answer may have been kept although the lease was lost before the status followed.
-    if (held.attempt.state === 'accepted') return this.watcher.look(held, signal);
-    if (!this.storage.isAvailable) return this.waitForStorage(held.lease, 'dispatching');
+    if (!this.storage.isAvailable) return this.waitForStorage(held.lease, 'sent');
     return this.dispatcher.recover(held, signal);
   }
 
-  private async waitForStorage(lease: Lease, status: 'queued' | 'dispatching'): Promise<void> {
+  private async waitForStorage(lease: Lease, state: 'queued' | 'sent'): Promise<void> {
     const nowMs = this.clock.nowMs();
-    await this.repository.release(lease, { status, nextRunAtMs: nowMs + STORAGE_PAUSE_MS }, nowMs);
+    await this.repository.release(lease, { state, nextRunAtMs: nowMs + STORAGE_PAUSE_MS }, nowMs);
   }
 
   private async fetchAgain(held: Held, signal: AbortSignal): Promise<void> {
-    if (held.attempt.state === 'accepted') return this.watcher.look(held, signal);
+    if (hasJob(held.attempt)) return this.watcher.look(held, signal);
     const { result } = held.attempt;
     if (result === null) return this.dispatcher.recover(held, signal);
     const prepared = await this.calls.prepare(held, signal);
     const warnings = [...(result.warnings ?? []), ...prepared.warnings];
     return this.settler.complete(held, this.calls.storedFinish(result), prepared.call, warnings, signal);
+  }
+
+  /** Another attempt has ended the generation: this one is cancelled where its vendor can do that, and left alone otherwise. */
+  private async endOutlived(held: Held, signal: AbortSignal): Promise<void> {
+    if (!isBegun(held.attempt)) return this.settler.endOutlived(held, 'not_sent', 'no');
+    if (held.attempt.state === 'accepted' && (await this.watcher.cancelFirst(held, signal))) return;
+    return this.settler.endOutlived(held, 'unknown', 'unknown');
   }
 
   async beforeApplicationShutdown(): Promise<void> {
@@ -242,6 +252,10 @@ export class Worker implements BeforeApplicationShutdown {
   }
 }
 
-function queueName({ provider, status }: DueQueue): string {
-  return `${provider} ${status}`;
+function callKindOf({ state }: AttemptEntity): CallKind {
+  return isActiveState(state) ? CALL_KIND_OF[state] : 'poll';
+}
+
+function queueName({ provider, state }: DueQueue): string {
+  return `${provider} ${state}`;
 }

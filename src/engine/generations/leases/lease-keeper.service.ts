@@ -32,6 +32,7 @@ export class LeaseLost extends Error {}
 export class LeaseKeeper implements OnApplicationBootstrap {
   /** Names this process in `lease_owner`. */
   readonly owner = newId('replica');
+  /** By attempt. */
   private readonly held = new Map<string, HeldLease>();
   private readonly logger = new Logger(LeaseKeeper.name);
   private beating: Promise<void> | undefined;
@@ -53,8 +54,9 @@ export class LeaseKeeper implements OnApplicationBootstrap {
     return this.held.size;
   }
 
-  holds(id: string): boolean {
-    return this.held.has(id);
+  /** The generations on which this process works. */
+  get generationIds(): ReadonlySet<string> {
+    return new Set([...this.held.values()].map(({ lease }) => lease.generationId));
   }
 
   leaseUntilMs(): number {
@@ -65,11 +67,11 @@ export class LeaseKeeper implements OnApplicationBootstrap {
   async during<T>(lease: Lease, generation: Pick<GenerationEntity, 'deadlineAt'>, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const deadlineMonotonicMs = this.clock.monotonicMs() + generation.deadlineAt - this.clock.nowMs();
     const entry: HeldLease = { lease, generation, deadlineMonotonicMs, controller: new AbortController() };
-    this.held.set(lease.id, entry);
+    this.held.set(lease.attemptId, entry);
     try {
       return await work(entry.controller.signal);
     } finally {
-      if (this.held.get(lease.id) === entry) this.held.delete(lease.id);
+      if (this.held.get(lease.attemptId) === entry) this.held.delete(lease.attemptId);
     }
   }
 
@@ -160,12 +162,12 @@ export class LeaseKeeper implements OnApplicationBootstrap {
       }
       const entries = [...this.held.values()];
       if (entries.length > 0) {
-        const ids = entries.map(({ lease }) => lease.id);
+        const ids = entries.map(({ lease }) => lease.attemptId);
         const { alive, locked } = await this.asking(() => this.repository.heartbeat(this.owner, ids, this.leaseUntilMs()));
         this.locked = locked;
         for (const entry of entries) {
           // Work that ended while the statement ran is no longer held here, and no longer leased there.
-          if (!alive.has(entry.lease.id) && this.held.get(entry.lease.id) === entry) {
+          if (!alive.has(entry.lease.attemptId) && this.held.get(entry.lease.attemptId) === entry) {
             entry.controller.abort(new LeaseLost('Another replica took over'));
           }
         }

@@ -1,14 +1,14 @@
-import type { ActiveStatus } from '../model/generation.types.js';
+import type { ActiveState } from '../model/transitions.js';
 
 /** What a process does for a vendor account: `submit` sends attempts, `poll` asks how jobs stand, `fetch` brings files in. */
 export type CallKind = 'submit' | 'poll' | 'fetch';
 
-/** Where a generation that is due belongs. */
-export const CALL_KIND_OF: Readonly<Record<ActiveStatus, CallKind>> = {
+/** Where an attempt that is due belongs. */
+export const CALL_KIND_OF: Readonly<Record<ActiveState, CallKind>> = {
   queued: 'submit',
-  dispatching: 'submit',
-  running: 'poll',
-  ingesting: 'fetch',
+  sent: 'submit',
+  accepted: 'poll',
+  fetching: 'fetch',
 };
 
 /** A limit that a vendor's silence halves, and each of its answers lifts by one, up to `most`. */

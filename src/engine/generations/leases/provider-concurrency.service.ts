@@ -37,7 +37,7 @@ const KINDS: readonly CallKind[] = ['submit', 'poll', 'fetch'];
 @Injectable()
 export class ProviderConcurrency {
   private readonly accounts = new Map<string, Account>();
-  /** By generation. */
+  /** By attempt. */
   private readonly places = new Map<string, Place>();
 
   constructor(

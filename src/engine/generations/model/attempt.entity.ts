@@ -2,7 +2,7 @@ import type { CallWarning, Charged, Json } from '@litegen/plugin-sdk';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { AttemptState, StoredResult } from './generation.types.js';
 
-/** One try at one vendor. The vendor's job belongs to it, never to the generation. */
+/** One try at one vendor: its job, its lease and its outcome. A generation may have several at once. */
 @Entity('attempts')
 export class AttemptEntity {
   /** Also the idempotency key that the vendor gets. */
@@ -30,6 +30,29 @@ export class AttemptEntity {
 
   @Column('text')
   state!: AttemptState;
+
+  @Column('text', { name: 'lease_owner', nullable: true })
+  leaseOwner!: string | null;
+
+  /** Fencing: grows with every claim, and every write names the one it holds. */
+  @Column('bigint', { name: 'lease_token' })
+  leaseToken!: number;
+
+  /** When a worker may take it: the end of the lease while one is held, else the next time to look; null once the end is reached. */
+  @Column('bigint', { name: 'next_run_at', nullable: true })
+  nextRunAt!: number | null;
+
+  /** What `next_run_at` was when the lease was taken, to measure how late that came. */
+  @Column('bigint', { name: 'due_at', nullable: true })
+  dueAt!: number | null;
+
+  /** Of questions about the vendor's job, and before there is one, of further submissions. */
+  @Column('integer', { name: 'poll_count' })
+  pollCount!: number;
+
+  /** Which limit had no room, while it waits for that; null while it waits for nothing, or for the pause after another attempt. */
+  @Column('text', { name: 'waits_for', nullable: true })
+  waitsFor!: string | null;
 
   /** What the plugin needs to ask for the status. */
   @Column('simple-json', { nullable: true })
@@ -70,9 +93,16 @@ export class AttemptEntity {
   @Column('bigint', { name: 'created_at' })
   createdAt!: number;
 
+  /** When it was begun; null: it waits, or it ended before its turn came. */
+  @Column('bigint', { name: 'sent_at', nullable: true })
+  sentAt!: number | null;
+
   @Column('bigint', { name: 'accepted_at', nullable: true })
   acceptedAt!: number | null;
 
   @Column('bigint', { name: 'finished_at', nullable: true })
   finishedAt!: number | null;
+
+  @Column('bigint', { name: 'updated_at' })
+  updatedAt!: number;
 }

@@ -1,14 +1,13 @@
 import type { CallWarning } from '@litegen/plugin-sdk';
 import type { AssetEntity } from '../../../domain/storage/index.js';
 import type { GenerationEntity } from './generation.entity.js';
-import type { AttemptState, Settlement } from './generation.types.js';
+import type { AttemptOutcome, Settlement } from './generation.types.js';
 import type { GenerationRecord } from './generation-signals.js';
 import type { Lease } from './lease.js';
 
 /** How an attempt ends. */
 export interface AttemptEnd {
-  readonly id: string;
-  readonly state: AttemptState;
+  readonly state: AttemptOutcome;
   readonly charged: string | null;
   readonly errorCode?: string;
   readonly errorMessage?: string;
@@ -18,12 +17,15 @@ export interface AttemptEnd {
   readonly warnings?: readonly CallWarning[];
 }
 
-/** How a generation ends, and with what. */
+/**
+ * How an attempt ends and, unless others of its generation may still succeed, the generation with it. A generation that has ended already
+ * stays as it is.
+ */
 export interface End {
   readonly lease: Lease;
   readonly generation: GenerationEntity;
   readonly settlement: Settlement;
-  readonly attempt?: AttemptEnd;
+  readonly attempt: AttemptEnd;
   /** The vendor's job of that attempt. */
   readonly vendorJobId?: string | null;
   readonly outputs: readonly AssetEntity[];

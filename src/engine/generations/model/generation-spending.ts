@@ -6,6 +6,6 @@ export function spenderOf({ orgId, appId, keyId, endUser }: GenerationEntity): S
   return { orgId, appId, keyId, user: endUser === '' ? null : endUser };
 }
 
-export function causeOf(generation: GenerationEntity, atMs: number, reason: string | null): Cause {
-  return { generationId: generation.id, attemptId: generation.attemptId, spender: spenderOf(generation), atMs, reason };
+export function causeOf(generation: GenerationEntity, attemptId: string | null, atMs: number, reason: string | null): Cause {
+  return { generationId: generation.id, attemptId, spender: spenderOf(generation), atMs, reason };
 }

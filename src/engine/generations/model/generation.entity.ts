@@ -4,7 +4,7 @@ import type { Modality } from '../../../domain/catalog/index.js';
 import type { GenerationStatus, HoldState, StoredQuote, StoredReceipt, StoredRequest, StoredUsage } from './generation.types.js';
 import type { GenerationEventType } from './generation-event.types.js';
 
-/** One request for media, from admission to its end. */
+/** One request for media, from admission to its end. What is done for it, and when, stands with its attempts; while it is active, one of them is. */
 @Entity('generations')
 export class GenerationEntity {
   @PrimaryColumn('text')
@@ -40,6 +40,7 @@ export class GenerationEntity {
   @Column('text')
   provider!: string;
 
+  /** While it is active, that of its furthest attempt. */
   @Column('text')
   status!: GenerationStatus;
 
@@ -83,30 +84,9 @@ export class GenerationEntity {
   @Column('simple-json', { name: 'error_details', nullable: true })
   errorDetails!: JsonObject | null;
 
+  /** How many of its attempts were begun. */
   @Column('integer', { name: 'attempt_count' })
   attemptCount!: number;
-
-  /** The attempt that runs or ran last. */
-  @Column('text', { name: 'attempt_id', nullable: true })
-  attemptId!: string | null;
-
-  @Column('text', { name: 'lease_owner', nullable: true })
-  leaseOwner!: string | null;
-
-  /** Fencing: grows with every claim, and every write names the one it holds. */
-  @Column('bigint', { name: 'lease_token' })
-  leaseToken!: number;
-
-  /** When a worker may take it: the end of the lease while one is held, else the next time to look; null once the end is reached. */
-  @Column('bigint', { name: 'next_run_at', nullable: true })
-  nextRunAt!: number | null;
-
-  /** What `next_run_at` was when the lease was taken, to measure how late that came. */
-  @Column('bigint', { name: 'due_at', nullable: true })
-  dueAt!: number | null;
-
-  @Column('integer', { name: 'poll_count' })
-  pollCount!: number;
 
   @Column('bigint', { name: 'deadline_at' })
   deadlineAt!: number;
@@ -132,10 +112,6 @@ export class GenerationEntity {
 
   @Column('simple-json', { name: 'webhook_events', nullable: true })
   webhookEvents!: GenerationEventType[] | null;
-
-  /** Which limit had no room, while it waits for that; null while it waits for nothing, or for the pause before another attempt. */
-  @Column('text', { name: 'waits_for', nullable: true })
-  waitsFor!: string | null;
 
   /** When the caller's connection broke before the answer. */
   @Column('bigint', { name: 'client_gone_at', nullable: true })

@@ -2,18 +2,18 @@ import type { CallWarning, JsonObject, Operation, VendorUsage, Withheld } from '
 import type { Plan } from '../../../domain/catalog/index.js';
 import type { ErrorCode, Micros } from '../../../platform/common/index.js';
 import type { Quote } from '../../../policy/costs/index.js';
-import { type ActiveStatus, type GenerationStatus, isTerminal, type TerminalStatus } from './transitions.js';
+import { type ActiveState, type ActiveStatus, type GenerationStatus, isTerminal, type TerminalStatus } from './transitions.js';
 
 /** Whether a signal from the vendor may still change anything. */
 export function acceptsSignal(status: GenerationStatus): status is ActiveStatus {
   return !isTerminal(status);
 }
 
-/**
- * The outcome of an attempt. `sent` may have reached the vendor · `accepted` the vendor has a job ·
- * `not_sent` and `rejected` surely cost nothing · `unknown` may have cost something.
- */
-export type AttemptState = 'sent' | 'accepted' | 'not_sent' | 'rejected' | 'unknown' | 'succeeded' | 'failed' | 'cancelled';
+/** How an attempt ended. `not_sent` and `rejected` surely cost nothing · `unknown` may have cost something. */
+export type AttemptOutcome = 'not_sent' | 'rejected' | 'unknown' | 'succeeded' | 'failed' | 'cancelled';
+
+/** `queued` its turn has not come · `sent` may have reached the vendor · `accepted` the vendor has a job · `fetching` its files are being fetched. */
+export type AttemptState = ActiveState | AttemptOutcome;
 
 /** `held` reserved, `settled` turned into a cost, `released` given back. */
 export type HoldState = 'held' | 'settled' | 'released';

@@ -18,8 +18,6 @@ export function endedRow(generation: GenerationEntity, settlement: Settlement, n
     errorCode: settlement.failure?.code ?? null,
     errorMessage: settlement.failure?.message ?? null,
     errorDetails: settlement.failure?.details ?? null,
-    leaseOwner: null,
-    nextRunAt: null,
     completedAt: nowMs,
     updatedAt: nowMs,
   });

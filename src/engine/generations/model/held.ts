@@ -2,9 +2,9 @@ import type { AttemptEntity } from './attempt.entity.js';
 import type { GenerationEntity } from './generation.entity.js';
 import type { Lease } from './lease.js';
 
-/** A generation that this process holds. A null attempt: nothing was sent so far. */
-export interface Held<Attempt extends AttemptEntity | null = AttemptEntity> {
+/** An attempt that this process holds, and the generation that it is for. */
+export interface Held {
   readonly lease: Lease;
   readonly generation: GenerationEntity;
-  readonly attempt: Attempt;
+  readonly attempt: AttemptEntity;
 }

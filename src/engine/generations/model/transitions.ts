@@ -55,6 +55,16 @@ type AnyTransition = (typeof TRANSITIONS)[TransitionEvent];
 export type ActiveStatus = Exclude<AnyTransition['from'][number], 'new'>;
 export type TerminalStatus = Exclude<GenerationStatus, ActiveStatus>;
 
+/** Where an attempt stands while its generation has the status that it leads to; it passes through the same transitions. */
+export const STATE_OF = {
+  queued: 'queued',
+  dispatching: 'sent',
+  running: 'accepted',
+  ingesting: 'fetching',
+} as const satisfies Readonly<Record<ActiveStatus, string>>;
+
+export type ActiveState = (typeof STATE_OF)[ActiveStatus];
+
 const ALL_STATUSES = Object.keys(STATUSES) as GenerationStatus[];
 const ALL_TRANSITIONS: readonly Transition[] = Object.values(TRANSITIONS);
 
@@ -72,4 +82,17 @@ export const TERMINAL_STATUSES: readonly TerminalStatus[] = ALL_STATUSES.filter(
 
 export function isTerminal(status: GenerationStatus): status is TerminalStatus {
   return !(ACTIVE_STATUSES as readonly GenerationStatus[]).includes(status);
+}
+
+const STATUS_OF = Object.fromEntries(Object.entries(STATE_OF).map(([status, state]) => [state, status])) as Readonly<
+  Record<ActiveState, ActiveStatus>
+>;
+
+/** The status of a generation whose furthest attempt is in this state. */
+export function statusOf(state: ActiveState): ActiveStatus {
+  return STATUS_OF[state];
+}
+
+export function isActiveState(state: string): state is ActiveState {
+  return state in STATUS_OF;
 }

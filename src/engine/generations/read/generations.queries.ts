@@ -34,7 +34,7 @@ export interface GenerationView {
 
 /** A generation in a list. */
 export type GenerationSummary = Omit<GenerationView, 'attempts'> & {
-  readonly attempts: readonly Pick<AttemptEntity, 'id' | 'vendorJobId'>[];
+  readonly attempts: readonly Pick<AttemptEntity, 'id' | 'state' | 'vendorJobId'>[];
 };
 
 /** How many rows a stream reads at a time. */
@@ -140,7 +140,9 @@ export class GenerationsQueries {
   /** As {@link withDetails}, for lists: of the attempts no more than the names of the vendor's jobs. */
   async withFiles(generations: readonly GenerationEntity[]): Promise<GenerationSummary[]> {
     return this.withAttempts(generations, (ids) =>
-      this.attemptsOf(ids).select(['attempt.id', 'attempt.generationId', 'attempt.ordinal', 'attempt.vendorJobId']).getMany(),
+      this.attemptsOf(ids)
+        .select(['attempt.id', 'attempt.generationId', 'attempt.ordinal', 'attempt.state', 'attempt.vendorJobId'])
+        .getMany(),
     );
   }
 
@@ -170,20 +172,21 @@ export class GenerationsQueries {
       this.database.manager,
       `SELECT provider, error_code AS "errorCode", error_message AS "errorMessage", latency_ms AS "latencyMs", finished_at AS "finishedAt"
        FROM (SELECT attempts.provider, attempts.error_code, attempts.error_message, attempts.finished_at,
-               COALESCE(attempts.accepted_at, attempts.finished_at) - attempts.created_at AS latency_ms,
+               COALESCE(attempts.accepted_at, attempts.finished_at) - attempts.sent_at AS latency_ms,
                ROW_NUMBER() OVER (PARTITION BY attempts.provider ORDER BY attempts.finished_at DESC) AS place
              FROM generations JOIN attempts ON attempts.generation_id = generations.id
              WHERE generations.org_id = :orgId AND generations.app_id = :appId AND generations.created_at >= :sinceMs
-               AND attempts.finished_at IS NOT NULL) recent
+               AND attempts.finished_at IS NOT NULL AND attempts.sent_at IS NOT NULL) recent
        WHERE place = 1`,
       { orgId, appId, sinceMs },
     );
   }
 
+  /** Those that were begun. */
   private attemptsOf(ids: readonly string[]): SelectQueryBuilder<AttemptEntity> {
     return this.database.manager
       .createQueryBuilder(AttemptEntity, 'attempt')
-      .where('attempt.generationId IN (:...ids)', { ids })
+      .where('attempt.generationId IN (:...ids) AND attempt.sentAt IS NOT NULL', { ids })
       .orderBy('attempt.generationId')
       .addOrderBy('attempt.ordinal');
   }

@@ -4,6 +4,7 @@ import type { AttemptEntity } from '../model/attempt.entity.js';
 import { failureOf } from '../model/failure-of.js';
 import type { GenerationEntity } from '../model/generation.entity.js';
 import { publicStatus } from '../model/generation.status.js';
+import { hasJob } from '../model/new-attempt.js';
 import type { GenerationView } from './generations.queries.js';
 import type { Generation, GenerationDetail, GenerationFailureDetail, GenerationOutput } from './public-generation.dto.js';
 
@@ -19,10 +20,11 @@ export function linkerFor(links: LinkSigner, request: { readonly protocol: strin
 
 /** What the short form of a generation is made of. */
 export type GenerationFacts = Pick<GenerationView, 'generation' | 'outputs'> & {
-  readonly attempts: readonly Pick<AttemptEntity, 'id' | 'vendorJobId'>[];
+  /** See {@link vendorJobOf}. */
+  readonly vendorJobId: string | null;
 };
 
-export function toGeneration({ generation, outputs, attempts }: GenerationFacts, link: Linker): Generation {
+export function toGeneration({ generation, outputs, vendorJobId }: GenerationFacts, link: Linker): Generation {
   const linked = outputs.map(
     (output): GenerationOutput => ({
       id: output.id,
@@ -45,7 +47,7 @@ export function toGeneration({ generation, outputs, attempts }: GenerationFacts,
     operation: generation.operation,
     status: publicStatus(generation.status),
     progress: generation.progress,
-    provider_job_id: attempts.find(({ id }) => id === generation.attemptId)?.vendorJobId ?? null,
+    provider_job_id: vendorJobId,
     result_url: linked[0]?.url ?? null,
     outputs: linked,
     error_message: generation.errorMessage,
@@ -69,7 +71,7 @@ export function toGenerationDetail(view: Omit<GenerationView, 'inputs'>, link: L
   const { quote } = generation;
   const { prompt, n, params, extra, inputRoles, strict } = generation.request;
   return {
-    ...toGeneration(view, link),
+    ...toGeneration({ ...view, vendorJobId: vendorJobOf(attempts) }, link),
     request: {
       prompt,
       n,
@@ -112,17 +114,28 @@ function toAttempt(attempt: AttemptEntity): GenerationDetail['attempts'][number]
     ordinal: attempt.ordinal,
     provider: attempt.provider,
     model: attempt.model,
-    state: attempt.state,
+    state: publicState(attempt),
     charged: attempt.charged,
     provider_job_id: attempt.vendorJobId,
     provider_request_id: attempt.vendorRequestId,
     error_code: attempt.errorCode,
     error_message: attempt.errorMessage,
     warnings: attempt.warnings ?? [],
-    created_at: iso(attempt.createdAt),
+    created_at: iso(attempt.sentAt ?? attempt.createdAt),
     accepted_at: isoOrNull(attempt.acceptedAt),
     finished_at: isoOrNull(attempt.finishedAt),
   };
+}
+
+/** The job of the attempt that succeeded, else of the last one. @param attempts in their order */
+export function vendorJobOf(attempts: readonly Pick<AttemptEntity, 'state' | 'vendorJobId'>[]): string | null {
+  return (attempts.find(({ state }) => state === 'succeeded') ?? attempts.at(-1))?.vendorJobId ?? null;
+}
+
+/** That files are being fetched is told by the generation's status. */
+function publicState(attempt: AttemptEntity): GenerationDetail['attempts'][number]['state'] {
+  if (attempt.state !== 'fetching') return attempt.state;
+  return hasJob(attempt) ? 'accepted' : 'sent';
 }
 
 function iso(ms: number): string {

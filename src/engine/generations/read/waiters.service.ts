@@ -88,7 +88,9 @@ export class Waiters {
   }
 
   private async lookUpRemote(): Promise<void> {
-    const ids = [...this.waiting.keys()].filter((id) => !this.leases.holds(id));
+    if (this.waiting.size === 0) return;
+    const here = this.leases.generationIds;
+    const ids = [...this.waiting.keys()].filter((id) => !here.has(id));
     for (let start = 0; start < ids.length; start += LOOK_UP_AT_ONCE) {
       for (const { id, status } of await this.repository.statusesOf(ids.slice(start, start + LOOK_UP_AT_ONCE))) {
         const accepted = status === 'running' || status === 'ingesting';

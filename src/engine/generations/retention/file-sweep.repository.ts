@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { randomHex } from '../../../platform/common/index.js';
 import { Database, rows } from '../../../platform/database/index.js';
+import { IS_ACTIVE } from '../store/status-conditions.js';
 
 /** What the database knows about files that nothing may refer to. */
 @Injectable()
@@ -42,7 +43,7 @@ export class FileSweepRepository {
   async oldestUnderWayMs(): Promise<number | null> {
     const [row] = await rows<{ oldest: number | null }>(
       this.database.manager,
-      'SELECT MIN(created_at) AS oldest FROM generations WHERE next_run_at IS NOT NULL',
+      `SELECT MIN(created_at) AS oldest FROM generations WHERE ${IS_ACTIVE}`,
     );
     return row?.oldest ?? null;
   }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { isAway } from '../../../platform/database/index.js';
 import { CARES, type End, type EndCare } from '../model/end.js';
-import type { GenerationRecord } from '../model/generation-signals.js';
+import type { EndResult } from '../store/ends.repository.js';
 import { GenerationsRepository } from '../store/generations.repository.js';
 import { LifecycleRepository } from '../store/lifecycle.repository.js';
 
@@ -35,13 +35,14 @@ export class EndWriter {
    * Tries until the end is written, in ever simpler forms: what is known here is known nowhere else. Only whoever took the generation over
    * has the last word, and the end of this process.
    */
-  async persist(end: Omit<End, 'care'>): Promise<readonly GenerationRecord[] | null> {
-    const { id } = end.lease;
+  async persist(end: Omit<End, 'care'>): Promise<EndResult> {
+    const { generationId: id } = end.lease;
     let care: EndCare = 'usual';
     for (let tries = 0; ; tries += 1) {
       try {
-        const shared = await this.lifecycle.settle({ ...end, care });
-        return shared ?? (tries > 0 && (await this.generations.isEndedUnder(end.lease)) ? [] : null);
+        const result = await this.lifecycle.settle({ ...end, care });
+        const wasWritten = result.kind === 'lease_lost' && tries > 0 && (await this.generations.isEndedUnder(end.lease));
+        return wasWritten ? { kind: 'ended', followers: [] } : result;
       } catch (error) {
         if (this.isStopping) {
           this.logger.error(

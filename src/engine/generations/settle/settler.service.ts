@@ -11,12 +11,12 @@ import { LeaseLost } from '../leases/lease-keeper.service.js';
 import { ProviderConcurrency } from '../leases/provider-concurrency.service.js';
 import type { AttemptEnd } from '../model/end.js';
 import type { GenerationEntity } from '../model/generation.entity.js';
-import { type AttemptState, type GenerationFailure, type Settlement, SHARED, type StoredResult } from '../model/generation.types.js';
+import { type AttemptOutcome, type GenerationFailure, type Settlement, SHARED, type StoredResult } from '../model/generation.types.js';
 import { outputsFor } from '../model/generation-outputs.js';
 import { type GenerationRecord, GenerationSignals } from '../model/generation-signals.js';
 import { endedRow } from '../model/generations.rows.js';
 import type { Held } from '../model/held.js';
-import type { Lease } from '../model/lease.js';
+import { hasJob } from '../model/new-attempt.js';
 import { withWarnings } from '../model/receipts.js';
 import { LocalFollowers } from '../read/local-followers.service.js';
 import { GenerationsRepository } from '../store/generations.repository.js';
@@ -28,6 +28,9 @@ import { VendorCalls } from '../vendor/vendor-calls.service.js';
 import { describeFailure } from '../vendor/vendor-failure.policy.js';
 import { chargedForCancellation, chargedForFailure, costOf } from './charges.policy.js';
 import { EndWriter } from './end-writer.service.js';
+
+/** Nobody was asked. */
+const NOT_SENT = { state: 'not_sent', charged: 'no' } as const satisfies AttemptEnd;
 
 interface Delivered {
   readonly blob: StoredBlob;
@@ -63,7 +66,7 @@ export class Settler {
     const fetches = held.attempt.result?.fetches ?? 0;
     if (finished.outputs.some(({ media }) => media.kind === 'url')) {
       // What a synchronous vendor said is known here alone; a job's result can be had again.
-      const hasRoom = this.concurrency.move(held.generation.id, 'fetch', held.attempt.state !== 'accepted');
+      const hasRoom = this.concurrency.move(held.attempt.id, 'fetch', !hasJob(held.attempt));
       const result = { ...withoutBytes(finished, warnings), fetches: fetches + (hasRoom ? 1 : 0) };
       if (!(await this.keep(held, result))) return this.logLost(held);
       if (!hasRoom) return this.fetchSoon(held);
@@ -85,7 +88,7 @@ export class Settler {
       fetches: fetches + 1,
       graceMs: this.config.engine.result_grace_seconds * 1000,
       // A job can be asked again for its result.
-      isRepeatable: held.attempt.state === 'accepted' || finished.outputs.every(({ media }) => media.kind !== 'bytes'),
+      isRepeatable: hasJob(held.attempt) || finished.outputs.every(({ media }) => media.kind !== 'bytes'),
       isOver: this.clock.nowMs() >= held.generation.deadlineAt,
     };
     if (mayFetchAgain(failures, situation)) return this.fetchLater(held, failures, fetches + 1);
@@ -93,9 +96,9 @@ export class Settler {
   }
 
   /** Where the files are, so that another process could fetch them. Without it this one still can. False: the lease was lost. */
-  private async keep({ generation, lease, attempt }: Held, result: StoredResult): Promise<boolean> {
+  private async keep({ generation, lease }: Held, result: StoredResult): Promise<boolean> {
     try {
-      return await this.repository.startIngesting(lease, attempt.id, result, this.clock.nowMs());
+      return await this.repository.startIngesting(lease, result, this.clock.nowMs());
     } catch (error) {
       this.logger.error(`The links of ${generation.id} could not be stored, so only this process knows them: ${String(error)}`);
       return true;
@@ -114,7 +117,7 @@ export class Settler {
   /** Others of this vendor's files are being fetched; this process or another takes this one up when there is room. */
   private async fetchSoon({ lease }: Held): Promise<void> {
     const nowMs = this.clock.nowMs();
-    await this.leases.release(lease, { status: 'ingesting', nextRunAtMs: nowMs }, nowMs);
+    await this.leases.release(lease, { state: 'fetching', nextRunAtMs: nowMs }, nowMs);
   }
 
   /** The vendor did its work, so a failed download is never a reason to ask for the work again. */
@@ -125,7 +128,7 @@ export class Settler {
     const delay = backoffMs(fetches, Math.random(), wishMs);
     await this.leases.release(
       lease,
-      { status: 'ingesting', nextRunAtMs: Math.min(nowMs + delay, generation.deadlineAt), polled: true },
+      { state: 'fetching', nextRunAtMs: Math.min(nowMs + delay, generation.deadlineAt), polled: true },
       nowMs,
     );
   }
@@ -182,7 +185,7 @@ export class Settler {
         usage,
         failure: null,
       },
-      attempt: { id: held.attempt.id, state: 'succeeded', charged: 'yes', warnings, vendorRequestId },
+      attempt: { state: 'succeeded', charged: 'yes', warnings, vendorRequestId },
       outputs,
     });
     if (written) this.aside(generation, 'counting', () => this.metrics.generationCost(generation, settlement.costMicros));
@@ -198,7 +201,7 @@ export class Settler {
   async fail(
     held: Held,
     failure: GenerationFailure,
-    attemptState: AttemptState,
+    attemptState: AttemptOutcome,
     charged: Charged,
     warnings: readonly CallWarning[] = [],
   ): Promise<void> {
@@ -209,7 +212,6 @@ export class Settler {
     await this.write(held, {
       settlement: { status: 'failed', ...costOf(held.generation, billed), usage: null, failure: told },
       attempt: {
-        id: held.attempt.id,
         state: attemptState === 'unknown' && billed !== 'unknown' ? 'failed' : attemptState,
         charged: billed,
         errorCode: failure.code,
@@ -228,45 +230,41 @@ export class Settler {
     const billed = chargedForCancellation(charged, this.catalog.find(held.generation.model)?.charges, otherwise);
     await this.write(held, {
       settlement: { status: 'cancelled', ...costOf(held.generation, billed), usage: null, failure: null },
-      attempt: { id: held.attempt.id, state: 'cancelled', charged: billed },
+      attempt: { state: 'cancelled', charged: billed },
       outputs: [],
     });
   }
 
   /** An end with the files of another generation, which cost nothing. */
-  async share(
-    lease: Lease,
-    generation: GenerationEntity,
-    outputs: readonly AssetEntity[],
-    warnings: readonly CallWarning[],
-  ): Promise<void> {
-    this.note(generation, warnings);
-    await this.write({ lease, generation }, { settlement: SHARED, outputs });
+  async share(held: Held, outputs: readonly AssetEntity[], warnings: readonly CallWarning[]): Promise<void> {
+    this.note(held.generation, warnings);
+    await this.write(held, { settlement: SHARED, attempt: NOT_SENT, outputs });
   }
 
-  /** An end without any attempt: nobody was ever asked, so nothing is charged. */
-  async endUntried(
-    lease: Lease,
-    generation: GenerationEntity,
-    status: 'failed' | 'cancelled',
-    failure: GenerationFailure | null,
-  ): Promise<void> {
-    await this.write({ lease, generation }, { settlement: { status, ...costOf(generation, 'no'), usage: null, failure }, outputs: [] });
+  /** An end before the attempt was begun: nobody was asked, so nothing is charged. */
+  async endUntried(held: Held, status: 'failed' | 'cancelled', failure: GenerationFailure | null): Promise<void> {
+    const settlement = { status, ...costOf(held.generation, 'no'), usage: null, failure };
+    await this.write(held, { settlement, attempt: NOT_SENT, outputs: [] });
   }
 
-  private async write(
-    held: Pick<Held, 'lease' | 'generation'> & Partial<Held>,
-    end: { settlement: Settlement; attempt?: AttemptEnd; outputs: readonly AssetEntity[] },
-  ): Promise<boolean> {
+  /** The end of an attempt whose generation ended with another one. What its vendor bills, if anything, is noted with the attempt. */
+  async endOutlived(held: Held, state: AttemptOutcome, charged: Charged): Promise<void> {
+    await this.write(held, {
+      settlement: { status: 'cancelled', ...costOf(held.generation, 'no'), usage: null, failure: null },
+      attempt: { state, charged },
+      outputs: [],
+    });
+  }
+
+  private async write(held: Held, end: { settlement: Settlement; attempt: AttemptEnd; outputs: readonly AssetEntity[] }): Promise<boolean> {
     const nowMs = this.clock.nowMs();
     const { generation, lease, attempt } = held;
-    const vendorJobId = attempt?.vendorJobId;
+    const { vendorJobId } = attempt;
     const followers = this.endingWith(generation, end, nowMs);
-    const shared = await this.writer.persist({ lease, generation, vendorJobId, nowMs, followers, ...end });
-    if (shared === null) {
-      this.logLost(held);
-      return false;
-    }
+    const result = await this.writer.persist({ lease, generation, vendorJobId, nowMs, followers, ...end });
+    if (result.kind === 'lease_lost') this.logLost(held);
+    if (result.kind !== 'ended') return false;
+    const { followers: shared } = result;
     const record = { generation: endedRow(generation, end.settlement, nowMs), outputs: end.outputs };
     for (const follower of shared) {
       this.here.leave(generation.id, follower.generation.id);
@@ -299,10 +297,10 @@ export class Settler {
   /** The followers here as they stand with its result. What a vendor's plugin adjusted goes into each one's own receipt, which takes its own way. */
   private endingWith(
     { id }: GenerationEntity,
-    { settlement, attempt, outputs }: { settlement: Settlement; attempt?: AttemptEnd; outputs: readonly AssetEntity[] },
+    { settlement, attempt, outputs }: { settlement: Settlement; attempt: AttemptEnd; outputs: readonly AssetEntity[] },
     nowMs: number,
   ): readonly GenerationRecord[] {
-    if (settlement.status !== 'completed' || attempt === undefined || (attempt.warnings ?? []).length > 0) return [];
+    if (settlement.status !== 'completed' || attempt.state === 'not_sent' || (attempt.warnings ?? []).length > 0) return [];
     return this.here.of(id).map((follower) => {
       const generation = endedRow(follower, SHARED, nowMs);
       return { generation, outputs: outputsFor(generation, outputs, nowMs) };

@@ -11,9 +11,9 @@ import { outputsFor } from '../model/generation-outputs.js';
 import { spenderOf } from '../model/generation-spending.js';
 import { endedRow } from '../model/generations.rows.js';
 import type { IdempotentAdmission } from '../model/idempotency.policy.js';
+import { UNSENT } from '../model/new-attempt.js';
 import { withWarnings } from '../model/receipts.js';
 import { CacheHitsRepository } from '../store/cache-hits.repository.js';
-import { UNSENT } from '../store/coalesced-requests.repository.js';
 import { type Admission, type AdmissionResult, LifecycleRepository } from '../store/lifecycle.repository.js';
 import { CachedResults } from './cached-results.service.js';
 
@@ -21,7 +21,7 @@ import { CachedResults } from './cached-results.service.js';
 const TRIES = 3;
 
 /** A request on its way in. */
-export interface Asked extends Pick<Admission, 'generation' | 'attempt' | 'inputs' | 'mayQueue'> {
+export interface Asked extends Pick<Admission, 'generation' | 'attempts' | 'inputs' | 'mayQueue'> {
   readonly idempotency: IdempotentAdmission;
 }
 
@@ -100,7 +100,7 @@ export class CachedAdmission {
     const cacheKey = asked.cacheKey ?? '';
     if (!(await this.results.hasFiles(cacheKey, result))) return null;
     const nowMs = this.clock.nowMs();
-    const unsent = { ...UNSENT, receipt: withWarnings(asked, result.warnings), cachedFrom: result.generationId };
+    const unsent = { ...UNSENT, holdMicros: 0, receipt: withWarnings(asked, result.warnings), cachedFrom: result.generationId };
     const generation = endedRow(Object.assign(new GenerationEntity(), asked, unsent), SHARED, nowMs);
     const outputs = outputsFor(generation, result.outputs, nowMs);
     const remaining = this.budgets.remainingFor(spenderOf(generation));

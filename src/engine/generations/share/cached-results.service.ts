@@ -44,7 +44,7 @@ export class CachedResults {
     if (generation === null || generation.status !== 'completed' || generation.deletedAt !== null) return null;
     const outputs = assets.filter(({ direction }) => direction === 'output').map(toOutput);
     if (outputs.length < generation.request.n) return null;
-    const warnings = attempts.find(({ id }) => id === generation.attemptId)?.warnings ?? [];
+    const warnings = attempts.find(({ state }) => state === 'succeeded')?.warnings ?? [];
     const result = { generationId, completedAtMs: generation.completedAt ?? generation.updatedAt, outputs, warnings };
     await this.remembered.set(cacheKey, result);
     return result;

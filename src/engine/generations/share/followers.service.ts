@@ -6,7 +6,7 @@ import { CacheEntriesRepository } from '../../../policy/cache/index.js';
 import type { GenerationEntity } from '../model/generation.entity.js';
 import { isTerminal } from '../model/generation.types.js';
 import { outputsFor } from '../model/generation-outputs.js';
-import type { Lease } from '../model/lease.js';
+import type { Held } from '../model/held.js';
 import { Settler } from '../settle/settler.service.js';
 import { GenerationsRepository } from '../store/generations.repository.js';
 import { LifecycleRepository } from '../store/lifecycle.repository.js';
@@ -29,32 +29,34 @@ export class Followers {
   ) {}
 
   /** Looks at whom it follows. True: it follows nobody any more, and asks the vendor itself. */
-  async look(lease: Lease, generation: GenerationEntity, leaderId: string): Promise<boolean> {
-    if (await this.share(lease, generation, leaderId)) return false;
+  async look(held: Held, leaderId: string): Promise<boolean> {
+    const { generation } = held;
+    if (await this.share(held, leaderId)) return false;
     const leader = await this.repository.findAny(leaderId);
     if (leader !== null && !isTerminal(leader.status)) {
-      await this.wait(lease, generation, leaderId);
+      await this.wait(held, leaderId);
       return false;
     }
     if (leader?.status === 'failed' && (await this.isBelieved(generation, leaderId))) {
       const details = { ...leader.errorDetails, charged: 'no' };
       const failure = { code: leader.errorCode ?? 'internal_error', message: leader.errorMessage ?? 'The generation failed.', details };
-      await this.settler.endUntried(lease, generation, 'failed', failure as Parameters<Settler['endUntried']>[3]);
+      await this.settler.endUntried(held, 'failed', failure as Parameters<Settler['endUntried']>[2]);
       return false;
     }
-    return this.promote(lease, generation);
+    return this.promote(held);
   }
 
-  private async wait(lease: Lease, { deadlineAt: deadlineAtMs }: GenerationEntity, leaderId: string): Promise<void> {
-    await this.lifecycle.wait({ lease, leaderId, deadlineAtMs, nowMs: this.clock.nowMs() });
+  private async wait({ lease, generation: { deadlineAt: deadlineAtMs, cachedFrom: followed } }: Held, leaderId: string): Promise<void> {
+    await this.lifecycle.wait({ lease, leaderId, followed, deadlineAtMs, nowMs: this.clock.nowMs() });
   }
 
   /** With one look-up for all who follow the same. False: there is no result, or not yet. */
-  private async share(lease: Lease, generation: GenerationEntity, leaderId: string): Promise<boolean> {
+  private async share(held: Held, leaderId: string): Promise<boolean> {
+    const { generation } = held;
     const cacheKey = generation.cacheKey ?? '';
     const result = await this.results.of(cacheKey, leaderId);
     if (result === null || !(await this.results.hasFiles(cacheKey, result))) return false;
-    await this.settler.share(lease, generation, outputsFor(generation, result.outputs, this.clock.nowMs()), result.warnings);
+    await this.settler.share(held, outputsFor(generation, result.outputs, this.clock.nowMs()), result.warnings);
     return true;
   }
 
@@ -63,17 +65,18 @@ export class Followers {
     return entry?.generationId === leaderId && entry.state === 'failed' && entry.failures >= FAILURES_BELIEVED;
   }
 
-  private async promote(lease: Lease, generation: GenerationEntity): Promise<boolean> {
+  private async promote(held: Held): Promise<boolean> {
+    const { lease, generation } = held;
     const nowMs = this.clock.nowMs();
     const next = await this.lifecycle.promote(lease, generation, nowMs);
     if (next === null) return false;
     if (next.kind === 'following') {
-      await this.wait(lease, generation, next.leaderId);
+      await this.wait(held, next.leaderId);
       return false;
     }
     if (next.kind === 'quota_exceeded') {
       const { code, message } = quotaExceeded(next.refusal, nowMs);
-      await this.settler.endUntried(lease, generation, 'failed', { code, message, details: { charged: 'no' } });
+      await this.settler.endUntried(held, 'failed', { code, message, details: { charged: 'no' } });
       return false;
     }
     generation.cachedFrom = null;

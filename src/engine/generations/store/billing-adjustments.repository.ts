@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import type { Tenant } from '../../../domain/access/index.js';
 import type { Micros } from '../../../platform/common/index.js';
 import { Database, rows } from '../../../platform/database/index.js';
@@ -32,7 +33,9 @@ export class BillingAdjustmentsRepository {
       );
       if (resolved.length === 0) return false;
       const generation = await manager.findOneByOrFail(GenerationEntity, { id });
-      await this.ledger.settle(manager, [{ ...causeOf(generation, nowMs, 'resolved by an operator'), costMicros, accounts: [] }]);
+      await this.ledger.settle(manager, [
+        { ...causeOf(generation, await lastAttemptOf(manager, id), nowMs, 'resolved by an operator'), costMicros, accounts: [] },
+      ]);
       return true;
     });
   }
@@ -48,7 +51,20 @@ export class BillingAdjustmentsRepository {
       );
       if (locked.length === 0) return null;
       const generation = await manager.findOneByOrFail(GenerationEntity, { id });
-      return this.ledger.refund(manager, { ...causeOf(generation, nowMs, reason), refundId, amountMicros });
+      return this.ledger.refund(manager, {
+        ...causeOf(generation, await lastAttemptOf(manager, id), nowMs, reason),
+        refundId,
+        amountMicros,
+      });
     });
   }
+}
+
+async function lastAttemptOf(manager: EntityManager, generationId: string): Promise<string | null> {
+  const [last] = await rows<{ id: string }>(
+    manager,
+    'SELECT id FROM attempts WHERE generation_id = :generationId AND sent_at IS NOT NULL ORDER BY ordinal DESC LIMIT 1',
+    { generationId },
+  );
+  return last?.id ?? null;
 }

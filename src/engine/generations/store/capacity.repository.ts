@@ -12,18 +12,18 @@ import {
   roomOf,
 } from '../../../policy/limits/index.js';
 import type { AttemptEntity } from '../model/attempt.entity.js';
-import { GenerationEntity } from '../model/generation.entity.js';
+import type { GenerationEntity } from '../model/generation.entity.js';
 import type { Lease } from '../model/lease.js';
-import { TRANSITIONS } from '../model/transitions.js';
-import { UNSENT } from './coalesced-requests.repository.js';
-import { IS_ACTIVE, statusIs } from './status-conditions.js';
+import { isBegun, queuedAttempt } from '../model/new-attempt.js';
+import { IS_ACTIVE, stateIs, statusIs } from './status-conditions.js';
 
 const COLUMNS: Readonly<Record<CapacityScope, string>> = { key: 'key_id', application: 'app_id', model: 'model', provider: 'provider' };
 /** A follower waits for another generation and never for a vendor of its own. */
 const WAITING = `${statusIs('queued')} AND cached_from IS NULL`;
 const CALLED_FOR_MS = 5_000;
 /** Being looked at, or due for a moment: who is not taken up by then, because its vendor hangs, keeps nobody else waiting. */
-const CALLED = `(lease_owner IS NOT NULL OR (next_run_at <= :nowMs AND next_run_at > :calledSinceMs))`;
+const CALLED = `EXISTS (SELECT 1 FROM attempts WHERE attempts.generation_id = generations.id AND ${stateIs('queued')}
+  AND (lease_owner IS NOT NULL OR (next_run_at <= :nowMs AND next_run_at > :calledSinceMs)))`;
 
 const NOTHING: CapacityCount = { inFlight: 0, queued: 0, called: 0 };
 const ONE_STARTED: CapacityCount = { inFlight: 1, queued: 0, called: 0 };
@@ -37,8 +37,7 @@ const LONGEST_PAUSE_MS = 30_000;
 /** A request that asks for room. */
 interface Asking {
   readonly generation: GenerationEntity;
-  /** Present when this process would call the vendor at once. */
-  readonly attempt?: AttemptEntity;
+  readonly attempts: readonly AttemptEntity[];
   readonly limits: readonly CapacityLimit[];
   readonly mayQueue: boolean;
 }
@@ -50,15 +49,9 @@ export interface RoomNeeded {
   readonly deadlineAt: number;
 }
 
-/** The same generation, waiting for room under the limit of this name. */
-export function asQueued(generation: GenerationEntity, waitsFor: string): GenerationEntity {
-  const { holdMicros, createdAt } = generation;
-  return Object.assign(new GenerationEntity(), generation, UNSENT, {
-    holdMicros,
-    status: TRANSITIONS.enqueue.to,
-    waitsFor,
-    nextRunAt: lookForRoomAtMs(createdAt, createdAt),
-  });
+/** The same attempt, waiting for room under the limit of this name. */
+export function waitingForRoom(attempt: AttemptEntity, waitsFor: string): AttemptEntity {
+  return queuedAttempt(attempt, { waitsFor, nextRunAt: lookForRoomAtMs(attempt.createdAt, attempt.createdAt) });
 }
 
 /** When somebody looks again whether there is room, if nobody wakes it before. */
@@ -102,10 +95,11 @@ export class CapacityRepository {
     const countOf = (limit: CapacityLimit): CapacityCount => counts.get(capacityName(limit)) ?? NOTHING;
     return new Map(
       items.map((item) => {
-        const { attempt, limits, mayQueue } = item;
+        const { attempts, limits, mayQueue } = item;
+        const isStarted = attempts.some(isBegun);
         if (limits.length === 0) return [item, START];
         // What no process has room for waits whatever it asked for, as it did before there were limits.
-        const verdict = judge(limits, countOf, { start: attempt !== undefined, queue: mayQueue || attempt === undefined });
+        const verdict = judge(limits, countOf, { start: isStarted, queue: mayQueue || !isStarted });
         if (verdict.kind !== 'refuse') {
           const added = verdict.kind === 'start' ? ONE_STARTED : ONE_QUEUED;
           for (const limit of limits) counts.set(capacityName(limit), sum(countOf(limit), added));
@@ -131,9 +125,9 @@ export class CapacityRepository {
     const next = Math.min(lookForRoomAtMs(createdAt, nowMs), Math.max(nowMs, deadlineAt));
     const parked = await rows(
       manager,
-      `UPDATE generations SET lease_owner = NULL, waits_for = :name, next_run_at = :next, updated_at = :nowMs
-       WHERE id = :id AND lease_token = :token AND ${statusIs('queued')} RETURNING id`,
-      { id: lease.id, token: lease.token, name: capacityName(full), next, nowMs },
+      `UPDATE attempts SET lease_owner = NULL, waits_for = :name, next_run_at = :next, updated_at = :nowMs
+       WHERE id = :attemptId AND lease_token = :token AND ${stateIs('queued')} RETURNING id`,
+      { attemptId: lease.attemptId, token: lease.token, name: capacityName(full), next, nowMs },
     );
     if (parked.length === 0) return;
     await this.wake(
@@ -157,9 +151,9 @@ export class CapacityRepository {
       await rows(
         manager,
         `WITH first AS MATERIALIZED (
-           SELECT id FROM generations WHERE waits_for = :name AND ${statusIs('queued')} AND lease_owner IS NULL AND next_run_at > :nowMs
+           SELECT id FROM attempts WHERE waits_for = :name AND ${stateIs('queued')} AND lease_owner IS NULL AND next_run_at > :nowMs
            ORDER BY created_at, id LIMIT :room ${skipLocked(manager)})
-         UPDATE generations SET next_run_at = :nowMs WHERE id IN (SELECT id FROM first) RETURNING id`,
+         UPDATE attempts SET next_run_at = :nowMs WHERE id IN (SELECT id FROM first) RETURNING id`,
         { name, nowMs, room },
       );
     }

@@ -1,13 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { dialectOf, rows } from '../../../platform/database/index.js';
+import { dialectOf, rows, skipLocked } from '../../../platform/database/index.js';
 import { CacheEntriesRepository, type CacheUse } from '../../../policy/cache/index.js';
+import type { AttemptEntity } from '../model/attempt.entity.js';
 import { GenerationEntity } from '../model/generation.entity.js';
 import { type GenerationStatus, isTerminal, type Settlement, SHARED } from '../model/generation.types.js';
 import type { GenerationRecord } from '../model/generation-signals.js';
 import type { Lease } from '../model/lease.js';
-import { TRANSITIONS } from '../model/transitions.js';
-import { statusAllows, statusIs } from './status-conditions.js';
+import { queuedAttempt, UNSENT } from '../model/new-attempt.js';
+import { stateIs, statusAllows, statusIs } from './status-conditions.js';
 
 /** A wait is ended by whom it waits for; this is for the case that nobody does. */
 const LOOK_AGAIN_MS = 30_000;
@@ -26,6 +27,8 @@ export type Promotion = { readonly kind: 'leads' | 'alone' } | { readonly kind: 
 export interface WaitingFollower {
   readonly lease: Lease;
   readonly leaderId: string;
+  /** Whom it followed before. */
+  readonly followed: string | null;
   readonly nowMs: number;
   readonly deadlineAtMs: number;
 }
@@ -99,8 +102,9 @@ export class CoalescedRequestsRepository {
     );
     await rows(
       manager,
-      `UPDATE generations SET next_run_at = :nowMs WHERE cached_from IN (:leaders) AND ${statusIs('queued')} AND lease_owner IS NULL
-         AND next_run_at IS NOT NULL RETURNING id`,
+      `UPDATE attempts SET next_run_at = :nowMs
+       WHERE generation_id IN (SELECT id FROM generations WHERE cached_from IN (:leaders) AND ${statusIs('queued')})
+         AND ${stateIs('queued')} AND lease_owner IS NULL RETURNING id`,
       { nowMs: first.nowMs, leaders: ends.map(({ generationId }) => generationId) },
     );
     return shared;
@@ -118,15 +122,26 @@ export class CoalescedRequestsRepository {
     const written = await rows<{ id: string }>(
       manager,
       `WITH :shared UPDATE generations SET status = :status, progress = 100, cost_micros = :costMicros, cost_source = :costSource,
-         hold_state = :holdState, next_run_at = NULL, completed_at = CAST(shared.at AS BIGINT), updated_at = CAST(shared.at AS BIGINT)
-       FROM shared WHERE id = shared.follower AND cached_from = shared.leader AND ${statusAllows('share')} AND lease_owner IS NULL
-         AND next_run_at IS NOT NULL AND cancel_requested_at IS NULL AND deadline_at > CAST(shared.at AS BIGINT) RETURNING id`,
+         hold_state = :holdState, completed_at = CAST(shared.at AS BIGINT), updated_at = CAST(shared.at AS BIGINT)
+       FROM shared WHERE id = shared.follower AND cached_from = shared.leader AND ${statusAllows('share')}
+         AND cancel_requested_at IS NULL AND deadline_at > CAST(shared.at AS BIGINT) AND EXISTS (SELECT 1 FROM attempts
+           WHERE attempts.generation_id = generations.id AND ${stateIs('queued')} AND lease_owner IS NULL AND next_run_at IS NOT NULL) RETURNING id`,
       {
         ...{ status: SHARED.status, costMicros: SHARED.costMicros, costSource: SHARED.costSource, holdState: SHARED.holdState },
         shared: followers.map(({ generation: { id, cachedFrom, completedAt } }) => ({ follower: id, leader: cachedFrom, at: completedAt })),
       },
     );
     const ids = new Set(written.map(({ id }) => id));
+    if (ids.size > 0) {
+      // One that is taken up this moment learns from the generation that it is too late.
+      await rows(
+        manager,
+        `UPDATE attempts SET state = 'not_sent', charged = 'no', next_run_at = NULL, finished_at = :atMs, updated_at = :atMs
+         WHERE id IN (SELECT id FROM attempts WHERE generation_id IN (:ids) AND ${stateIs('queued')} AND lease_owner IS NULL
+           ${skipLocked(manager)}) RETURNING id`,
+        { ids: [...ids], atMs: Math.max(...followers.map(({ generation }) => generation.completedAt ?? 0)) },
+      );
+    }
     return followers.filter(({ generation }) => ids.has(generation.id));
   }
 
@@ -168,11 +183,12 @@ export class CoalescedRequestsRepository {
     lease: Lease,
     { cacheKey, holdMicros, nowMs }: { readonly cacheKey: string | null; readonly holdMicros: number; readonly nowMs: number },
   ): Promise<boolean> {
+    if (!(await keepLease(manager, lease, nowMs))) return false;
     const changed = await rows(
       manager,
       `UPDATE generations SET cached_from = NULL, cache_key = :cacheKey, hold_micros = :holdMicros, hold_state = 'held', updated_at = :nowMs
-       WHERE id = :id AND lease_token = :token AND ${statusIs('queued')} RETURNING id`,
-      { id: lease.id, token: lease.token, cacheKey, holdMicros, nowMs },
+       WHERE id = :generationId AND ${statusIs('queued')} RETURNING id`,
+      { generationId: lease.generationId, cacheKey, holdMicros, nowMs },
     );
     return changed.length === 1;
   }
@@ -190,20 +206,28 @@ export class CoalescedRequestsRepository {
       { leaders },
     );
     const working = new Set(found.filter(({ status }) => !isTerminal(status)).map(({ id }) => id));
-    await rows(
+    const released = await rows<{ id: string }>(
       manager,
-      `WITH :waiting UPDATE generations SET cached_from = waiting.leader, lease_owner = NULL,
-         next_run_at = CAST(waiting.next AS BIGINT), updated_at = CAST(waiting.at AS BIGINT)
-       FROM waiting WHERE id = waiting.follower AND lease_token = CAST(waiting.token AS BIGINT) AND ${statusIs('queued')} RETURNING id`,
+      `WITH :waiting UPDATE attempts SET lease_owner = NULL, next_run_at = CAST(waiting.next AS BIGINT), updated_at = CAST(waiting.at AS BIGINT)
+       FROM waiting WHERE id = waiting.attempt AND lease_token = CAST(waiting.token AS BIGINT) AND ${stateIs('queued')} RETURNING id`,
       {
         waiting: waiting.map(({ lease, leaderId, nowMs, deadlineAtMs }) => ({
-          follower: lease.id,
+          attempt: lease.attemptId,
           token: lease.token,
-          leader: leaderId,
           next: working.has(leaderId) ? Math.min(nowMs + LOOK_AGAIN_MS, deadlineAtMs) : nowMs,
           at: nowMs,
         })),
       },
+    );
+    const ids = new Set(released.map(({ id }) => id));
+    // Nearly always they follow the same leader as before.
+    const moved = waiting.filter(({ lease, leaderId, followed }) => ids.has(lease.attemptId) && leaderId !== followed);
+    if (moved.length === 0) return;
+    await rows(
+      manager,
+      `WITH :moved UPDATE generations SET cached_from = moved.leader, updated_at = CAST(moved.at AS BIGINT)
+       FROM moved WHERE id = moved.follower AND ${statusIs('queued')} RETURNING id`,
+      { moved: moved.map(({ lease, leaderId, nowMs }) => ({ follower: lease.generationId, leader: leaderId, at: nowMs })) },
     );
   }
 }
@@ -215,14 +239,24 @@ export function leads({ cacheKey, cachedFrom }: Pick<GenerationEntity, 'cacheKey
 
 /** It waits, and nothing is held for it. */
 function followerOf(generation: GenerationEntity, leaderId: string): GenerationEntity {
-  return Object.assign(new GenerationEntity(), generation, {
-    ...UNSENT,
-    status: TRANSITIONS.enqueue.to,
-    cachedFrom: leaderId,
+  return Object.assign(new GenerationEntity(), generation, UNSENT, {
+    holdMicros: 0,
     holdState: 'released' as const,
-    nextRunAt: generation.createdAt + LOOK_AGAIN_MS,
+    cachedFrom: leaderId,
   });
 }
 
-/** Of a generation for which no vendor was asked. */
-export const UNSENT = { holdMicros: 0, attemptId: null, attemptCount: 0, leaseOwner: null, leaseToken: 0, startedAt: null } as const;
+/** An attempt of a follower, whose turn only comes when its leader ends without a result. */
+export function followingAttempt(attempt: AttemptEntity): AttemptEntity {
+  return queuedAttempt(attempt, { waitsFor: null, nextRunAt: attempt.createdAt + LOOK_AGAIN_MS });
+}
+
+/** Locks the row of the lease until the transaction ends, so that nobody takes the attempt over meanwhile. */
+async function keepLease(manager: EntityManager, { attemptId, token }: Lease, nowMs: number): Promise<boolean> {
+  const kept = await rows(
+    manager,
+    `UPDATE attempts SET updated_at = :nowMs WHERE id = :attemptId AND lease_token = :token AND ${stateIs('queued')} RETURNING id`,
+    { attemptId, token, nowMs },
+  );
+  return kept.length === 1;
+}

@@ -1,7 +1,7 @@
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AssetsRepository } from '../../../domain/storage/index.js';
-import { Database, GroupCommit, isUnavailable, rows, type SqlRow } from '../../../platform/database/index.js';
+import { Database, dialectOf, GroupCommit, isUnavailable, rows, type SqlRow } from '../../../platform/database/index.js';
 import { type Account, BudgetDirectory, Ledger, type SettleRequest } from '../../../policy/budgets/index.js';
 import { type CapacityLimit, CapacityLimits } from '../../../policy/limits/index.js';
 import { CARES, type End, type EndCare } from '../model/end.js';
@@ -10,15 +10,13 @@ import { type GenerationEnd, GenerationEvents } from '../model/generation-events
 import type { GenerationRecord } from '../model/generation-signals.js';
 import { causeOf, spenderOf } from '../model/generation-spending.js';
 import { endedRow, json } from '../model/generations.rows.js';
-import { type Lease } from '../model/lease.js';
 import { TERMINAL_STATUSES } from '../model/transitions.js';
-import { endAttempts } from './attempt-end.repository.js';
+import { endAttempts, followAttempts } from './attempts.repository.js';
 import { CapacityRepository } from './capacity.repository.js';
 import { CoalescedRequestsRepository, leads } from './coalesced-requests.repository.js';
 import { type DeferrableStep, DeferredStepsRepository } from './deferred-steps.repository.js';
-import { leaseName } from './leases.repository.js';
 import { plainEnd } from './plain-ends.policy.js';
-import { statusMayBecome } from './status-conditions.js';
+import { IS_OPEN, statusMayBecome } from './status-conditions.js';
 
 /** With what is looked up before the transaction begins. */
 type Counted = End & {
@@ -27,13 +25,21 @@ type Counted = End & {
   readonly hold: SettleRequest['hold'];
 };
 
+/**
+ * `ended`: with the followers that ended with it · `attempt_ended`: only the attempt, because the generation goes on or had ended before ·
+ * `lease_lost`: nothing was written.
+ */
+export type EndResult =
+  | { readonly kind: 'ended'; readonly followers: readonly GenerationRecord[] }
+  | { readonly kind: 'attempt_ended' | 'lease_lost' };
+
 const MAY_END = statusMayBecome('ended.end_status', TERMINAL_STATUSES);
 
 /** How a generation ends: the transaction on which money depends, and what stands beside it. */
 @Injectable()
 export class EndsRepository {
   private readonly logger = new Logger(EndsRepository.name);
-  private readonly ends = new GroupCommit<Counted, readonly GenerationRecord[] | null>((items) => this.commitEnds(items));
+  private readonly ends = new GroupCommit<Counted, EndResult>((items) => this.commitEnds(items));
 
   constructor(
     private readonly database: Database,
@@ -50,9 +56,8 @@ export class EndsRepository {
   /**
    * The terminal state, its cost, its outputs and all balances in one transaction.
    * @param hold what this process saw granted for it; undefined: the ledger's lines are asked
-   * @returns the followers that ended with it; null when the lease was lost or the end was already written
    */
-  async settle(end: End, hold: SettleRequest['hold']): Promise<readonly GenerationRecord[] | null> {
+  async settle(end: End, hold: SettleRequest['hold']): Promise<EndResult> {
     const { generation, settlement, followers = [] } = end;
     const unforeseen = generation.holdMicros === 0 && (settlement.costMicros ?? 0) > 0;
     const accounts = unforeseen ? await this.budgets.accountsOf(spenderOf(generation)) : [];
@@ -74,7 +79,7 @@ export class EndsRepository {
    * What fails beside an end never costs the end. So what failed is written again: alone, with what stands beside it set aside where that
    * fails, and at last as no more than what makes it an end.
    */
-  private async commitEnds(items: readonly Counted[]): Promise<(readonly GenerationRecord[] | null)[]> {
+  private async commitEnds(items: readonly Counted[]): Promise<EndResult[]> {
     const care = items.reduce<EndCare>(
       (most, { care: wanted = 'usual' }) => (CARES.indexOf(wanted) > CARES.indexOf(most) ? wanted : most),
       'usual',
@@ -91,24 +96,18 @@ export class EndsRepository {
   }
 
   /** With one statement for each kind of row. */
-  private async writeEnds(
-    manager: EntityManager,
-    items: readonly Counted[],
-    care: EndCare,
-  ): Promise<(readonly GenerationRecord[] | null)[]> {
-    const written = await this.endGenerations(manager, care === 'usual' ? items : items.map((item) => plainEnd(item, care)));
-    await endAttempts(
-      manager,
-      written.flatMap(({ attempt, nowMs }) => (attempt === undefined ? [] : [[attempt, nowMs] as const])),
-    );
+  private async writeEnds(manager: EntityManager, items: readonly Counted[], care: EndCare): Promise<EndResult[]> {
+    const asWritten = care === 'usual' ? items : items.map((item) => plainEnd(item, care));
+    const { ended, alone } = await this.endGenerations(manager, asWritten);
+    const written = [...ended];
     await this.assets.insertMany(
       manager,
       written.flatMap(({ outputs }) => outputs),
     );
     await this.ledger.settle(
       manager,
-      written.filter(isMoneyMoved).map(({ generation, settlement, accounts, hold, nowMs }) => ({
-        ...causeOf(generation, nowMs, settlement.failure?.code ?? settlement.status),
+      written.filter(isMoneyMoved).map(({ lease, generation, settlement, accounts, hold, nowMs }) => ({
+        ...causeOf(generation, lease.attemptId, nowMs, settlement.failure?.code ?? settlement.status),
         costMicros: settlement.costMicros ?? 0,
         hold,
         accounts,
@@ -119,12 +118,12 @@ export class EndsRepository {
     for (const group of care === 'usual' ? [written] : written.map((item) => [item])) {
       shared.push(...(await this.writeBeside(manager, group, care)));
     }
-    const counted = new Set(written.map(({ lease }) => leaseName(lease)));
     const among = new Set(shared);
-    const firsts = new Set(firstsOf(items).values());
-    return items.map((item) =>
-      firsts.has(item) && counted.has(leaseName(item.lease)) ? (item.followers ?? []).filter((follower) => among.has(follower)) : null,
-    );
+    return items.map((item, index): EndResult => {
+      const one = asWritten[index] as Counted;
+      if (ended.has(one)) return { kind: 'ended', followers: (item.followers ?? []).filter((follower) => among.has(follower)) };
+      return alone.has(one) ? { kind: 'attempt_ended' } : { kind: 'lease_lost' };
+    });
   }
 
   private async writeBeside(manager: EntityManager, ended: readonly Counted[], care: EndCare): Promise<readonly GenerationRecord[]> {
@@ -202,38 +201,61 @@ export class EndsRepository {
     );
   }
 
-  /** Answers those that were written: under each lease the first, when the lease still holds and the generation has not ended. */
-  private async endGenerations(manager: EntityManager, items: readonly Counted[]): Promise<Counted[]> {
-    const firsts = firstsOf(items);
-    const ended = await rows<Lease>(
+  /**
+   * Attempts first, each under its lease; then the generations that end with them. An attempt that failed while another one of the same
+   * generation may still succeed ends alone, and so does one whose generation has ended already.
+   */
+  private async endGenerations(
+    manager: EntityManager,
+    items: readonly Counted[],
+  ): Promise<{ readonly ended: ReadonlySet<Counted>; readonly alone: ReadonlySet<Counted> }> {
+    await this.lockForFailures(manager, items);
+    const attempts = await endAttempts(manager, items);
+    if (attempts.length === 0) return { ended: new Set(), alone: new Set() };
+    const decisive = decisiveOf(attempts);
+    const written = await rows<{ id: string }>(
       manager,
       `WITH :ended UPDATE generations SET status = ended.end_status, progress = CAST(ended.end_progress AS INTEGER),
          cost_micros = CAST(ended.cost AS BIGINT), cost_source = ended.source, usage = ended.end_usage, hold_state = ended.hold,
          error_code = ended.code, error_message = ended.message, error_details = ended.details,
          receipt = COALESCE(ended.end_receipt, generations.receipt),
-         lease_owner = NULL, next_run_at = NULL, completed_at = CAST(ended.at AS BIGINT), updated_at = CAST(ended.at AS BIGINT)
-       FROM ended WHERE id = ended.generation_id AND lease_token = CAST(ended.token AS BIGINT) AND ${MAY_END}
-       RETURNING id, lease_token AS token`,
-      { ended: [...firsts.values()].map(endValues) },
+         completed_at = CAST(ended.at AS BIGINT), updated_at = CAST(ended.at AS BIGINT)
+       FROM ended WHERE id = ended.generation_id AND ${MAY_END}
+         AND (ended.end_status = 'completed' OR NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.generation_id = generations.id AND ${IS_OPEN}))
+       RETURNING id`,
+      { ended: [...decisive.values()].map(endValues) },
     );
-    return ended.flatMap((lease) => firsts.get(leaseName(lease)) ?? []);
+    const ended = new Set(written.flatMap(({ id }) => decisive.get(id) ?? []));
+    const alone = new Set(attempts.filter((item) => !ended.has(item)));
+    await followAttempts(
+      manager,
+      [...alone].map(({ lease: { generationId }, nowMs }) => ({ generationId, nowMs })),
+    );
+    return { ended, alone };
+  }
+
+  /** Two attempts that fail at the same moment must see each other: the second one ends the generation. SQLite has one writer anyway. */
+  private async lockForFailures(manager: EntityManager, items: readonly Counted[]): Promise<void> {
+    if (dialectOf(manager) === 'sqlite') return;
+    const ids = items.flatMap(({ settlement, lease }) => (settlement.status === 'completed' ? [] : [lease.generationId]));
+    if (ids.length > 0) await rows(manager, 'SELECT id FROM generations WHERE id IN (:ids) ORDER BY id FOR UPDATE', { ids });
   }
 }
 
-/** The first under each lease: there is one end. */
-function firstsOf(items: readonly Counted[]): Map<string, Counted> {
-  const firsts = new Map<string, Counted>();
-  for (const item of items) {
-    const name = leaseName(item.lease);
-    if (!firsts.has(name)) firsts.set(name, item);
+/** Of the attempts of one generation that end together, the first that succeeded, else the first. */
+function decisiveOf(attempts: readonly Counted[]): ReadonlyMap<string, Counted> {
+  const decisive = new Map<string, Counted>();
+  for (const item of attempts) {
+    const known = decisive.get(item.lease.generationId);
+    if (known === undefined || (known.settlement.status !== 'completed' && item.settlement.status === 'completed'))
+      decisive.set(item.lease.generationId, item);
   }
-  return firsts;
+  return decisive;
 }
 
 function endValues({ lease, generation, settlement, nowMs, withoutReceipt = false }: End): SqlRow {
   return {
-    generation_id: lease.id,
-    token: lease.token,
+    generation_id: lease.generationId,
     end_status: settlement.status,
     end_progress: settlement.status === 'completed' ? 100 : generation.progress,
     cost: settlement.costMicros,

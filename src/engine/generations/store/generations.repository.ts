@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { type EntityManager, IsNull, type Repository } from 'typeorm';
+import { type EntityManager, IsNull, Not, type Repository } from 'typeorm';
 import type { Reach, Tenant } from '../../../domain/access/index.js';
-import { Database, insertEntities, rows } from '../../../platform/database/index.js';
+import { Database, insertEntities, rows, type SqlParameters } from '../../../platform/database/index.js';
 import { CacheEntriesRepository } from '../../../policy/cache/index.js';
 import type { CapacityLimit } from '../../../policy/limits/index.js';
 import { AttemptEntity } from '../model/attempt.entity.js';
@@ -11,11 +11,11 @@ import type { StoredResult } from '../model/generation.types.js';
 import { json } from '../model/generations.rows.js';
 import type { Lease } from '../model/lease.js';
 import type { GenerationLook } from '../model/progress.policy.js';
-import { TRANSITIONS } from '../model/transitions.js';
-import { endAttempts } from './attempt-end.repository.js';
+import { STATE_OF, TRANSITIONS } from '../model/transitions.js';
+import { endAttempts, followAttempts } from './attempts.repository.js';
 import { CapacityRepository, type RoomNeeded } from './capacity.repository.js';
 import { bareAttempt } from './plain-ends.policy.js';
-import { HAS_ENDED, IS_ACTIVE, statusAllows, statusIs } from './status-conditions.js';
+import { HAS_ENDED, IS_ACTIVE, IS_OPEN, STATUS_OF_ATTEMPTS, stateAllows, stateIs } from './status-conditions.js';
 
 type AttemptRow = Omit<AttemptEntity, 'operation'> & { operation: never };
 
@@ -31,48 +31,45 @@ export class GenerationsRepository {
   ) {}
 
   /**
-   * Begins an attempt: the status and the attempt's row in one transaction, before the first vendor byte. False: the lease was lost, or
-   * one of its limits has no room and the generation waits for that.
+   * Begins an attempt, before the first vendor byte. False: the lease was lost, another attempt has ended the generation, or a limit has no
+   * room and the attempt waits for that.
    */
-  beginAttempt(lease: Lease, attempt: AttemptEntity, nowMs: number, room: RoomNeeded): Promise<boolean> {
+  beginAttempt(lease: Lease, nowMs: number, room: RoomNeeded): Promise<boolean> {
     return this.insist(async (manager) => {
       await this.capacity.lock(manager, room.limits);
-      const full = await this.capacity.full(manager, room.limits, lease.id);
+      const full = await this.capacity.full(manager, room.limits, lease.generationId);
       if (full !== undefined) {
         await this.capacity.park(manager, lease, { ...room, full, nowMs });
         return false;
       }
-      const begun = await rows(
+      const begun = await this.writeAttempt(
         manager,
-        `UPDATE generations SET status = '${TRANSITIONS.begin.to}', attempt_id = :attemptId, attempt_count = :ordinal, updated_at = :now,
-           waits_for = NULL, started_at = COALESCE(started_at, :now)
-         WHERE id = :id AND lease_token = :token AND (${statusAllows('begin')} OR (${statusIs('dispatching')} AND attempt_id = :attemptId)) RETURNING id`,
-        { id: lease.id, token: lease.token, attemptId: attempt.id, ordinal: attempt.ordinal, now: nowMs },
+        lease,
+        `state = '${STATE_OF[TRANSITIONS.begin.to]}', sent_at = COALESCE(sent_at, :nowMs), waits_for = NULL`,
+        `(${stateAllows('begin')} OR ${stateIs('sent')}) AND EXISTS (SELECT 1 FROM generations WHERE id = generation_id AND ${IS_ACTIVE})`,
+        { nowMs },
       );
-      if (begun.length === 0) return false;
-      await insertEntities(manager, AttemptEntity, [attempt], 'ON CONFLICT (id) DO NOTHING');
+      if (!begun) return false;
+      await rows(
+        manager,
+        `UPDATE generations SET status = ${STATUS_OF_ATTEMPTS}, started_at = COALESCE(started_at, :nowMs), updated_at = :nowMs,
+           attempt_count = (SELECT COUNT(*) FROM attempts WHERE attempts.generation_id = generations.id AND sent_at IS NOT NULL)
+         WHERE id = :generationId RETURNING id`,
+        { nowMs, generationId: lease.generationId },
+      );
       return true;
     });
   }
 
   /** One more submission of the same attempt. */
-  async countResubmission(lease: Lease, nowMs: number): Promise<boolean> {
-    const counted = await this.insist((manager) =>
-      rows(
-        manager,
-        `UPDATE generations SET updated_at = :now, poll_count = poll_count + 1
-         WHERE id = :id AND lease_token = :token AND ${IS_ACTIVE} RETURNING id`,
-        { id: lease.id, token: lease.token, now: nowMs },
-      ),
-    );
-    return counted.length === 1;
+  countResubmission(lease: Lease, nowMs: number): Promise<boolean> {
+    return this.insist((manager) => this.writeAttempt(manager, lease, 'poll_count = poll_count + 1', IS_OPEN, { nowMs }));
   }
 
-  /** The vendor took the job. */
+  /** The vendor took the job. False: the lease was lost; the job is kept all the same. */
   acceptAttempt(
     lease: Lease,
     accepted: {
-      attemptId: string;
       operation: unknown;
       vendorJobId?: string;
       vendorRequestId?: string;
@@ -84,70 +81,97 @@ export class GenerationsRepository {
     const { vendorJobId, vendorRequestId, warnings } = accepted;
     return this.orPlainly('The job of', lease, [{ vendorJobId, vendorRequestId, warnings }, {}], (details) =>
       this.insist(async (manager) => {
-        const updated = await rows(
+        // Whoever reported first is right: a vendor that recognises the attempt's key names the same job again.
+        const job = `state = '${STATE_OF[TRANSITIONS.accept.to]}', operation = COALESCE(operation, :operation),
+          vendor_job_id = COALESCE(vendor_job_id, :jobId), vendor_request_id = COALESCE(vendor_request_id, :requestId),
+          warnings = COALESCE(warnings, :warnings), accepted_at = COALESCE(accepted_at, :nowMs)`;
+        const parameters = {
+          operation: json(accepted.operation),
+          jobId: details.vendorJobId ?? null,
+          requestId: details.vendorRequestId ?? null,
+          warnings: json(details.warnings),
+          next: accepted.nextRunAtMs,
+          nowMs,
+        };
+        const isHeld = await this.writeAttempt(
           manager,
-          `UPDATE generations SET status = '${TRANSITIONS.accept.to}', lease_owner = NULL, next_run_at = :next, poll_count = 0, updated_at = :now
-         WHERE id = :id AND lease_token = :token AND ${statusAllows('accept')} RETURNING id`,
-          { id: lease.id, token: lease.token, next: accepted.nextRunAtMs, now: nowMs },
+          lease,
+          `${job}, lease_owner = NULL, next_run_at = :next, poll_count = 0`,
+          `(${stateAllows('accept')} OR ${stateIs('accepted')})`,
+          parameters,
         );
-        // The operation is kept even when the lease is gone: a job that was paid for must not become unknown.
-        await rows(
-          manager,
-          `UPDATE attempts SET state = 'accepted', operation = :operation, vendor_job_id = :jobId, vendor_request_id = :requestId,
-           warnings = :warnings, accepted_at = :now
-         WHERE id = :attemptId AND state = 'sent' RETURNING id`,
-          {
-            attemptId: accepted.attemptId,
-            operation: json(accepted.operation),
-            jobId: details.vendorJobId ?? null,
-            requestId: details.vendorRequestId ?? null,
-            warnings: json(details.warnings),
-            now: nowMs,
-          },
-        );
-        return updated.length === 1;
+        if (!isHeld) {
+          // A job that was paid for must not become unknown: whoever has the lease now finds it.
+          const kept = await rows(
+            manager,
+            `UPDATE attempts SET ${job}, updated_at = :nowMs WHERE id = :attemptId AND ${stateAllows('accept')} RETURNING id`,
+            { ...parameters, attemptId: lease.attemptId },
+          );
+          if (kept.length === 0) return false;
+        }
+        await followAttempts(manager, [{ generationId: lease.generationId, nowMs }]);
+        return isHeld;
       }),
     );
   }
 
   /** The vendor is done; its links are kept so that any replica can fetch the files. */
-  startIngesting(lease: Lease, attemptId: string, result: StoredResult, nowMs: number): Promise<boolean> {
+  startIngesting(lease: Lease, result: StoredResult, nowMs: number): Promise<boolean> {
     return this.insist(async (manager) => {
-      const updated = await rows(
+      const written = await this.writeAttempt(
         manager,
-        `UPDATE generations SET status = '${TRANSITIONS.ingest.to}', updated_at = :now WHERE id = :id AND lease_token = :token
-           AND (${statusAllows('ingest')} OR ${statusIs('ingesting')}) RETURNING id`,
-        { id: lease.id, token: lease.token, now: nowMs },
+        lease,
+        `state = '${STATE_OF[TRANSITIONS.ingest.to]}', result = :result`,
+        `(${stateAllows('ingest')} OR ${stateIs('fetching')})`,
+        { result: json(result), nowMs },
       );
-      if (updated.length === 0) return false;
-      await rows(manager, 'UPDATE attempts SET result = :result WHERE id = :attemptId RETURNING id', { attemptId, result: json(result) });
-      return true;
+      if (written) await followAttempts(manager, [{ generationId: lease.generationId, nowMs }]);
+      return written;
     });
   }
 
-  /** Ends an attempt that is followed by another, and queues the generation again. During the pause others have its room. */
+  /** Ends an attempt that another one follows, and queues that. During the pause others have its room. */
   requeue(
     lease: Lease,
     attempt: AttemptEnd,
-    next: { readonly nextRunAtMs: number; readonly limits: readonly CapacityLimit[] },
+    next: { readonly attempt: AttemptEntity; readonly limits: readonly CapacityLimit[] },
     nowMs: number,
   ): Promise<boolean> {
     return this.orPlainly('The next attempt of', lease, [attempt, bareAttempt(attempt)], (ended) =>
       this.insist(async (manager) => {
-        const updated = await rows(
+        const allowed = await this.writeAttempt(manager, lease, 'waits_for = NULL', stateAllows('retry'), { nowMs });
+        if (!allowed || (await endAttempts(manager, [{ lease, attempt: ended, nowMs }])).length === 0) return false;
+        const [last] = await rows<{ ordinal: number | string }>(
           manager,
-          `UPDATE generations SET status = '${TRANSITIONS.retry.to}', lease_owner = NULL, next_run_at = :next, updated_at = :now
-         WHERE id = :id AND lease_token = :token AND ${statusAllows('retry')} RETURNING id`,
-          { id: lease.id, token: lease.token, next: next.nextRunAtMs, now: nowMs },
+          'SELECT MAX(ordinal) AS ordinal FROM attempts WHERE generation_id = :generationId',
+          { generationId: lease.generationId },
         );
-        if (updated.length === 0) return false;
-        await endAttempts(manager, [[ended, nowMs]]);
+        const queued = Object.assign(new AttemptEntity(), next.attempt, { ordinal: Number(last?.ordinal ?? 0) + 1 });
+        await insertEntities(manager, AttemptEntity, [queued], 'ON CONFLICT (id) DO NOTHING');
+        await followAttempts(manager, [{ generationId: lease.generationId, nowMs }]);
         // Who waits for room looks for it by themselves as well.
         const failure = await this.database.attempt(manager, () => this.capacity.wake(manager, next.limits, nowMs));
-        if (failure !== undefined) this.logger.warn(`No waiting generation was woken by the pause of ${lease.id}: ${String(failure)}`);
+        if (failure !== undefined)
+          this.logger.warn(`No waiting generation was woken by the pause of ${lease.generationId}: ${String(failure)}`);
         return true;
       }),
     );
+  }
+
+  /** Compare-and-set under the lease. @returns whether it was written */
+  private async writeAttempt(
+    manager: EntityManager,
+    { attemptId, token }: Lease,
+    change: string,
+    condition: string,
+    parameters: SqlParameters & { readonly nowMs: number },
+  ): Promise<boolean> {
+    const written = await rows(
+      manager,
+      `UPDATE attempts SET ${change}, updated_at = :nowMs WHERE id = :attemptId AND lease_token = :token AND ${condition} RETURNING id`,
+      { ...parameters, attemptId, token },
+    );
+    return written.length === 1;
   }
 
   async requestCancel(tenant: Tenant, id: string, nowMs: number): Promise<boolean> {
@@ -205,16 +229,18 @@ export class GenerationsRepository {
     return this.attempts().findOneBy({ callbackToken: token });
   }
 
+  /** Those that were begun, in their order. */
   attemptsOf(generationId: string): Promise<AttemptEntity[]> {
-    return this.attempts().find({ where: { generationId }, order: { ordinal: 'ASC' } });
+    return this.attempts().find({ where: { generationId, sentAt: Not(IsNull()) }, order: { ordinal: 'ASC' } });
   }
 
   /** Whether an end was committed after all when its answer got lost: under one lease there is one end. */
-  async isEndedUnder({ id, token }: Lease): Promise<boolean> {
-    const found = await rows(this.database.manager, `SELECT id FROM generations WHERE id = :id AND lease_token = :token AND ${HAS_ENDED}`, {
-      id,
-      token,
-    });
+  async isEndedUnder({ attemptId, token }: Lease): Promise<boolean> {
+    const found = await rows(
+      this.database.manager,
+      `SELECT id FROM attempts WHERE id = :attemptId AND lease_token = :token AND NOT (${IS_OPEN})`,
+      { attemptId, token },
+    );
     return found.length === 1;
   }
 
@@ -230,14 +256,14 @@ export class GenerationsRepository {
   /** A detail that cannot be written must not keep what matters from being written: then it is left out. */
   private async orPlainly<Details>(
     what: string,
-    { id }: Lease,
+    { generationId }: Lease,
     [details, plain]: readonly [Details, Details],
     write: (details: Details) => Promise<boolean>,
   ): Promise<boolean> {
     try {
       return await write(details);
     } catch (error) {
-      this.logger.error(`${what} ${id} could not be written with its details and is written without them: ${String(error)}`);
+      this.logger.error(`${what} ${generationId} could not be written with its details and is written without them: ${String(error)}`);
       return write(plain);
     }
   }

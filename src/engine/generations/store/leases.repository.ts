@@ -1,22 +1,21 @@
 import { Injectable } from '@nestjs/common';
-import type { EntityManager, EntityTarget, ObjectLiteral } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { CLOCK_SLACK_MS } from '../../../platform/common/index.js';
-import { Database, entitiesOf, GroupCommit, rows, type SqlParameters, skipLocked } from '../../../platform/database/index.js';
+import { Database, entitiesOf, GroupCommit, rows, skipLocked } from '../../../platform/database/index.js';
 import { AttemptEntity } from '../model/attempt.entity.js';
 import { GenerationEntity } from '../model/generation.entity.js';
 import type { Held } from '../model/held.js';
-import type { Lease } from '../model/lease.js';
-import { ACTIVE_STATUSES, type ActiveStatus } from '../model/transitions.js';
+import { type Lease, leaseOf } from '../model/lease.js';
+import { ACTIVE_STATUSES, type ActiveState, STATE_OF } from '../model/transitions.js';
+import { firstUnderEach, followAttempts, leaseName } from './attempts.repository.js';
 import { type PollBudget, takeFromBudgets } from './poll-budgets.repository.js';
-import { IS_ACTIVE, statusIs, statusMayBecome } from './status-conditions.js';
+import { IS_OPEN, stateIs, stateMayBecome } from './status-conditions.js';
 
-/** Generations of one vendor account that wait for the same. */
+/** Attempts at one vendor account that wait for the same. */
 export interface DueQueue {
   readonly provider: string;
-  readonly status: ActiveStatus;
+  readonly state: ActiveState;
 }
-
-type Claim = Held<AttemptEntity | null>;
 
 export interface ClaimOrder {
   readonly owner: string;
@@ -41,19 +40,28 @@ export interface Heartbeat {
 }
 
 export interface Release {
-  readonly status: ActiveStatus;
+  readonly state: ActiveState;
   readonly nextRunAtMs: number;
+  /** Of the generation. Absent: it stands as it did, so that only the attempt is written. */
   readonly progress?: number;
   readonly polled?: boolean;
 }
 
-const MAY_BE_RELEASED = statusMayBecome('released.to_status', ACTIVE_STATUSES, true);
-const ACTIVE_TABLE = ACTIVE_STATUSES.map((status) => `SELECT '${status}' AS status`).join(' UNION ALL ');
+interface ReleaseItem {
+  readonly lease: Lease;
+  readonly change: Release;
+  readonly nowMs: number;
+}
 
-/** Takes generations, keeps them, and hands them back. Every write names the lease that it builds on. */
+const MAY_BE_RELEASED = stateMayBecome('released.to_state', ACTIVE_STATUSES);
+const STATE_TABLE = Object.values(STATE_OF)
+  .map((state) => `SELECT '${state}' AS state`)
+  .join(' UNION ALL ');
+
+/** Takes attempts, keeps them, and hands them back. Every write names the lease that it builds on. */
 @Injectable()
 export class LeasesRepository {
-  private readonly releases = new GroupCommit<{ lease: Lease; change: Release; nowMs: number }, boolean>((items) => this.releaseAll(items));
+  private readonly releases = new GroupCommit<ReleaseItem, boolean>((items) => this.releaseAll(items));
 
   constructor(private readonly database: Database) {}
 
@@ -62,15 +70,15 @@ export class LeasesRepository {
     return rows<DueQueue>(
       this.database.manager,
       `WITH RECURSIVE accounts(provider) AS (
-         SELECT MIN(provider) FROM generations WHERE next_run_at IS NOT NULL
+         SELECT MIN(provider) FROM attempts WHERE next_run_at IS NOT NULL
          UNION ALL
-         SELECT (SELECT MIN(g.provider) FROM generations g WHERE g.next_run_at IS NOT NULL AND g.provider > accounts.provider)
+         SELECT (SELECT MIN(a.provider) FROM attempts a WHERE a.next_run_at IS NOT NULL AND a.provider > accounts.provider)
          FROM accounts WHERE accounts.provider IS NOT NULL),
-       statuses AS (${ACTIVE_TABLE})
-       SELECT provider, status FROM (
-         SELECT accounts.provider, statuses.status, (SELECT MIN(g.next_run_at) FROM generations g
-           WHERE g.provider = accounts.provider AND g.status = statuses.status AND g.next_run_at IS NOT NULL) AS first_due
-         FROM accounts CROSS JOIN statuses WHERE accounts.provider IS NOT NULL) queues
+       states AS (${STATE_TABLE})
+       SELECT provider, state FROM (
+         SELECT accounts.provider, states.state, (SELECT MIN(a.next_run_at) FROM attempts a
+           WHERE a.provider = accounts.provider AND a.state = states.state AND a.next_run_at IS NOT NULL) AS first_due
+         FROM accounts CROSS JOIN states WHERE accounts.provider IS NOT NULL) queues
        WHERE first_due <= :now ORDER BY first_due`,
       { now: nowMs },
     );
@@ -81,18 +89,18 @@ export class LeasesRepository {
     if (providers.length === 0) return new Map();
     const counted = await rows<{ provider: string; jobs: number | string }>(
       this.database.manager,
-      `SELECT provider, COUNT(*) AS jobs FROM generations
-       WHERE provider IN (:providers) AND ${statusIs('running')} AND next_run_at IS NOT NULL GROUP BY provider`,
+      `SELECT provider, COUNT(*) AS jobs FROM attempts
+       WHERE provider IN (:providers) AND ${stateIs('accepted')} AND next_run_at IS NOT NULL GROUP BY provider`,
       { providers },
     );
     return new Map(counted.map(({ provider, jobs }) => [provider, Number(jobs)]));
   }
 
   /**
-   * Takes up to `limit` generations of a queue that are due, the longest due first. No two callers ever get the same one.
+   * Takes up to `limit` attempts of a queue that are due, the longest due first. No two callers ever get the same one.
    * @returns `more` when the limit was reached, and not because a budget was
    */
-  async claim(queue: DueQueue, order: ClaimOrder): Promise<{ claimed: Claim[]; more: boolean }> {
+  async claim(queue: DueQueue, order: ClaimOrder): Promise<{ claimed: Held[]; more: boolean }> {
     const { budgets = [], limit } = order;
     const take = (manager: EntityManager, atMost: number) => this.take(manager, queue, { ...order, limit: atMost });
     const taken =
@@ -101,64 +109,67 @@ export class LeasesRepository {
         : await this.database.transaction((manager) =>
             takeFromBudgets(manager, budgets, { ...order, take: (atMost) => take(manager, atMost) }),
           );
-    return { claimed: await this.withAttempts(taken), more: taken.length === limit };
+    return { claimed: await this.held(taken), more: taken.length === limit };
   }
 
-  private async take(manager: EntityManager, { provider, status }: DueQueue, order: ClaimOrder): Promise<GenerationEntity[]> {
+  private async take(manager: EntityManager, { provider, state }: DueQueue, order: ClaimOrder): Promise<AttemptEntity[]> {
     const { owner, nowMs, leaseUntilMs, limit, others = true, own = [], overdue = false } = order;
+    const isOverdue = 'EXISTS (SELECT 1 FROM generations WHERE generations.id = generation_id AND deadline_at <= :now)';
     const taken = await rows<Record<string, unknown>>(
       manager,
       // Materialized: a planner that ran it once per row would take more than the limit.
-      `WITH due AS MATERIALIZED (SELECT id FROM generations WHERE provider = :provider AND status = :status AND next_run_at <= :now
-         ${overdue ? 'AND deadline_at <= :now' : ''} ${others ? '' : 'AND lease_owner IS NULL'}
+      `WITH due AS MATERIALIZED (SELECT id FROM attempts WHERE provider = :provider AND state = :state AND next_run_at <= :now
+         ${overdue ? `AND ${isOverdue}` : ''} ${others ? '' : 'AND lease_owner IS NULL'}
          ${own.length === 0 ? '' : 'AND id NOT IN (:own)'} ORDER BY next_run_at LIMIT :limit ${skipLocked(manager)})
-       UPDATE generations SET lease_owner = :owner, lease_token = lease_token + 1, due_at = next_run_at, next_run_at = :until
+       UPDATE attempts SET lease_owner = :owner, lease_token = lease_token + 1, due_at = next_run_at, next_run_at = :until
        WHERE id IN (SELECT id FROM due)
        RETURNING *`,
-      { owner, until: leaseUntilMs, provider, status, now: nowMs, limit, ...(own.length === 0 ? {} : { own }) },
+      { owner, until: leaseUntilMs, provider, state, now: nowMs, limit, ...(own.length === 0 ? {} : { own }) },
     );
-    return entitiesOf(manager, GenerationEntity, taken);
+    return attemptsOf(manager, taken);
   }
 
-  private async withAttempts(generations: readonly GenerationEntity[]): Promise<Claim[]> {
-    const ids = generations.flatMap(({ attemptId }) => (attemptId === null ? [] : [attemptId]));
-    const attempts = new Map<string, AttemptEntity>();
-    if (ids.length > 0) {
-      // They are ours by now: without an answer nobody would look at them until the leases end.
-      const found = await this.database.insist(() =>
-        this.all<AttemptRow>(AttemptEntity, 'SELECT * FROM attempts WHERE id IN (:ids)', { ids }),
-      );
-      for (const attempt of found) attempts.set(attempt.id, attempt);
-    }
-    return generations.map((generation) => ({
-      lease: { id: generation.id, token: generation.leaseToken },
-      generation,
-      attempt: attempts.get(generation.attemptId ?? '') ?? null,
-    }));
-  }
-
-  private async all<Entity extends ObjectLiteral>(
-    target: EntityTarget<Entity>,
-    text: string,
-    parameters: SqlParameters,
-  ): Promise<Entity[]> {
+  /** With their generations. */
+  private async held(attempts: readonly AttemptEntity[]): Promise<Held[]> {
+    if (attempts.length === 0) return [];
     const { manager } = this.database;
-    return entitiesOf(manager, target, await rows<Record<string, unknown>>(manager, text, parameters));
+    const ids = [...new Set(attempts.map(({ generationId }) => generationId))];
+    // The attempts are ours by now: without an answer nobody would look at them until the leases end.
+    const found = await this.database.insist(() =>
+      rows<Record<string, unknown>>(manager, 'SELECT * FROM generations WHERE id IN (:ids)', { ids }),
+    );
+    const generations = new Map(entitiesOf(manager, GenerationEntity, found).map((generation) => [generation.id, generation]));
+    return attempts.flatMap((attempt) => {
+      const generation = generations.get(attempt.generationId);
+      return generation === undefined ? [] : [{ lease: leaseOf(attempt), generation, attempt }];
+    });
   }
 
-  /** Takes one generation that nobody works on right now; null when somebody does or it has ended. */
-  async claimOne(id: string, owner: string, nowMs: number, leaseUntilMs: number): Promise<Claim | null> {
+  /** Takes an attempt that nobody works on right now; null when somebody does or it has ended. */
+  async claimOne(id: string, owner: string, nowMs: number, leaseUntilMs: number): Promise<Held | null> {
+    const [claimed] = await this.claimFree('id', { id, owner, nowMs, leaseUntilMs });
+    return claimed ?? null;
+  }
+
+  /** Takes all attempts of a generation that nobody works on right now. */
+  claimAllOf(generationId: string, owner: string, nowMs: number, leaseUntilMs: number): Promise<Held[]> {
+    return this.claimFree('generation_id', { id: generationId, owner, nowMs, leaseUntilMs });
+  }
+
+  private async claimFree(
+    column: 'id' | 'generation_id',
+    { id, owner, nowMs, leaseUntilMs }: Pick<ClaimOrder, 'owner' | 'nowMs' | 'leaseUntilMs'> & { readonly id: string },
+  ): Promise<Held[]> {
     const taken = await this.database.write(async (manager) => {
       const found = await rows<Record<string, unknown>>(
         manager,
-        `UPDATE generations SET lease_owner = :owner, lease_token = lease_token + 1, due_at = next_run_at, next_run_at = :until
-         WHERE id = :id AND ${IS_ACTIVE} AND (lease_owner IS NULL OR next_run_at <= :now) RETURNING *`,
+        `UPDATE attempts SET lease_owner = :owner, lease_token = lease_token + 1, due_at = next_run_at, next_run_at = :until
+         WHERE ${column} = :id AND ${IS_OPEN} AND (lease_owner IS NULL OR next_run_at <= :now) RETURNING *`,
         { id, owner, until: leaseUntilMs, now: nowMs },
       );
-      return entitiesOf(manager, GenerationEntity, found);
+      return attemptsOf(manager, found);
     });
-    const [claimed] = await this.withAttempts(taken);
-    return claimed ?? null;
+    return this.held(taken);
   }
 
   /**
@@ -167,19 +178,19 @@ export class LeasesRepository {
    * Other statements of this process write several of these rows at once; waiting for one while holding another could wait for ever.
    */
   async heartbeat(owner: string, ids: readonly string[], leaseUntilMs: number): Promise<Heartbeat> {
-    const ours = `lease_owner = :owner AND id IN (:ids) AND ${IS_ACTIVE}`;
+    const ours = `lease_owner = :owner AND id IN (:ids) AND ${IS_OPEN}`;
     const renewed = await this.database.write((manager) =>
       rows<{ id: string }>(
         manager,
-        `UPDATE generations SET next_run_at = :until
-         WHERE id IN (SELECT id FROM generations WHERE ${ours} ${skipLocked(manager)}) RETURNING id`,
+        `UPDATE attempts SET next_run_at = :until
+         WHERE id IN (SELECT id FROM attempts WHERE ${ours} ${skipLocked(manager)}) RETURNING id`,
         { owner, until: leaseUntilMs, ids },
       ),
     );
     const alive = new Set(renewed.map(({ id }) => id));
     const rest = ids.filter((id) => !alive.has(id));
     if (rest.length === 0) return { alive, locked: [] };
-    const busy = await rows<{ id: string }>(this.database.manager, `SELECT id FROM generations WHERE ${ours}`, { owner, ids: rest });
+    const busy = await rows<{ id: string }>(this.database.manager, `SELECT id FROM attempts WHERE ${ours}`, { owner, ids: rest });
     for (const { id } of busy) alive.add(id);
     return { alive, locked: busy.map(({ id }) => id) };
   }
@@ -189,64 +200,80 @@ export class LeasesRepository {
    * future. @returns how many
    */
   async pullBack(nowMs: number, leaseMs: number): Promise<number> {
-    const which = `next_run_at > :far AND ${IS_ACTIVE} AND (lease_owner IS NOT NULL OR updated_at > :soon)`;
+    const which = `next_run_at > :far AND ${IS_OPEN} AND (lease_owner IS NOT NULL OR updated_at > :soon)`;
     const times = { far: nowMs + 2 * leaseMs, soon: nowMs + CLOCK_SLACK_MS };
     // Nearly always there is nothing, and no writer has to wait to learn that.
-    if ((await rows(this.database.manager, `SELECT 1 FROM generations WHERE ${which} LIMIT 1`, times)).length === 0) return 0;
+    if ((await rows(this.database.manager, `SELECT 1 FROM attempts WHERE ${which} LIMIT 1`, times)).length === 0) return 0;
     const pulled = await this.database.write((manager) =>
       rows(
         manager,
-        `UPDATE generations SET
+        `UPDATE attempts SET
            next_run_at = CASE WHEN lease_owner IS NULL AND next_run_at - (updated_at - :now) > :now THEN next_run_at - (updated_at - :now)
              WHEN lease_owner IS NULL THEN :now ELSE :until END,
            updated_at = CASE WHEN updated_at > :now THEN :now ELSE updated_at END
-         WHERE id IN (SELECT id FROM generations WHERE ${which} ${skipLocked(manager)}) RETURNING id`,
+         WHERE id IN (SELECT id FROM attempts WHERE ${which} ${skipLocked(manager)}) RETURNING id`,
         { now: nowMs, until: nowMs + leaseMs, ...times },
       ),
     );
     return pulled.length;
   }
 
-  /** Hands the generation back, to be looked at again at `nextRunAtMs`. False when the lease was lost. */
+  /** Hands the attempt back, to be looked at again at `nextRunAtMs`. False when the lease was lost. */
   release(lease: Lease, change: Release, nowMs: number): Promise<boolean> {
     return this.releases.commit({ lease, change, nowMs });
   }
 
-  /** With one statement, however many polls ended meanwhile. */
-  private async releaseAll(items: readonly { lease: Lease; change: Release; nowMs: number }[]): Promise<boolean[]> {
-    const firsts = new Map<string, (typeof items)[number]>();
-    for (const item of items) if (!firsts.has(leaseName(item.lease))) firsts.set(leaseName(item.lease), item);
+  /** With one statement for each kind of row, however many polls ended meanwhile. */
+  private async releaseAll(items: readonly ReleaseItem[]): Promise<boolean[]> {
+    const firsts = firstUnderEach(items);
     const released = await this.database.insist(() =>
-      this.database.write((manager) =>
-        rows<Lease>(
-          manager,
-          `WITH :released UPDATE generations SET status = released.to_status, lease_owner = NULL,
-           next_run_at = CAST(released.next_at AS BIGINT), progress = COALESCE(CAST(released.to_progress AS INTEGER), progress),
-           poll_count = poll_count + CAST(released.polls AS INTEGER), updated_at = CAST(released.at AS BIGINT)
-         FROM released WHERE id = released.generation_id AND lease_token = CAST(released.token AS BIGINT)
-           AND ${MAY_BE_RELEASED}
-         RETURNING id, lease_token AS token`,
-          {
-            released: [...firsts.values()].map(({ lease, change, nowMs }) => ({
-              generation_id: lease.id,
-              token: lease.token,
-              to_status: change.status,
-              next_at: change.nextRunAtMs,
-              to_progress: change.progress ?? null,
-              polls: change.polled === true ? 1 : 0,
-              at: nowMs,
-            })),
-          },
-        ),
-      ),
+      // What only says when to look again is one statement.
+      [...firsts.values()].some(advances)
+        ? this.database.transaction((manager) => this.writeReleases(manager, firsts))
+        : this.database.write((manager) => this.writeReleases(manager, firsts)),
     );
-    const written = new Set(released.flatMap((lease) => firsts.get(leaseName(lease)) ?? []));
-    return items.map((item) => written.has(item));
+    return items.map((item) => released.has(item));
+  }
+
+  private async writeReleases(manager: EntityManager, firsts: ReadonlyMap<string, ReleaseItem>): Promise<ReadonlySet<ReleaseItem>> {
+    const released = await rows<Pick<Lease, 'attemptId' | 'token'>>(
+      manager,
+      `WITH :released UPDATE attempts SET state = released.to_state, lease_owner = NULL,
+         next_run_at = CAST(released.next_at AS BIGINT), poll_count = poll_count + CAST(released.polls AS INTEGER),
+         updated_at = CAST(released.at AS BIGINT)
+       FROM released WHERE id = released.attempt_id AND lease_token = CAST(released.token AS BIGINT) AND ${MAY_BE_RELEASED}
+       RETURNING id AS "attemptId", lease_token AS token`,
+      {
+        released: [...firsts.values()].map(({ lease, change, nowMs }) => ({
+          attempt_id: lease.attemptId,
+          token: lease.token,
+          to_state: change.state,
+          next_at: change.nextRunAtMs,
+          polls: change.polled === true ? 1 : 0,
+          at: nowMs,
+        })),
+      },
+    );
+    const written = released.flatMap((lease) => firsts.get(leaseName(lease)) ?? []);
+    await followAttempts(
+      manager,
+      written.filter(advances).map(({ lease: { generationId }, change: { progress }, nowMs }) => ({
+        generationId,
+        nowMs,
+        ...(progress === undefined ? {} : { progress }),
+      })),
+    );
+    return new Set(written);
   }
 }
 
-export function leaseName({ id, token }: Lease): string {
-  return `${id}/${token}`;
+/** Whether the generation may stand otherwise after it. */
+function advances({ change: { state, progress } }: ReleaseItem): boolean {
+  return progress !== undefined || state !== 'accepted';
+}
+
+function attemptsOf(manager: EntityManager, found: readonly Record<string, unknown>[]): AttemptEntity[] {
+  return entitiesOf<AttemptRow>(manager, AttemptEntity, found);
 }
 
 /** The entity's type holds any JSON, whose conditions TypeScript would unfold without end. */

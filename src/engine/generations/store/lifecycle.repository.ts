@@ -15,19 +15,19 @@ import {
 import { AttemptEntity } from '../model/attempt.entity.js';
 import { type End } from '../model/end.js';
 import { GenerationEntity } from '../model/generation.entity.js';
-import type { GenerationRecord } from '../model/generation-signals.js';
 import { causeOf, spenderOf } from '../model/generation-spending.js';
 import type { IdempotentAdmission } from '../model/idempotency.policy.js';
 import type { Lease } from '../model/lease.js';
-import { asQueued, CapacityRepository } from './capacity.repository.js';
-import { CoalescedRequestsRepository, type Promotion, type WaitingFollower } from './coalesced-requests.repository.js';
-import { EndsRepository } from './ends.repository.js';
+import { asQueued, isBegun } from '../model/new-attempt.js';
+import { CapacityRepository, waitingForRoom } from './capacity.repository.js';
+import { CoalescedRequestsRepository, followingAttempt, type Promotion, type WaitingFollower } from './coalesced-requests.repository.js';
+import { type EndResult, EndsRepository } from './ends.repository.js';
 import { claimOf, IdempotencyRepository } from './idempotency.repository.js';
 
 export interface Admission {
   readonly generation: GenerationEntity;
-  /** Present when this process calls the vendor at once. */
-  readonly attempt?: AttemptEntity;
+  /** At least one. Those that this process sends at once are begun. */
+  readonly attempts: readonly AttemptEntity[];
   readonly inputs: readonly AssetEntity[];
   readonly idempotency?: IdempotentAdmission;
   /** Whether it may wait where there is no room for it now. */
@@ -112,7 +112,7 @@ export class LifecycleRepository {
   }
 
   /** As {@link EndsRepository.settle}, with what is remembered of the hold. */
-  settle(end: End): Promise<readonly GenerationRecord[] | null> {
+  settle(end: End): Promise<EndResult> {
     return this.ends.settle(end, this.holds.get(end.generation));
   }
 
@@ -137,8 +137,8 @@ export class LifecycleRepository {
     const asking = items.filter(({ generation }) => after.get(generation)?.kind !== 'following');
     const holds = await this.ledger.hold(
       manager,
-      asking.map(({ generation, accounts, nowMs }) => ({
-        ...causeOf(generation, nowMs, null),
+      asking.map(({ lease, generation, accounts, nowMs }) => ({
+        ...causeOf(generation, lease.attemptId, nowMs, null),
         amountMicros: generation.quote.ceilingMicros,
         accounts,
       })),
@@ -157,7 +157,7 @@ export class LifecycleRepository {
       const cacheKey = next.kind === 'leads' ? generation.cacheKey : null;
       const changed = await this.coalesced.lead(manager, lease, { cacheKey, holdMicros: generation.quote.ceilingMicros, nowMs });
       // The hold and the lead are taken back with the transaction; the others of the batch are tried again.
-      if (!changed) throw new LeaseWasLost(lease.id);
+      if (!changed) throw new LeaseWasLost(lease.generationId);
       results.set(item, next);
     }
     const refused = new Set([...results].flatMap(([{ generation }, result]) => (result?.kind === 'quota_exceeded' ? [generation.id] : [])));
@@ -201,19 +201,17 @@ export class LifecycleRepository {
     });
     const of = (...kinds: AdmissionResult['kind'][]) => items.filter((_item, index) => kinds.some((kind) => results[index]?.kind === kind));
     const admitted = of('admitted');
-    const isStarted = (item: Counted<Admission>): boolean => waitsFor(verdicts.get(item)) === null;
     await insertEntities(manager, GenerationEntity, [
-      ...admitted.map((item) => {
-        const name = waitsFor(verdicts.get(item));
-        return name === null ? item.generation : asQueued(item.generation, name);
-      }),
+      ...admitted.map((item) => (waitsFor(verdicts.get(item)) === null ? item.generation : asQueued(item.generation))),
       ...results.filter((result) => result.kind === 'following').map(({ generation }) => generation),
     ]);
-    await insertEntities(
-      manager,
-      AttemptEntity,
-      admitted.filter(isStarted).flatMap(({ attempt }) => (attempt === undefined ? [] : [attempt])),
-    );
+    await insertEntities(manager, AttemptEntity, [
+      ...admitted.flatMap((item) => {
+        const name = waitsFor(verdicts.get(item));
+        return name === null ? item.attempts : item.attempts.map((attempt) => waitingForRoom(attempt, name));
+      }),
+      ...of('following').flatMap(({ attempts }) => attempts.map(followingAttempt)),
+    ]);
     await this.assets.insertMany(
       manager,
       of('admitted', 'following').flatMap(({ inputs }) => inputs),
@@ -234,8 +232,8 @@ export class LifecycleRepository {
   private async holdAll(manager: EntityManager, items: readonly Counted<Admission>[]): Promise<ReadonlyMap<Admission, HoldResult>> {
     const results = await this.ledger.hold(
       manager,
-      items.map(({ generation, accounts }) => ({
-        ...causeOf(generation, generation.createdAt, null),
+      items.map(({ generation, attempts, accounts }) => ({
+        ...causeOf(generation, attempts.find(isBegun)?.id ?? null, generation.createdAt, null),
         amountMicros: generation.holdMicros,
         accounts,
       })),

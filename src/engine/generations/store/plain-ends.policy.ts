@@ -15,7 +15,7 @@ export function plainEnd<Item extends End>(item: Item, care: EndCare): Item {
     return {
       ...item,
       settlement: { ...settlement, failure: storableJson(settlement.failure) },
-      attempt: attempt === undefined ? undefined : storableJson(attempt),
+      attempt: storableJson(attempt),
       outputs: outputs.map((output) => ({ ...output, revisedPrompt: storableJson(output.revisedPrompt) })),
     };
   }
@@ -31,15 +31,15 @@ export function plainEnd<Item extends End>(item: Item, care: EndCare): Item {
           ? null
           : { code: failure.code, message: storableJson(failure.message), details: charged === undefined ? {} : { charged } },
     },
-    attempt: attempt === undefined ? undefined : bareAttempt(attempt),
+    attempt: bareAttempt(attempt),
     outputs: outputs.map(bareOutput),
     withoutReceipt: true,
   };
 }
 
 /** Without what a vendor said. */
-export function bareAttempt({ id, state, charged, errorCode }: AttemptEnd): AttemptEnd {
-  return { id, state, charged, ...(errorCode === undefined ? {} : { errorCode }) };
+export function bareAttempt({ state, charged, errorCode }: AttemptEnd): AttemptEnd {
+  return { state, charged, ...(errorCode === undefined ? {} : { errorCode }) };
 }
 
 function bareOutput(output: AssetEntity): AssetEntity {

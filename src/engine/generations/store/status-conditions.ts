@@ -1,41 +1,75 @@
 import {
   ACTIVE_STATUSES,
+  type ActiveState,
+  type ActiveStatus,
   type GenerationStatus,
+  STATE_OF,
   sourcesOf,
   TERMINAL_STATUSES,
   TRANSITIONS,
   type TransitionEvent,
 } from '../model/transitions.js';
 
-/** Conditions on `generations.status`, each put together once: the statements around them stay the same texts. */
+type LaterEvent = Exclude<TransitionEvent, 'enqueue' | 'start' | 'reuse'>;
+
+/** Conditions on `generations.status` and `attempts.state`, each put together once: the statements around them stay the same texts. */
 export function statusIs(...statuses: readonly GenerationStatus[]): string {
   return isAmong('status', statuses);
 }
 
-/** Whether this event may be written. */
-export function statusAllows(event: Exclude<TransitionEvent, 'enqueue' | 'start' | 'reuse'>): string {
+export function stateIs(...states: readonly ActiveState[]): string {
+  return isAmong('state', states);
+}
+
+/** Whether this event may be written to a generation. */
+export function statusAllows(event: LaterEvent): string {
   return statusIs(...TRANSITIONS[event].from);
 }
 
-/** The same where each row names its next status in a column. @param keeping whether it may also stay as it is */
-export function statusMayBecome(column: string, targets: readonly GenerationStatus[], keeping = false): string {
-  const byCondition = new Map<string, GenerationStatus[]>();
-  for (const target of targets) {
-    const sources = new Set<GenerationStatus>(sourcesOf(target));
-    if (keeping) sources.add(target);
-    const condition = statusIs(...sources);
-    byCondition.set(condition, [...(byCondition.get(condition) ?? []), target]);
-  }
-  const ways = [...byCondition].map(([condition, to]) => `(${isAmong(column, to)} AND ${condition})`);
-  return `(${ways.join(' OR ')})`;
+/** Whether this event may be written to an attempt. */
+export function stateAllows(event: LaterEvent): string {
+  return stateIs(...statesOf(TRANSITIONS[event].from));
+}
+
+/** As {@link statusAllows}, where each row names its next status in a column. */
+export function statusMayBecome(column: string, targets: readonly GenerationStatus[]): string {
+  return mayBecome(targets.map((target) => ({ to: isAmong(column, [target]), from: statusIs(...sourcesOf(target)) })));
+}
+
+/** As {@link stateAllows}, where each row names its next state in a column, which may be the one that it has. */
+export function stateMayBecome(column: string, targets: readonly ActiveStatus[]): string {
+  return mayBecome(
+    targets.map((target) => ({
+      to: isAmong(column, [STATE_OF[target]]),
+      from: stateIs(...new Set(statesOf([...sourcesOf(target), target]))),
+    })),
+  );
 }
 
 export const IS_ACTIVE = statusIs(...ACTIVE_STATUSES);
 export const HAS_ENDED = statusIs(...TERMINAL_STATUSES);
+const ACTIVE_STATES = statesOf(ACTIVE_STATUSES);
+/** Of an attempt. */
+export const IS_OPEN = stateIs(...ACTIVE_STATES);
+
+/** What follows for the status of a row of `generations` from the states of its attempts. */
+export const STATUS_OF_ATTEMPTS = `COALESCE((SELECT CASE MAX(CASE state ${ACTIVE_STATES.map((state, rank) => `WHEN '${state}' THEN ${rank}`).join(' ')} END)
+  ${ACTIVE_STATUSES.map((status, rank) => `WHEN ${rank} THEN '${status}'`).join(' ')} END
+  FROM attempts WHERE attempts.generation_id = generations.id AND ${IS_OPEN}), status)`;
+
+function statesOf(statuses: readonly ActiveStatus[]): ActiveState[] {
+  return statuses.map((status) => STATE_OF[status]);
+}
+
+function mayBecome(ways: readonly { readonly to: string; readonly from: string }[]): string {
+  const byCondition = new Map<string, string[]>();
+  for (const { to, from } of ways) byCondition.set(from, [...(byCondition.get(from) ?? []), to]);
+  return `(${[...byCondition].map(([from, to]) => `((${to.join(' OR ')}) AND ${from})`).join(' OR ')})`;
+}
 
 /** One value is compared, not listed: so partial indices match that are made for it. */
-function isAmong(column: string, statuses: readonly GenerationStatus[]): string {
-  const [first, ...others] = statuses.map((status) => `'${status}'`);
-  if (first === undefined) throw new Error(`A condition on ${column} names no status`);
+function isAmong(column: string, values: readonly string[]): string {
+  const [first, ...others] = values.map((value) => `'${value}'`);
+  if (first === undefined) throw new Error(`A condition on ${column} names no value`);
   return others.length === 0 ? `${column} = ${first}` : `${column} IN (${[first, ...others].join(', ')})`;
 }

@@ -1,5 +1,5 @@
 import type { Charged, ProviderError, ProviderErrorCode } from '@litegen/plugin-sdk';
-import type { AttemptState, GenerationFailure } from '../model/generation.types.js';
+import type { AttemptOutcome, GenerationFailure } from '../model/generation.types.js';
 import { describeFailure } from './vendor-failure.policy.js';
 
 /** Worth another try when the first surely cost nothing. */
@@ -13,10 +13,10 @@ const LONGEST_DELAY_MS = 30_000;
 
 export type AfterFailure =
   /** A fresh attempt: the last one surely cost nothing. */
-  | { readonly kind: 'retry'; readonly delayMs: number; readonly attemptState: AttemptState }
+  | { readonly kind: 'retry'; readonly delayMs: number; readonly attemptState: AttemptOutcome }
   /** The same attempt under the same idempotency key: the vendor promises to recognise it. */
   | { readonly kind: 'resubmit'; readonly delayMs: number }
-  | { readonly kind: 'fail'; readonly failure: GenerationFailure; readonly attemptState: AttemptState; readonly charged: Charged };
+  | { readonly kind: 'fail'; readonly failure: GenerationFailure; readonly attemptState: AttemptOutcome; readonly charged: Charged };
 
 export interface FailureSituation {
   /** Submissions so far, this one included. */
@@ -61,7 +61,7 @@ export function afterSubmissionFailure(error: FailureFacts, situation: FailureSi
   return { kind: 'fail', failure: submissionFailure(error), attemptState: failedAttemptState(error), charged: error.charged };
 }
 
-function failedAttemptState(error: FailureFacts): AttemptState {
+function failedAttemptState(error: FailureFacts): AttemptOutcome {
   if (error.charged === 'unknown') return 'unknown';
   if (error.charged === 'yes') return 'failed';
   return error.vendorStatus === undefined ? 'not_sent' : 'rejected';

@@ -6,7 +6,7 @@ import { generationBody, MAX_BODY_BYTES } from './event-body.js';
 
 function bodyOf(generation: GenerationEntity, outputs: readonly AssetEntity[] = []): { text: string; body: Record<string, unknown> } {
   const link = ({ id }: { readonly id: string }) => `https://gateway.example/v1/files/${id}?expires=1&signature=x`;
-  const text = generationBody('generation.completed', toGeneration({ generation, outputs, attempts: [] }, link), SEED_TIME_MS);
+  const text = generationBody('generation.completed', toGeneration({ generation, outputs, vendorJobId: null }, link), SEED_TIME_MS);
   return { text, body: JSON.parse(text) as Record<string, unknown> };
 }
 

@@ -73,13 +73,12 @@ export class Announcements {
   }
 
   private async messagesOf(manager: EntityManager, announcements: readonly Announcement[], nowMs: number): Promise<WebhookMessageEntity[]> {
-    const last = await this.attempts.lastOf(manager, announcements);
+    const jobs = await this.attempts.jobsOf(manager, announcements);
     const expiresAt = this.linksExpireAt(nowMs);
     const origin = this.origin.get();
     const link = ({ id }: { readonly id: string }) => `${origin}${this.links.sign(id, { expiresAt })}`;
     return announcements.map(({ type, generation, outputs }) => {
-      const attempt = last.get(generation.attemptId);
-      const view = { generation, outputs, attempts: attempt === undefined ? [] : [attempt] };
+      const view = { generation, outputs, vendorJobId: jobs.get(generation.id) ?? null };
       return newMessage({
         orgId: generation.orgId,
         appId: generation.appId,

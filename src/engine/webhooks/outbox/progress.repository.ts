@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Tenant } from '../../../domain/access/index.js';
 import { Database, rows } from '../../../platform/database/index.js';
-import { GenerationEntity } from '../../generations/index.js';
+import { ACTIVE_STATUSES, GenerationEntity, IS_ACTIVE } from '../../generations/index.js';
 
 const GENERATIONS_AT_ONCE = 200;
 
@@ -17,7 +17,7 @@ export class ProgressRepository {
       `SELECT DISTINCT org_id AS "orgId", app_id AS "appId" FROM webhook_endpoints
        WHERE disabled_at IS NULL AND deleted_at IS NULL AND event_types LIKE :wanted
        UNION SELECT org_id AS "orgId", app_id AS "appId" FROM generations
-       WHERE webhook_events IS NOT NULL AND next_run_at IS NOT NULL AND webhook_events LIKE :wanted`,
+       WHERE webhook_events IS NOT NULL AND ${IS_ACTIVE} AND webhook_events LIKE :wanted`,
       { wanted: '%"generation.progress"%' },
     );
   }
@@ -27,7 +27,7 @@ export class ProgressRepository {
     return this.database.manager
       .createQueryBuilder(GenerationEntity, 'generation')
       .where('generation.orgId = :orgId AND generation.appId = :appId', { orgId, appId })
-      .andWhere('generation.nextRunAt IS NOT NULL AND generation.progress > 0')
+      .andWhere('generation.status IN (:...active) AND generation.progress > 0', { active: ACTIVE_STATUSES })
       .andWhere(
         `NOT EXISTS (SELECT 1 FROM webhook_messages m WHERE m.generation_id = generation.id AND m.type = 'generation.progress'
            AND m.progress >= generation.progress)`,
