@@ -39,7 +39,7 @@ import { BudgetEntity, BudgetsModule } from '../policy/budgets/index.js';
 import { CacheModule } from '../policy/cache/index.js';
 import { LimitsModule } from '../policy/limits/index.js';
 import { ErrorFilter, ErrorResponder } from './http/error.filter.js';
-import { RouteTable } from './http/request-line.js';
+import { RouteTable } from './http/request-reading.js';
 import { FieldsPipe } from './http/validation.js';
 
 const ENTITIES = [

@@ -1,26 +1,23 @@
-import type { IncomingMessage, OutgoingHttpHeaders, Server } from 'node:http';
-import helmet from '@fastify/helmet';
+import type { Server } from 'node:http';
 import multipart from '@fastify/multipart';
 import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyHttpOptions, FastifyInstance } from 'fastify';
+import type { FastifyHttpOptions } from 'fastify';
 import { rewriteUrl, SchemaValidator } from '../../api/shared/index.js';
 import { CatalogService } from '../../domain/catalog/index.js';
 import { ProviderRegistry } from '../../domain/providers/index.js';
-import { newRequestId } from '../../platform/common/index.js';
 import { type Config, passwordOf, proxiesOf } from '../../platform/config/index.js';
 import type { SecretRegistry } from '../../platform/security/index.js';
 import { AppModule } from '../app.module.js';
 import { closeUnusedConnections } from './connections.js';
 import { ErrorFilter } from './error.filter.js';
-import { installHooks } from './hooks.js';
+import { installHooks, requestIdOf } from './hooks.js';
 import { serveOpenApi } from './openapi.js';
 import { answerParserError, answerRouterError } from './parser-errors.js';
 
 const MAX_PARTS = 64;
 const MAX_FIELD_BYTES = 1_048_576;
-const REQUEST_ID = /^[\w-]{8,128}$/;
 /** OpenAI's SDKs wait ten minutes, and so must an idle socket of ours. */
 const KEEP_ALIVE_MS = 620_000;
 const MS_PER_SECOND = 1000;
@@ -78,8 +75,7 @@ export async function createApplication(
   });
   reportCatalog(app, ground.logger);
   closeUnusedConnections(app.getHttpAdapter().getInstance());
-  await installSecurityHeaders(app);
-  installHooks(app, config);
+  await installHooks(app, config);
   app.useGlobalFilters(app.get(ErrorFilter));
   await app.register(multipart, {
     limits: { fileSize: config.server.upload_limit_bytes, parts: MAX_PARTS, fieldSize: MAX_FIELD_BYTES, fieldNameSize: 256 },
@@ -127,10 +123,7 @@ function createAdapter(config: Config): FastifyAdapter {
     trustProxy: config.server.trust_proxy,
     routerOptions: { maxParamLength: MAX_SEGMENT_CHARACTERS },
     requestIdHeader: false,
-    genReqId: ({ headers }: IncomingMessage) => {
-      const given = headers['x-request-id'];
-      return typeof given === 'string' && REQUEST_ID.test(given) ? given : newRequestId();
-    },
+    genReqId: requestIdOf,
     rewriteUrl,
     clientErrorHandler: answerParserError,
     frameworkErrors: answerRouterError,
@@ -147,35 +140,4 @@ function createAdapter(config: Config): FastifyAdapter {
     return503OnClosing: false,
   };
   return new FastifyAdapter(options);
-}
-
-/** Headers that tell browsers what not to do with an answer. They never differ, so the library makes them once. */
-async function installSecurityHeaders(app: NestFastifyApplication): Promise<void> {
-  await app.register(helmet, {
-    global: false,
-    // Swagger UI needs inline styles; the rest of the API serves JSON and files, which a tight policy suits.
-    contentSecurityPolicy: {
-      directives: {
-        defaultSrc: ["'self'"],
-        styleSrc: ["'self'", "'unsafe-inline'"],
-        imgSrc: ["'self'", 'data:', 'blob:'],
-        mediaSrc: ["'self'"],
-        upgradeInsecureRequests: null,
-      },
-    },
-    crossOriginResourcePolicy: { policy: 'cross-origin' },
-    strictTransportSecurity: false,
-  });
-  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
-  let known: OutgoingHttpHeaders | undefined;
-  fastify.addHook('onRequest', (_request, reply, done) => {
-    if (known === undefined) {
-      // It writes to the answer below Fastify's, on which nothing else writes.
-      void reply.helmet();
-      known = { ...reply.raw.getHeaders() };
-      for (const name of Object.keys(known)) reply.raw.removeHeader(name);
-    }
-    reply.headers(known);
-    done();
-  });
 }

@@ -5,7 +5,7 @@ import { ApiError } from '../../platform/common/index.js';
 import { SecretRegistry } from '../../platform/security/index.js';
 import { ErrorResponder } from './error.filter.js';
 import { PinoLoggerService } from './logging.js';
-import { RouteTable } from './request-line.js';
+import { RouteTable } from './request-reading.js';
 
 /** As much of Fastify's reply as failures need. */
 class Reply {

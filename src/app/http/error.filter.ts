@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError, awayText, type ErrorCode, isBrokenCoding, unavailableCode } from '../../platform/common/index.js';
 import { isUnavailable } from '../../platform/database/index.js';
 import { SecretRegistry } from '../../platform/security/index.js';
-import { RouteTable } from './request-line.js';
+import { RouteTable } from './request-reading.js';
 
 /** What the framework's own failures are called. */
 const FRAMEWORK_CODES: Readonly<Record<number, ErrorCode>> = {

@@ -1,20 +1,23 @@
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import helmet from '@fastify/helmet';
 import { Logger } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Access, AuthService } from '../../domain/access/index.js';
 import { CallbacksService } from '../../engine/generations/index.js';
-import { ApiError, requestShare } from '../../platform/common/index.js';
+import { ApiError, newRequestId, requestShare } from '../../platform/common/index.js';
 import { type Config, hasRealMasterKey } from '../../platform/config/index.js';
 import { MetricsService } from '../../platform/metrics/index.js';
 import { KeyThrottlerGuard } from '../../policy/limits/index.js';
-import { installBodyParsers } from './body-parsers.js';
 import { endSlowClients, whenOver } from './connections.js';
 import { ErrorResponder } from './error.filter.js';
 import { PageGuard } from './page-guard.js';
 import { installServerAnswers } from './parser-errors.js';
-import { RouteTable, requestProblem } from './request-line.js';
+import { installBodyParsers, RouteTable, requestProblem } from './request-reading.js';
 
 const MILLISECONDS = 1000;
+
+const REQUEST_ID = /^[\w-]{8,128}$/;
 
 /** All that is left of it behind CORS's headers is to answer. */
 const PREFLIGHT_ROUTE = '*';
@@ -39,7 +42,8 @@ const GENERATION_FIELDS = {
 const CLIENT_LEFT = 499;
 
 /** Identity, access, metrics and one log line for every request, before and around Nest. */
-export function installHooks(app: NestFastifyApplication, config: Config): void {
+export async function installHooks(app: NestFastifyApplication, config: Config): Promise<void> {
+  await installSecurityHeaders(app);
   const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
   const routes = app.get(RouteTable);
   fastify.addHook('onRoute', (route) => {
@@ -58,6 +62,43 @@ export function installHooks(app: NestFastifyApplication, config: Config): void 
   installRequestChecks(fastify, errors);
   installServerAnswers(fastify);
   installBodyParsers(fastify);
+}
+
+/** What the client calls its request, where others can use that. */
+export function requestIdOf({ headers }: IncomingMessage): string {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : newRequestId();
+}
+
+/** Headers that tell browsers what not to do with an answer. They never differ, so the library makes them once. */
+async function installSecurityHeaders(app: NestFastifyApplication): Promise<void> {
+  await app.register(helmet, {
+    global: false,
+    // Swagger UI needs inline styles; the rest of the API serves JSON and files, which a tight policy suits.
+    contentSecurityPolicy: {
+      directives: {
+        defaultSrc: ["'self'"],
+        styleSrc: ["'self'", "'unsafe-inline'"],
+        imgSrc: ["'self'", 'data:', 'blob:'],
+        mediaSrc: ["'self'"],
+        upgradeInsecureRequests: null,
+      },
+    },
+    crossOriginResourcePolicy: { policy: 'cross-origin' },
+    strictTransportSecurity: false,
+  });
+  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
+  let known: OutgoingHttpHeaders | undefined;
+  fastify.addHook('onRequest', (_request, reply, done) => {
+    if (known === undefined) {
+      // It writes to the answer below Fastify's, on which nothing else writes.
+      void reply.helmet();
+      known = { ...reply.raw.getHeaders() };
+      for (const name of Object.keys(known)) reply.raw.removeHeader(name);
+    }
+    reply.headers(known);
+    done();
+  });
 }
 
 function installAccess(fastify: FastifyInstance, app: NestFastifyApplication, errors: ErrorResponder, config: Config): void {

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError, continueWhenRead, newRequestId } from '../../platform/common/index.js';
-import { LONGEST_URL, uriTooLong } from './request-line.js';
+import { LONGEST_URL, uriTooLong } from './request-reading.js';
 
 /** So long a client that is still sending gets to read why nobody listens any more. */
 const LINGER_MS = 1_000;

@@ -27,12 +27,16 @@ export interface LinkQuery {
 @Injectable()
 export class LinkSigner implements OnModuleInit {
   private key: KeyObject | undefined;
+  /** Undefined: links lead to where their caller asked. */
+  private readonly publicUrl: string | undefined;
 
   constructor(
     private readonly secrets: InstanceSecrets,
     private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Config,
-  ) {}
+  ) {
+    this.publicUrl = config.server.public_url === undefined ? undefined : ownUrl(config.server, '');
+  }
 
   async onModuleInit(): Promise<void> {
     // A key's bytes would be made a key again for every link.
@@ -67,7 +71,7 @@ export class LinkSigner implements OnModuleInit {
 
   /** A link that holds for `storage.link_ttl_seconds` from now, at `server.public_url` or else at the origin that the caller used. */
   urlFor(asset: { readonly id: string }, requestOrigin: string, download = false): string {
-    return ownUrl(this.config.server, this.sign(asset.id, { expiresAt: this.expiry(), download }), requestOrigin);
+    return `${this.publicUrl ?? requestOrigin.replace(/\/+$/, '')}${this.sign(asset.id, { expiresAt: this.expiry(), download })}`;
   }
 
   private expiry(): number {
