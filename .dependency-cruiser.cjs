@@ -150,6 +150,13 @@ module.exports = {
       to: { path: '(^|/)node_modules/(@nestjs/)?typeorm/' },
     },
     {
+      name: 'large-libraries',
+      severity: 'error',
+      comment: 'No start loads all of these: decorators come from openapi and validation in platform',
+      from: { path: '^src/', pathNot: ['^src/app/http/openapi-generation\\.ts$', SPEC] },
+      to: { path: '(^|/)node_modules/(@nestjs/swagger|class-validator)/', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'no-development-dependencies',
       severity: 'error',
       from: { path: '^(src|migrations|packages/[^/]+/src|plugins/[^/]+/(src|simulator))/', pathNot: SPEC },

@@ -45,6 +45,7 @@ const PLANTED: [what: string, path: string, text: string, rule: string][] = [
   ['a plugin that needs its tests', 'plugins/acme/src/tested.ts', "import '../test/acme.spec.js';", 'plugin-source-without-tests'],
   ['a simulator that knows its plugin', 'plugins/acme/simulator/twin.ts', "import '../src/index.js';", 'simulator-knows-the-vendor'],
   ['a simulator that knows the tests', 'plugins/acme/simulator/tested.ts', "import '../../../test/support.js';", 'plugin-alone'],
+  ['a DTO that loads a large library', 'src/api/images/dto/large.dto.ts', "import '@nestjs/swagger';", 'large-libraries'],
   ['a plugin that opens connections', 'plugins/acme/src/connection.ts', "import 'undici';", 'undici-in-security'],
   [
     'a contract that knows the gateway',

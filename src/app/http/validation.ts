@@ -1,5 +1,6 @@
 import { type ArgumentMetadata, type ValidationError, ValidationPipe } from '@nestjs/common';
 import { ApiError, type ErrorCode } from '../../platform/common/index.js';
+import { validatorPackage } from '../../platform/validation/index.js';
 
 /** Constraints of class-validator and the codes that callers see. */
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -22,7 +23,7 @@ const LONGEST_PATH = 200;
 /** Checks bodies and queries by the decorators of their classes; what these do not know is refused. */
 export class FieldsPipe extends ValidationPipe {
   constructor() {
-    super({ whitelist: true, forbidNonWhitelisted: true, transform: true, exceptionFactory: validationError });
+    super({ whitelist: true, forbidNonWhitelisted: true, transform: true, exceptionFactory: validationError, validatorPackage });
   }
 
   /** @throws ApiError */

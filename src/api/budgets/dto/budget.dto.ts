@@ -1,6 +1,6 @@
-import { IsIn, IsNumber, IsString, Length, Max, Min } from 'class-validator';
 import { CursorInfo, IsNullable, IsUndefinable } from '../../../platform/common/index.js';
 import { ApiProperty, ApiPropertyOptional } from '../../../platform/openapi/index.js';
+import { IsIn, IsNumber, IsString, Length, Max, Min } from '../../../platform/validation/index.js';
 import { BUDGET_LEVELS, BUDGET_PERIODS, type BudgetLevel, type BudgetPeriod } from '../../../policy/budgets/index.js';
 
 const MAX_LIMIT_USD = 1_000_000_000;

@@ -1,6 +1,6 @@
-import { IsIn, IsNumber, IsString, Length, Max, Min } from 'class-validator';
 import { IsUndefinable } from '../../../platform/common/index.js';
 import { ApiProperty, ApiPropertyOptional } from '../../../platform/openapi/index.js';
+import { IsIn, IsNumber, IsString, Length, Max, Min } from '../../../platform/validation/index.js';
 
 const MOST_USD = 1_000_000;
 const LEAST_USD = 0.000001;

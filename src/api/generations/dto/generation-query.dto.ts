@@ -1,8 +1,8 @@
-import { IsIn, IsString } from 'class-validator';
 import { MODALITY_NAMES, type Modality, OPERATIONS } from '../../../domain/catalog/index.js';
 import { type Operation, PUBLIC_STATUSES, type PublicStatus } from '../../../engine/generations/index.js';
 import { IsName, IsUndefinable, PageQuery } from '../../../platform/common/index.js';
 import { ApiProperty, ApiPropertyOptional } from '../../../platform/openapi/index.js';
+import { IsIn, IsString } from '../../../platform/validation/index.js';
 
 export class ListGenerationsQuery extends PageQuery {
   @ApiPropertyOptional({ enum: PUBLIC_STATUSES })

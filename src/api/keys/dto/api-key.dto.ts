@@ -1,4 +1,8 @@
 import { Type } from 'class-transformer';
+import { SCOPES } from '../../../domain/access/index.js';
+import { CursorInfo, IsName, IsNullable, IsTime, IsUndefinable, LONGEST_NAME, TIME_OR_DAY } from '../../../platform/common/index.js';
+import { MAX_CACHE_TTL_SECONDS } from '../../../platform/config/index.js';
+import { ApiProperty, ApiPropertyOptional } from '../../../platform/openapi/index.js';
 import {
   ArrayMaxSize,
   IsArray,
@@ -13,11 +17,7 @@ import {
   MaxLength,
   Min,
   ValidateNested,
-} from 'class-validator';
-import { SCOPES } from '../../../domain/access/index.js';
-import { CursorInfo, IsName, IsNullable, IsTime, IsUndefinable, LONGEST_NAME, TIME_OR_DAY } from '../../../platform/common/index.js';
-import { MAX_CACHE_TTL_SECONDS } from '../../../platform/config/index.js';
-import { ApiProperty, ApiPropertyOptional } from '../../../platform/openapi/index.js';
+} from '../../../platform/validation/index.js';
 
 const SCOPE_LIST = `^ *(${SCOPES.join('|')})( *, *(${SCOPES.join('|')}))* *$`;
 const MAX_QUOTA_USD = 1_000_000_000;

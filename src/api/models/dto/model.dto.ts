@@ -1,4 +1,3 @@
-import { IsIn, IsString } from 'class-validator';
 import {
   type ModelInfo as CatalogModelInfo,
   type ModelPricing as CatalogModelPricing,
@@ -8,6 +7,7 @@ import {
 } from '../../../domain/catalog/index.js';
 import { IsName, IsUndefinable } from '../../../platform/common/index.js';
 import { ApiProperty, ApiPropertyOptional } from '../../../platform/openapi/index.js';
+import { IsIn, IsString } from '../../../platform/validation/index.js';
 
 const OBJECT = { type: 'object', additionalProperties: true } as const;
 const OPTIONAL_DAY = { type: String, format: 'date', nullable: true } as const;

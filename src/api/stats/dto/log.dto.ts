@@ -1,9 +1,9 @@
 import type { JsonObject } from '@litegen/plugin-sdk';
-import { IsIn, IsString } from 'class-validator';
 import { MODALITY_NAMES, type Modality } from '../../../domain/catalog/index.js';
 import { PUBLIC_STATUSES, type PublicStatus } from '../../../engine/generations/index.js';
 import { IsName, IsTime, IsUndefinable, PageInfo, PageQuery, TIME_OR_DAY } from '../../../platform/common/index.js';
 import { ApiProperty, ApiPropertyOptional } from '../../../platform/openapi/index.js';
+import { IsIn, IsString } from '../../../platform/validation/index.js';
 
 const OBJECT = { type: 'object', additionalProperties: true } as const;
 const OPTIONAL_TEXT = { type: String, nullable: true } as const;

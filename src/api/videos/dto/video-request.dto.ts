@@ -1,6 +1,6 @@
-import { IsIn, IsInt, IsString, Max, Min } from 'class-validator';
 import { IsName, IsUndefinable, OpenBody, WholeNumber } from '../../../platform/common/index.js';
 import { ApiExtraModels, ApiProperty, ApiPropertyOptional, getSchemaPath } from '../../../platform/openapi/index.js';
+import { IsIn, IsInt, IsString, Max, Min } from '../../../platform/validation/index.js';
 import { BaseGenerationRequest, type ImageInput, ImageReference, MAX_REFERENCES } from '../../shared/index.js';
 
 const MAX_LIST = 100;

@@ -1,7 +1,7 @@
-import { IsIn } from 'class-validator';
 import { DELIVERY_STATES, type DeliveryState, EVENT_TYPES, type EventType } from '../../../engine/webhooks/index.js';
 import { IsTime, IsUndefinable, PageInfo, PageQuery, TIME_OR_DAY } from '../../../platform/common/index.js';
 import { ApiProperty, ApiPropertyOptional } from '../../../platform/openapi/index.js';
+import { IsIn } from '../../../platform/validation/index.js';
 
 const TIME_OR_NULL = { type: String, format: 'date-time', nullable: true } as const;
 const TEXT_OR_NULL = { type: String, nullable: true } as const;

@@ -1,4 +1,3 @@
-import { ArrayNotEmpty, ArrayUnique, IsArray, IsBoolean, IsIn, IsInt, IsString, IsUrl, Max, MaxLength, Min } from 'class-validator';
 import {
   ALGORITHMS,
   type Algorithm,
@@ -10,6 +9,19 @@ import {
 } from '../../../engine/webhooks/index.js';
 import { CursorInfo, IsName, IsNullable, IsUndefinable, LONGEST_NAME } from '../../../platform/common/index.js';
 import { ApiProperty, ApiPropertyOptional } from '../../../platform/openapi/index.js';
+import {
+  ArrayNotEmpty,
+  ArrayUnique,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsString,
+  IsUrl,
+  Max,
+  MaxLength,
+  Min,
+} from '../../../platform/validation/index.js';
 
 const URL_RULES = { protocols: ['http', 'https'], require_protocol: true, require_tld: false };
 const LONGEST_URL = 2_000;

@@ -1,5 +1,5 @@
 import { Transform } from 'class-transformer';
-import { buildMessage, IsOptional, MaxLength, ValidateBy, ValidateIf } from 'class-validator';
+import { buildMessage, IsOptional, MaxLength, ValidateBy, ValidateIf } from '../../validation/index.js';
 import { parseTime, WRITTEN_TIME } from '../time.js';
 
 /** Longest names and ids that callers may look for; nothing has a longer one. */

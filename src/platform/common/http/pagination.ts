@@ -1,5 +1,5 @@
-import { IsInt, IsString } from 'class-validator';
 import { ApiProperty, ApiPropertyOptional } from '../../openapi/index.js';
+import { IsInt, IsString } from '../../validation/index.js';
 import { ApiError } from '../errors/index.js';
 import { textProblem } from '../json-text.js';
 import { IsName, IsUndefinable, WholeNumber } from './fields.js';
