@@ -5,7 +5,7 @@ import { databases } from '../../../test/support/databases.js';
 import { assetRow, attemptRow, generationRow, seed } from '../../../test/support/generations.js';
 import { buildOpenApi } from '../../app/http/openapi-generation.js';
 import { Database, rows } from '../../platform/database/index.js';
-import { DEFAULT_TENANT, SCOPES, type Scope } from './principal.js';
+import { DEFAULT_TENANT, mayUseModel, SCOPES, type Scope } from './access.js';
 
 const MASTER = 'a-master-key-for-the-matrix';
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
@@ -237,5 +237,29 @@ describe.each(databases())('access on $name', ({ url }) => {
     }
     const stats = await app.inject({ url: '/v1/stats', headers: { authorization: `Bearer ${keys.get(SCOPES.join())}` } });
     expect(stats.json()).toMatchObject({ total_requests: 0, total_cost_usd: 0, models_used: [], providers_used: [] });
+  });
+});
+
+describe('mayUseModel', () => {
+  it.each([
+    [undefined, 'openai/gpt-image-1', true],
+    [[], 'openai/gpt-image-1', false],
+    [['openai/gpt-image-1'], 'openai/gpt-image-1', true],
+    [['openai/gpt-image-1'], 'openai/gpt-image-1-mini', false],
+    [['openai/*'], 'openai/gpt-image-1', true],
+    [['openai/*'], 'openai-compatible/gpt-image-1', false],
+    [['*'], 'fal/flux', true],
+    [['*/flux-*'], 'fal/flux-dev', true],
+    [['*/flux-*'], 'fal/flux', false],
+    [['fal/*-pro*-max'], 'fal/flux-pro-1.1-max', true],
+    [['fal/*pro*pro'], 'fal/flux-pro', false],
+    [['ab*ba'], 'aba', false],
+    [['fal/flux', 'mock/*'], 'mock/paint', true],
+    // The patterns are no regular expressions.
+    [['fal/flux.dev'], 'fal/flux-dev', false],
+    [['.*'], 'fal/flux-dev', false],
+    [['MOCK/*'], 'mock/paint', false],
+  ])('%j allows %s: %s', (allowedModels, model, allowed) => {
+    expect(mayUseModel({ allowedModels }, model)).toBe(allowed);
   });
 });

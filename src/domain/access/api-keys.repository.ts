@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { type EntityManager, In } from 'typeorm';
 import { type Cursor, firstOf, type Page, type PageRequest } from '../../platform/common/index.js';
 import { Database, insertEntities, rows, type SqlValue } from '../../platform/database/index.js';
+import type { Tenant } from './access.js';
 import { ApiKeyEntity } from './api-key.entity.js';
-import type { Tenant } from './principal.js';
 
 /** Columns that callers may change. */
 export type ApiKeyChange = Readonly<

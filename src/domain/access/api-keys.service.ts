@@ -3,14 +3,13 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { ApiError, Clock, type Micros, type Page, type PageRequest } from '../../platform/common/index.js';
 import { checkUrl, EgressService } from '../../platform/security/index.js';
+import { type Principal, SCOPES, type Tenant } from './access.js';
 import { ApiKeyEntity } from './api-key.entity.js';
 import { type ApiKeyChange, ApiKeysRepository } from './api-keys.repository.js';
-import { AuthService } from './auth.service.js';
-import { KeyCapacities } from './key-capacities.service.js';
+import { AuthService, KeyCapacities } from './auth.service.js';
 import { KeyPowers, type Limited } from './key-powers.service.js';
 import { KeyQuotas, type KeySpending } from './key-quota.port.js';
 import { newPublicId, newSecret, SHOWN_CHARACTERS } from './key-secrets.js';
-import { type Principal, SCOPES, type Tenant } from './principal.js';
 
 const DEFAULT_SCOPES = 'generate,read';
 const NOTHING_SPENT: KeySpending = { quotaMicros: null, usedMicros: 0, heldMicros: 0 };

@@ -1,8 +1,7 @@
 import { Module } from '@nestjs/common';
 import { ApiKeysRepository } from './api-keys.repository.js';
 import { ApiKeysService } from './api-keys.service.js';
-import { AuthService } from './auth.service.js';
-import { KeyCapacities } from './key-capacities.service.js';
+import { AuthService, KeyCapacities } from './auth.service.js';
 import { KeyPowers } from './key-powers.service.js';
 
 /** Who is calling, and the keys they call with. */

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Settings, testApplication } from '../../../test/support/application.js';
+import { DEFAULT_TENANT } from './access.js';
 import { AuthService } from './auth.service.js';
-import { DEFAULT_TENANT } from './principal.js';
 
 const MASTER = 'a-master-key-for-authentication';
 

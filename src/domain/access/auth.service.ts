@@ -4,10 +4,10 @@ import { ApiError, Clock } from '../../platform/common/index.js';
 import { CONFIG, type Config, hasRealMasterKey } from '../../platform/config/index.js';
 import { InstanceSecrets } from '../../platform/database/index.js';
 import { type PeriodicTask, PeriodicTasks } from '../../platform/schedule/index.js';
+import { DEFAULT_TENANT, type Principal, SCOPES, type Scope, type Tenant } from './access.js';
 import type { ApiKeyEntity } from './api-key.entity.js';
 import { ApiKeysRepository } from './api-keys.repository.js';
 import { hashSecret } from './key-secrets.js';
-import { DEFAULT_TENANT, type Principal, SCOPES, type Scope, type Tenant } from './principal.js';
 
 /** Other replicas' changes to a key are seen after this time at the latest. */
 const CACHE_MS = 5_000;
@@ -163,4 +163,40 @@ function hasExpired({ key, viaPrevious }: CachedKey, nowMs: number): boolean {
 
 function digest(secret: string): Buffer {
   return hash('sha256', secret, 'buffer');
+}
+
+/** What a key may have under way. Undefined: nothing of its own. */
+interface KeyCapacity {
+  readonly maxInFlight?: number;
+  readonly maxQueued?: number;
+}
+
+/** What keys may have under way, also when their request was made some time ago. */
+@Injectable()
+export class KeyCapacities {
+  private readonly remembered = new Map<string, { readonly capacity: KeyCapacity; readonly freshUntilMs: number }>();
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly keys: ApiKeysRepository,
+  ) {}
+
+  async of(keyId: string): Promise<KeyCapacity> {
+    const nowMs = this.clock.monotonicMs();
+    const known = this.remembered.get(keyId);
+    if (known !== undefined && known.freshUntilMs > nowMs) return known.capacity;
+    const found = await this.keys.capacityOf(keyId);
+    const capacity = {
+      ...(found?.maxInFlight == null ? {} : { maxInFlight: found.maxInFlight }),
+      ...(found?.maxQueued == null ? {} : { maxQueued: found.maxQueued }),
+    };
+    if (this.remembered.size >= CACHED_KEYS) this.remembered.clear();
+    this.remembered.set(keyId, { capacity, freshUntilMs: nowMs + CACHE_MS });
+    return capacity;
+  }
+
+  /** Makes this process see a change at once. */
+  forget(keyId: string): void {
+    this.remembered.delete(keyId);
+  }
 }

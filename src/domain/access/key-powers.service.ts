@@ -2,11 +2,11 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { ApiError, formatUsd, type Micros } from '../../platform/common/index.js';
 import { CONFIG, type Config } from '../../platform/config/index.js';
+import { type Principal, SCOPES, type Scope } from './access.js';
 import type { ApiKeyEntity } from './api-key.entity.js';
 import { ApiKeysRepository } from './api-keys.repository.js';
 import { KeyQuotas } from './key-quota.port.js';
 import { excessOf, type Powers, widened } from './powers.policy.js';
-import { type Principal, SCOPES, type Scope } from './principal.js';
 
 export type Limited = Pick<ApiKeyEntity, 'scopes' | 'allowedModels' | 'expiresAt' | 'rpmLimit' | 'maxInFlight' | 'maxQueued'>;
 

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { Micros } from '../../platform/common/index.js';
-import type { Tenant } from './principal.js';
+import type { Tenant } from './access.js';
 
 export interface KeyOfTenant extends Tenant {
   readonly id: string;

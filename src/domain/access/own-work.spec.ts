@@ -8,7 +8,7 @@ import { buildOpenApi } from '../../app/http/openapi-generation.js';
 import type { GenerationEntity } from '../../engine/generations/index.js';
 import { Database, rows } from '../../platform/database/index.js';
 import { BlobStore } from '../storage/index.js';
-import { SCOPES, type Scope } from './principal.js';
+import { SCOPES, type Scope } from './access.js';
 
 const MASTER = 'a-master-key-for-own-work';
 const PROMPT = 'a secret garden behind the third house';

@@ -1,5 +1,5 @@
 import type { Micros } from '../../platform/common/index.js';
-import { matchesGlob, SCOPES, type Scope } from './principal.js';
+import { matchesGlob, SCOPES, type Scope } from './access.js';
 
 /** What a key may do. Null: no bound. */
 export interface Powers {

@@ -4,10 +4,8 @@ import { AuthModule } from '../../domain/access/index.js';
 import { Clock } from '../../platform/common/index.js';
 import { CONFIG, type Config } from '../../platform/config/index.js';
 import { Redis } from '../../platform/redis/index.js';
-import { CapacityLimits, GenerationRates } from './generation-limits.service.js';
-import { KeyThrottlerGuard, limitOf, type Rate } from './key-throttler.guard.js';
+import { CapacityLimits, GenerationRates, KeyThrottlerGuard, limitOf, RATE_WINDOW_MS, type Rate } from './limits.service.js';
 import { RateCheck } from './rate-check.service.js';
-import { RATE_WINDOW_MS } from './rates.js';
 import { RedisBucketStorage } from './redis-bucket.storage.js';
 import { TokenBucketStorage } from './token-bucket.storage.js';
 

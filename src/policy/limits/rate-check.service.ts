@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ThrottlerStorage } from '@nestjs/throttler';
 import { Redis, RedisUnavailable } from '../../platform/redis/index.js';
-import { RATE_WINDOW_MS } from './rates.js';
+import { RATE_WINDOW_MS } from './limits.service.js';
 
 /** Never reached, so that each count is written. */
 const NO_LIMIT = 1_000_000;

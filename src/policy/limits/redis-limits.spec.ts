@@ -4,7 +4,7 @@ import { until } from '../../../test/support/client.js';
 import { postgresDatabase } from '../../../test/support/databases.js';
 import { hasRedis, RedisServer } from '../../../test/support/redis.js';
 import { Redis, RedisUnavailable } from '../../platform/redis/index.js';
-import { RATE_WINDOW_MS } from './rates.js';
+import { RATE_WINDOW_MS } from './limits.service.js';
 import { RedisBucketStorage } from './redis-bucket.storage.js';
 
 const MASTER_KEY = 'a-master-key-for-shared-limits';
