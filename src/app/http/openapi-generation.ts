@@ -36,7 +36,8 @@ export function buildOpenApi(app: NestFastifyApplication): swagger.OpenAPIObject
 
 /** All that is served about the API: the document, and the page that shows it. */
 export async function buildDocumentation(app: NestFastifyApplication): Promise<ApiDocumentation> {
-  const pages = await NestFactory.create<NestFastifyApplication>(Pages, new FastifyAdapter(), { logger: false });
+  // A logger that is named here would be the gateway's from then on.
+  const pages = await NestFactory.create<NestFastifyApplication>(Pages, new FastifyAdapter());
   swagger.SwaggerModule.setup('docs', pages, { openapi: DOCUMENT_MARK } as swagger.OpenAPIObject, {
     raw: false,
     customSiteTitle: 'LiteGen API',
