@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Worker } from '../../src/engine/generations/execute/worker.service.js';
 import type { AttemptEntity, GenerationEntity } from '../../src/engine/generations/index.js';
+import { newAttempt } from '../../src/engine/generations/model/attempt.entity.js';
 import type { AttemptOutcome } from '../../src/engine/generations/model/generation.types.js';
 import type { Held } from '../../src/engine/generations/model/held.js';
-import { newAttempt } from '../../src/engine/generations/model/new-attempt.js';
 import { GenerationsRepository } from '../../src/engine/generations/store/generations.repository.js';
 import { LeasesRepository } from '../../src/engine/generations/store/leases.repository.js';
 import { LifecycleRepository } from '../../src/engine/generations/store/lifecycle.repository.js';

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AttemptEntity, GenerationEntity } from '../../src/engine/generations/index.js';
-import { leaseOf as leaseOfAttempt } from '../../src/engine/generations/model/lease.js';
+import { leaseOf as leaseOfAttempt } from '../../src/engine/generations/model/attempt.entity.js';
 import {
   type ActiveState,
   type GenerationStatus,

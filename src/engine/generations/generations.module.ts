@@ -19,8 +19,7 @@ import { GenerationSignals } from './model/generation-signals.js';
 import { GenerationFeed } from './read/generation-feed.service.js';
 import { GenerationStatsQueries } from './read/generation-stats.queries.js';
 import { GenerationsQueries } from './read/generations.queries.js';
-import { LocalFollowers } from './read/local-followers.service.js';
-import { Waiters } from './read/waiters.service.js';
+import { LocalFollowers, Waiters } from './read/waiters.service.js';
 import { FileSweepRepository } from './retention/file-sweep.repository.js';
 import { FileSweep } from './retention/file-sweep.service.js';
 import { BillingAdjustments } from './settle/billing-adjustments.service.js';
@@ -38,12 +37,11 @@ import { CoalescedRequestsRepository } from './store/coalesced-requests.reposito
 import { DeferredStepsRepository } from './store/deferred-steps.repository.js';
 import { EndsRepository } from './store/ends.repository.js';
 import { GenerationsRepository } from './store/generations.repository.js';
-import { IdempotencyRepository } from './store/idempotency.repository.js';
+import { IdempotencyRepository, RepeatedRequests } from './store/idempotency.repository.js';
 import { LeasesRepository } from './store/leases.repository.js';
 import { LifecycleRepository } from './store/lifecycle.repository.js';
-import { RepeatedRequests } from './store/repeated-requests.repository.js';
+import { VendorWords } from './vendor/vendor-answers.js';
 import { VendorCalls } from './vendor/vendor-calls.service.js';
-import { VendorWords } from './vendor/vendor-words.js';
 
 /** The engine: one state machine for every generation. */
 @Module({

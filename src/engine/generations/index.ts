@@ -23,10 +23,18 @@ export {
 } from './model/progress.policy.js';
 export { ACTIVE_STATUSES } from './model/transitions.js';
 export { GenerationFeed } from './read/generation-feed.service.js';
-export { GENERATION_HEADERS, generationHeaders, publicCostSource } from './read/generation-headers.js';
 export * from './read/generation-stats.queries.js';
 export * from './read/generations.queries.js';
 export { Generation, GenerationDetail, GenerationListResponse } from './read/public-generation.dto.js';
-export { type Linker, linkerFor, toGeneration, toGenerationDetail, vendorJobOf } from './read/public-generation.js';
+export {
+  GENERATION_HEADERS,
+  generationHeaders,
+  type Linker,
+  linkerFor,
+  publicCostSource,
+  toGeneration,
+  toGenerationDetail,
+  vendorJobOf,
+} from './read/public-generation.js';
 export { BillingAdjustments, type Refunded } from './settle/billing-adjustments.service.js';
 export { IS_ACTIVE } from './store/status-conditions.js';

@@ -1,13 +1,13 @@
+import { hash } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { ApiError, Clock } from '../../../platform/common/index.js';
+import { ApiError, Clock, canonicalJson } from '../../../platform/common/index.js';
 import { CONFIG, type Config } from '../../../platform/config/index.js';
 import { PeriodicTasks } from '../../../platform/schedule/index.js';
 import type { GenerationEntity } from '../model/generation.entity.js';
 import type { GenerationCommand } from '../model/generation-command.js';
-import { checkIdempotencyKey, fingerprintOf, type IdempotentAdmission } from '../model/idempotency.policy.js';
+import { checkIdempotencyKey, type IdempotentAdmission } from '../model/idempotency.policy.js';
 import { GenerationsRepository } from '../store/generations.repository.js';
-import { IdempotencyRepository } from '../store/idempotency.repository.js';
-import { RepeatedRequests } from '../store/repeated-requests.repository.js';
+import { IdempotencyRepository, RepeatedRequests } from '../store/idempotency.repository.js';
 
 const SWEEP_INTERVAL_MS = 600_000;
 const HOUR_MS = 3_600_000;
@@ -82,4 +82,45 @@ export class IdempotencyService {
     if (latest === null || (latest.status === 'failed' && latest.holdState === 'released') || latest.status === 'cancelled') return null;
     return latest;
   }
+}
+
+/** SHA-256 of all that decides what is made and how it is delivered; uploads count by their content, not by their names. */
+function fingerprintOf(command: GenerationCommand): string {
+  const { operation, model, prompt, n, params, extra, unknown, gateway, user, metadata, partialImages, stream, delivery } = command;
+  const { quoteId, webhook } = command;
+  // What the request says of it, not what its key or the configuration had to say at the time.
+  const { strict = true } = command;
+  const references = command.references.map(({ role, source }) => {
+    switch (source.kind) {
+      case 'ingested':
+      case 'held':
+        return { role, sha256: source.reference.blob.sha256 };
+      case 'base64':
+        return { role, base64: hash('sha256', source.value) };
+      case 'url':
+        return { role, url: source.url.length > 2048 ? hash('sha256', source.url) : source.url };
+      case 'stream':
+        throw new Error('A stream is stored before its request is compared');
+    }
+  });
+  const facts = {
+    operation,
+    model,
+    prompt,
+    n,
+    params,
+    extra,
+    unknown,
+    gateway,
+    strict,
+    user,
+    metadata,
+    partialImages,
+    stream,
+    delivery,
+    quoteId,
+    webhook,
+    references,
+  };
+  return hash('sha256', canonicalJson(facts));
 }

@@ -1,9 +1,9 @@
 import type { CallWarning } from '@litegen/plugin-sdk';
 import type { AssetEntity } from '../../../domain/storage/index.js';
+import type { Lease } from './attempt.entity.js';
 import type { GenerationEntity } from './generation.entity.js';
 import type { AttemptOutcome, Settlement } from './generation.types.js';
 import type { GenerationRecord } from './generation-signals.js';
-import type { Lease } from './lease.js';
 
 /** How an attempt ends. */
 export interface AttemptEnd {

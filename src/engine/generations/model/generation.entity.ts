@@ -1,8 +1,18 @@
-import type { JsonObject, Operation } from '@litegen/plugin-sdk';
+import type { CallWarning, JsonObject, Operation } from '@litegen/plugin-sdk';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { Modality } from '../../../domain/catalog/index.js';
-import type { GenerationStatus, HoldState, StoredQuote, StoredReceipt, StoredRequest, StoredUsage } from './generation.types.js';
+import type { Cause, Spender } from '../../../policy/budgets/index.js';
+import type {
+  GenerationStatus,
+  HoldState,
+  Settlement,
+  StoredQuote,
+  StoredReceipt,
+  StoredRequest,
+  StoredUsage,
+} from './generation.types.js';
 import type { GenerationEventType } from './generation-event.types.js';
+import { TRANSITIONS } from './transitions.js';
 
 /** One request for media, from admission to its end. What is done for it, and when, stands with its attempts; while it is active, one of them is. */
 @Entity('generations')
@@ -138,4 +148,71 @@ export class GenerationEntity {
   /** Hidden from lists and look-ups by its owner's wish. */
   @Column('bigint', { name: 'deleted_at', nullable: true })
   deletedAt!: number | null;
+}
+
+/** JSON columns are text in both databases. */
+export function json(value: unknown): string | null {
+  return value === null || value === undefined ? null : JSON.stringify(value);
+}
+
+/** The row as it stands after its end was written. */
+export function endedRow(generation: GenerationEntity, settlement: Settlement, nowMs: number): GenerationEntity {
+  return Object.assign(new GenerationEntity(), generation, {
+    status: settlement.status,
+    progress: settlement.status === 'completed' ? 100 : generation.progress,
+    costMicros: settlement.costMicros,
+    costSource: settlement.costSource,
+    holdState: settlement.holdState,
+    usage: settlement.usage,
+    errorCode: settlement.failure?.code ?? null,
+    errorMessage: settlement.failure?.message ?? null,
+    errorDetails: settlement.failure?.details ?? null,
+    completedAt: nowMs,
+    updatedAt: nowMs,
+  });
+}
+
+/** Of a generation for which no vendor was asked. */
+export const UNSENT = { status: TRANSITIONS.enqueue.to, attemptCount: 0, startedAt: null } as const;
+
+/** The same generation, of which no attempt was begun. */
+export function asQueued(generation: GenerationEntity): GenerationEntity {
+  return Object.assign(new GenerationEntity(), generation, UNSENT);
+}
+
+/** What the plugin adjusted or ignored belongs in the caller's receipt, under the caller's names. */
+export function withWarnings(
+  { receipt, request: { fieldNames } }: { readonly receipt: StoredReceipt; readonly request: Pick<StoredRequest, 'fieldNames'> },
+  told: readonly CallWarning[],
+): StoredReceipt {
+  if (told.length === 0) return receipt;
+  const warnings = told.map((warning) => ({ ...warning, param: fieldNames?.[warning.param] ?? warning.param }));
+  return {
+    ...receipt,
+    applied: receipt.applied.filter((field) => !warnings.some(({ param }) => param === field)),
+    mapped: [
+      ...receipt.mapped,
+      ...warnings
+        .filter(({ action }) => action === 'mapped')
+        .map(({ param, message }) => ({ param, from: null, to: null, reason: message })),
+    ],
+    dropped: [
+      ...receipt.dropped,
+      ...warnings.filter(({ action }) => action === 'dropped').map(({ param, message }) => ({ param, reason: message })),
+    ],
+  };
+}
+
+/** On whose budgets a generation is counted. */
+export function spenderOf({ orgId, appId, keyId, endUser }: GenerationEntity): Spender {
+  return { orgId, appId, keyId, user: endUser === '' ? null : endUser };
+}
+
+export function causeOf(generation: GenerationEntity, attemptId: string | null, atMs: number, reason: string | null): Cause {
+  return { generationId: generation.id, attemptId, spender: spenderOf(generation), atMs, reason };
+}
+
+/** Whether others may get its result: it uses the cache, and follows nobody. */
+export function leads({ cacheKey, cachedFrom }: Pick<GenerationEntity, 'cacheKey' | 'cachedFrom'>): boolean {
+  return cacheKey !== null && cachedFrom === null;
 }

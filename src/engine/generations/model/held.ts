@@ -1,6 +1,5 @@
-import type { AttemptEntity } from './attempt.entity.js';
+import type { AttemptEntity, Lease } from './attempt.entity.js';
 import type { GenerationEntity } from './generation.entity.js';
-import type { Lease } from './lease.js';
 
 /** An attempt that this process holds, and the generation that it is for. */
 export interface Held {

@@ -1,8 +1,8 @@
 import type { EntityManager } from 'typeorm';
 import { rows } from '../../../platform/database/index.js';
+import type { Lease } from '../model/attempt.entity.js';
 import type { AttemptEnd } from '../model/end.js';
-import { json } from '../model/generations.rows.js';
-import type { Lease } from '../model/lease.js';
+import { json } from '../model/generation.entity.js';
 import { IS_ACTIVE, IS_OPEN, STATUS_OF_ATTEMPTS } from './status-conditions.js';
 
 export interface EndedAttempt {

@@ -4,8 +4,7 @@ import type { Tenant } from '../../../domain/access/index.js';
 import type { Micros } from '../../../platform/common/index.js';
 import { Database, rows } from '../../../platform/database/index.js';
 import { Ledger, type RefundResult } from '../../../policy/budgets/index.js';
-import { GenerationEntity } from '../model/generation.entity.js';
-import { causeOf } from '../model/generation-spending.js';
+import { causeOf, GenerationEntity } from '../model/generation.entity.js';
 import { HAS_ENDED } from './status-conditions.js';
 
 export interface Refund {

@@ -11,10 +11,8 @@ import {
   judge,
   roomOf,
 } from '../../../policy/limits/index.js';
-import type { AttemptEntity } from '../model/attempt.entity.js';
+import { type AttemptEntity, isBegun, type Lease, queuedAttempt } from '../model/attempt.entity.js';
 import type { GenerationEntity } from '../model/generation.entity.js';
-import type { Lease } from '../model/lease.js';
-import { isBegun, queuedAttempt } from '../model/new-attempt.js';
 import { IS_ACTIVE, stateIs, statusIs } from './status-conditions.js';
 
 const COLUMNS: Readonly<Record<CapacityScope, string>> = { key: 'key_id', application: 'app_id', model: 'model', provider: 'provider' };
@@ -28,7 +26,6 @@ const CALLED = `EXISTS (SELECT 1 FROM attempts WHERE attempts.generation_id = ge
 const NOTHING: CapacityCount = { inFlight: 0, queued: 0, called: 0 };
 const ONE_STARTED: CapacityCount = { inFlight: 1, queued: 0, called: 0 };
 const ONE_QUEUED: CapacityCount = { inFlight: 0, queued: 1, called: 0 };
-const START: CapacityVerdict = { kind: 'start' };
 
 /** Looked at again so soon, and then ever more rarely: who ends makes room and wakes who waits longest. */
 const FIRST_LOOK_MS = 1_000;
@@ -81,14 +78,13 @@ export class CapacityRepository {
     }
   }
 
-  /** What becomes of requests, in their order. Those without a limit start, or wait where no process has room for them. */
+  /** What becomes of requests that fall under limits, in their order. */
   async judge<Item extends Asking>(manager: EntityManager, items: readonly Item[]): Promise<ReadonlyMap<Item, CapacityVerdict>> {
-    const limited = items.filter(({ limits }) => limits.length > 0);
-    const nowMs = Math.max(...limited.map(({ generation }) => generation.createdAt));
+    const nowMs = Math.max(...items.map(({ generation }) => generation.createdAt));
     const counts = new Map(
       await this.count(
         manager,
-        limited.flatMap(({ limits }) => limits),
+        items.flatMap(({ limits }) => limits),
         { nowMs },
       ),
     );
@@ -97,7 +93,6 @@ export class CapacityRepository {
       items.map((item) => {
         const { attempts, limits, mayQueue } = item;
         const isStarted = attempts.some(isBegun);
-        if (limits.length === 0) return [item, START];
         // What no process has room for waits whatever it asked for, as it did before there were limits.
         const verdict = judge(limits, countOf, { start: isStarted, queue: mayQueue || !isStarted });
         if (verdict.kind !== 'refuse') {

@@ -2,12 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { dialectOf, rows, skipLocked } from '../../../platform/database/index.js';
 import { CacheEntriesRepository, type CacheUse } from '../../../policy/cache/index.js';
-import type { AttemptEntity } from '../model/attempt.entity.js';
-import { GenerationEntity } from '../model/generation.entity.js';
+import { type AttemptEntity, type Lease, queuedAttempt } from '../model/attempt.entity.js';
+import { GenerationEntity, leads, UNSENT } from '../model/generation.entity.js';
 import { type GenerationStatus, isTerminal, type Settlement, SHARED } from '../model/generation.types.js';
 import type { GenerationRecord } from '../model/generation-signals.js';
-import type { Lease } from '../model/lease.js';
-import { queuedAttempt, UNSENT } from '../model/new-attempt.js';
 import { stateIs, statusAllows, statusIs } from './status-conditions.js';
 
 /** A wait is ended by whom it waits for; this is for the case that nobody does. */
@@ -230,11 +228,6 @@ export class CoalescedRequestsRepository {
       { moved: moved.map(({ lease, leaderId, nowMs }) => ({ follower: lease.generationId, leader: leaderId, at: nowMs })) },
     );
   }
-}
-
-/** Whether others may get its result: it uses the cache, and follows nobody. */
-export function leads({ cacheKey, cachedFrom }: Pick<GenerationEntity, 'cacheKey' | 'cachedFrom'>): boolean {
-  return cacheKey !== null && cachedFrom === null;
 }
 
 /** It waits, and nothing is held for it. */

@@ -5,15 +5,13 @@ import { Database, dialectOf, GroupCommit, isUnavailable, rows, type SqlRow } fr
 import { type Account, BudgetDirectory, Ledger, type SettleRequest } from '../../../policy/budgets/index.js';
 import { type CapacityLimit, CapacityLimits } from '../../../policy/limits/index.js';
 import { CARES, type End, type EndCare } from '../model/end.js';
-import type { GenerationEntity } from '../model/generation.entity.js';
+import { causeOf, endedRow, type GenerationEntity, json, leads, spenderOf } from '../model/generation.entity.js';
 import { type GenerationEnd, GenerationEvents } from '../model/generation-events.port.js';
 import type { GenerationRecord } from '../model/generation-signals.js';
-import { causeOf, spenderOf } from '../model/generation-spending.js';
-import { endedRow, json } from '../model/generations.rows.js';
 import { TERMINAL_STATUSES } from '../model/transitions.js';
 import { endAttempts, followAttempts } from './attempts.repository.js';
 import { CapacityRepository } from './capacity.repository.js';
-import { CoalescedRequestsRepository, leads } from './coalesced-requests.repository.js';
+import { CoalescedRequestsRepository } from './coalesced-requests.repository.js';
 import { type DeferrableStep, DeferredStepsRepository } from './deferred-steps.repository.js';
 import { plainEnd } from './plain-ends.policy.js';
 import { IS_OPEN, statusMayBecome } from './status-conditions.js';
@@ -129,26 +127,22 @@ export class EndsRepository {
   private async writeBeside(manager: EntityManager, ended: readonly Counted[], care: EndCare): Promise<readonly GenerationRecord[]> {
     let shared: readonly GenerationRecord[] = [];
     const leaders = ended.filter(({ generation }) => leads(generation));
-    await this.beside(manager, care, 'cache', leaders, async () => {
-      const followers = await this.coalesced.end(
-        manager,
-        ended.map((item) => ({ ...item, followers: item.followers ?? [] })),
-      );
-      await this.assets.insertMany(
-        manager,
-        followers.flatMap(({ outputs }) => outputs),
-      );
-      shared = followers;
-    });
+    if (leaders.length > 0)
+      await this.beside(manager, care, 'cache', leaders, async () => {
+        const followers = await this.coalesced.end(
+          manager,
+          leaders.map((item) => ({ ...item, followers: item.followers ?? [] })),
+        );
+        await this.assets.insertMany(
+          manager,
+          followers.flatMap(({ outputs }) => outputs),
+        );
+        shared = followers;
+      });
     const nowMs = Math.max(...ended.map((item) => item.nowMs));
+    const limits = ended.flatMap((item) => item.limits);
     // Who waits for room looks for it by itself as well.
-    await this.beside(manager, care, null, ended, () =>
-      this.capacity.wake(
-        manager,
-        ended.flatMap(({ limits }) => limits),
-        nowMs,
-      ),
-    );
+    if (limits.length > 0) await this.beside(manager, care, null, ended, () => this.capacity.wake(manager, limits, nowMs));
     const records: GenerationEnd[] = [
       ...ended.map(({ generation, settlement, outputs, vendorJobId, nowMs: completedAt }) => ({
         generation: endedRow(generation, settlement, completedAt),

@@ -12,15 +12,18 @@ import {
   type CapacityVerdict,
   capacityName,
 } from '../../../policy/limits/index.js';
-import { AttemptEntity } from '../model/attempt.entity.js';
+import { AttemptEntity, isBegun, type Lease } from '../model/attempt.entity.js';
 import { type End } from '../model/end.js';
-import { GenerationEntity } from '../model/generation.entity.js';
-import { causeOf, spenderOf } from '../model/generation-spending.js';
+import { asQueued, causeOf, GenerationEntity, spenderOf } from '../model/generation.entity.js';
 import type { IdempotentAdmission } from '../model/idempotency.policy.js';
-import type { Lease } from '../model/lease.js';
-import { asQueued, isBegun } from '../model/new-attempt.js';
 import { CapacityRepository, waitingForRoom } from './capacity.repository.js';
-import { CoalescedRequestsRepository, followingAttempt, type Promotion, type WaitingFollower } from './coalesced-requests.repository.js';
+import {
+  CoalescedRequestsRepository,
+  followingAttempt,
+  type JoinOutcome,
+  type Promotion,
+  type WaitingFollower,
+} from './coalesced-requests.repository.js';
 import { type EndResult, EndsRepository } from './ends.repository.js';
 import { claimOf, IdempotencyRepository } from './idempotency.repository.js';
 
@@ -171,14 +174,14 @@ export class LifecycleRepository {
 
   /** With one statement for each kind of row. Each request is judged on its own, in their order. */
   private async insertAdmissions(manager: EntityManager, items: readonly Counted<Admission>[]): Promise<AdmissionResult[]> {
-    await this.capacity.lock(
-      manager,
-      items.flatMap(({ limits }) => limits),
-    );
+    const limits = items.flatMap((item) => item.limits);
+    if (limits.length > 0) await this.capacity.lock(manager, limits);
     const claimed = await this.claim(manager, items);
-    const joined = await this.coalesced.join(manager, [...claimed]);
+    const cacheable = [...claimed].filter(({ cache }) => cache !== undefined);
+    const joined = cacheable.length === 0 ? new Map<Admission, JoinOutcome>() : await this.coalesced.join(manager, cacheable);
     const asking = items.filter((item) => claimed.has(item) && !joined.has(item));
-    const verdicts = await this.capacity.judge(manager, asking);
+    const limited = asking.filter((item) => item.limits.length > 0);
+    const verdicts = limited.length === 0 ? new Map<Admission, CapacityVerdict>() : await this.capacity.judge(manager, limited);
     const holds = await this.holdAll(
       manager,
       asking.filter((item) => item.accounts.length > 0 && verdicts.get(item)?.kind !== 'refuse'),

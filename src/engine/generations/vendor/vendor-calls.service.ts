@@ -31,12 +31,12 @@ import { type AssetEntity, AssetsRepository, BlobStore, LinkSigner, type StoredB
 import { newId } from '../../../platform/common/index.js';
 import { CONFIG, type Config, ownUrl } from '../../../platform/config/index.js';
 import { Database } from '../../../platform/database/index.js';
+import { longestSilenceMs } from '../leases/lease-keeper.service.js';
 import type { GenerationEntity } from '../model/generation.entity.js';
 import type { StoredResult } from '../model/generation.types.js';
 import { GenerationSignals } from '../model/generation-signals.js';
 import type { Held } from '../model/held.js';
-import { longestSilenceMs } from '../model/time-limit.js';
-import { VendorWords } from './vendor-words.js';
+import { VendorWords } from './vendor-answers.js';
 
 /** Of one call, as they are kept in the receipt. */
 const MAX_WARNINGS = 100;

@@ -50,7 +50,9 @@ export class Outbox extends GenerationEvents {
       const type = END_TYPES[generation.status];
       if (type === undefined) continue;
       const { orgId, appId } = generation;
-      const { recipients, isComplete } = this.among(await this.directory.endpointsOf({ orgId, appId }, manager), type, generation);
+      const endpoints = await this.directory.endpointsOf({ orgId, appId }, manager);
+      if (endpoints.length === 0) continue;
+      const { recipients, isComplete } = this.among(endpoints, type, generation);
       if (!isComplete) untold.push(generation.id);
       if (recipients.length > 0) announcements.push({ type, generation, outputs, vendorJobId, recipients });
     }

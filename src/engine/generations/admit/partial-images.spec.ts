@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Model, Plan } from '../../../domain/catalog/index.js';
-import { planPartialImages } from './partial-images.policy.js';
+import { planPartialImages } from './admission.service.js';
 
 const RECEIPT = { applied: ['prompt'], mapped: [], emulated: [], dropped: [], unverified: [], rejected: [] };
 const plan = { receipt: RECEIPT, droppedParams: ['style'] } as unknown as Plan;

@@ -1,6 +1,6 @@
 import type { Finished, Output, Withheld } from '@litegen/plugin-sdk';
 import { describe, expect, it } from 'vitest';
-import { acceptFinished, billedOf, mainReason } from './finished.policy.js';
+import { acceptFinished, billedOf, mainReason } from './vendor-answers.js';
 
 const output: Output = { media: { kind: 'url', url: 'https://a.test/1' } };
 const refused: Withheld = { count: 1, code: 'content_rejected', charged: 'unknown', message: 'not this' };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { longestSilenceMs } from './time-limit.js';
+import { longestSilenceMs } from './lease-keeper.service.js';
 
 const generation = { createdAt: 5_000, deadlineAt: 905_000 };
 
