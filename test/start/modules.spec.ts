@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { startGateway } from '../support/gateway.js';
 
 /** Large, and only needed by what a gateway with default settings does not do until it is asked. */
-const NOT_AT_START = ['@nestjs/swagger', 'es-toolkit', 'libphonenumber-js'];
+const NOT_AT_START = ['@nestjs/swagger', 'es-toolkit', 'file-type', 'libphonenumber-js'];
 
 const coverage = mkdtempSync(join(tmpdir(), 'litegen-modules-'));
 

@@ -1,4 +1,3 @@
-import { fileTypeFromBuffer } from 'file-type';
 import { imageSize } from 'image-size';
 import type { MediaFacts } from './blob-store.js';
 import { isLying, readOrientation } from './exif.js';
@@ -121,6 +120,7 @@ export async function sniffContentType(start: Uint8Array): Promise<string> {
   const head = Buffer.from(start.buffer, start.byteOffset, Math.min(start.byteLength, SNIFF_BYTES));
   const known = commonPicture(head);
   if (known !== undefined) return known;
+  const { fileTypeFromBuffer } = await import('file-type');
   const type = await fileTypeFromBuffer(head);
   switch (type?.mime) {
     case 'video/x-m4v':

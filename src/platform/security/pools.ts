@@ -1,11 +1,12 @@
 import type { LookupAddress } from 'node:dns';
 import { isIPv6, type LookupFunction } from 'node:net';
-import { buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
+import type { buildConnector as connector, Dispatcher } from 'undici';
 import type { Proxies } from '../config/index.js';
 import type { AllowList } from './allow-list.js';
 import { EgressError } from './egress.errors.js';
 import { checkAddresses, type Destination } from './egress.policy.js';
 import type { Resolver } from './resolver.port.js';
+import { buildConnector, envHttpProxyAgent, Pool } from './undici.js';
 
 /** Webhook receivers and reference hosts are many; what was used last is kept. */
 const MAX_POOLS = 512;
@@ -54,7 +55,7 @@ export class Pools {
 
   private create(destination: Destination, connectTimeoutMs: number, proxies: Proxies | undefined): Dispatcher {
     // `highWaterMark` goes through to the socket: what comes in while nobody reads stays with the kernel.
-    const options: buildConnector.BuildOptions & { highWaterMark: number } = {
+    const options: connector.BuildOptions & { highWaterMark: number } = {
       timeout: connectTimeoutMs,
       lookup: this.lookupFor(destination),
       highWaterMark: 1,
@@ -70,7 +71,7 @@ export class Pools {
       proxyTls: { timeout: connectTimeoutMs },
       requestTls: { timeout: connectTimeoutMs },
     };
-    return new EnvHttpProxyAgent({ ...shared, ...throughProxy, ...proxies });
+    return envHttpProxyAgent({ ...shared, ...throughProxy, ...proxies });
   }
 
   private lookupFor(destination: Destination): LookupFunction {
