@@ -5,7 +5,8 @@ import { databases } from '../../../test/support/databases.js';
 import { assetRow, attemptRow, generationRow, seed } from '../../../test/support/generations.js';
 import { buildOpenApi } from '../../app/http/openapi-generation.js';
 import { Database, rows } from '../../platform/database/index.js';
-import { DEFAULT_TENANT, mayUseModel, SCOPES, type Scope } from './access.js';
+import { DEFAULT_TENANT, SCOPES, type Scope } from './access.js';
+import { mayUseModel } from './auth.service.js';
 
 const MASTER = 'a-master-key-for-the-matrix';
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;

@@ -1,6 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
-import type { FastifyRequest } from 'fastify';
 import { ApiExtension, ApiSecurity } from '../../platform/openapi/index.js';
 
 /** Who may use a route. A route that does not say so stops the start. */
@@ -37,12 +36,6 @@ export function ByCallbackToken(): MethodDecorator {
 /** No key is asked for. */
 export function Public(): MethodDecorator {
   return applyDecorators(RouteConfig({ access: { kind: 'public' } satisfies Access }), ApiSecurity({}));
-}
-
-/** The caller of a route that is not public. */
-export function principalOf(request: FastifyRequest): Principal {
-  if (request.principal === undefined) throw new Error(`The route ${request.routeOptions.url} is public and has no principal`);
-  return request.principal;
 }
 
 /** What a key may be used for. There is no hierarchy: `admin` does not imply `read`. */
@@ -93,12 +86,6 @@ export const DEFAULT_TENANT: Tenant = {
   orgId: '00000000-0000-0000-0000-000000000001',
   appId: '00000000-0000-0000-0000-000000000002',
 };
-
-/** Whether the key's allow-list covers a model. `*` stands for any run of characters. */
-export function mayUseModel(principal: Pick<Principal, 'allowedModels'>, modelId: string): boolean {
-  if (principal.allowedModels === undefined) return true;
-  return principal.allowedModels.some((pattern) => matchesGlob(pattern, modelId));
-}
 
 /** `*` stands for any run of characters. */
 export function matchesGlob(pattern: string, text: string): boolean {

@@ -1,10 +1,11 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
 import { ApiError, Clock } from '../../platform/common/index.js';
 import { CONFIG, type Config, hasRealMasterKey } from '../../platform/config/index.js';
 import { InstanceSecrets } from '../../platform/database/index.js';
 import { type PeriodicTask, PeriodicTasks } from '../../platform/schedule/index.js';
-import { DEFAULT_TENANT, type Principal, SCOPES, type Scope, type Tenant } from './access.js';
+import { DEFAULT_TENANT, matchesGlob, type Principal, SCOPES, type Scope, type Tenant } from './access.js';
 import type { ApiKeyEntity } from './api-key.entity.js';
 import { ApiKeysRepository } from './api-keys.repository.js';
 import { hashSecret } from './key-secrets.js';
@@ -163,6 +164,18 @@ function hasExpired({ key, viaPrevious }: CachedKey, nowMs: number): boolean {
 
 function digest(secret: string): Buffer {
   return hash('sha256', secret, 'buffer');
+}
+
+/** The caller of a route that is not public. */
+export function principalOf(request: FastifyRequest): Principal {
+  if (request.principal === undefined) throw new Error(`The route ${request.routeOptions.url} is public and has no principal`);
+  return request.principal;
+}
+
+/** Whether the key's allow-list covers a model. `*` stands for any run of characters. */
+export function mayUseModel(principal: Pick<Principal, 'allowedModels'>, modelId: string): boolean {
+  if (principal.allowedModels === undefined) return true;
+  return principal.allowedModels.some((pattern) => matchesGlob(pattern, modelId));
 }
 
 /** What a key may have under way. Undefined: nothing of its own. */
