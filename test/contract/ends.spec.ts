@@ -1,6 +1,6 @@
 import { jsonReply, makeMp4 } from '@litegen/plugin-sdk/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { GenerationSignals } from '../../src/engine/generations/model/generation-signals.js';
+import { GenerationSignals } from '../../src/engine/generations/read/waiters.service.js';
 import { rows } from '../../src/platform/database/index.js';
 import { MetricsService } from '../../src/platform/metrics/index.js';
 import { until } from '../support/client.js';

@@ -8,7 +8,7 @@ import { isUnavailable } from '../../platform/database/index.js';
 import { MetricsService } from '../../platform/metrics/index.js';
 import { Traced } from '../../platform/tracing/index.js';
 import { BudgetDirectory, quotaExceeded } from '../../policy/budgets/index.js';
-import type { CacheDecision } from '../../policy/cache/index.js';
+import { type CacheDecision, CacheService } from '../../policy/cache/index.js';
 import { QuoteBook } from '../../policy/costs/index.js';
 import { capacityError, GenerationRates } from '../../policy/limits/index.js';
 import { AdmissionService } from './admit/admission.service.js';
@@ -19,18 +19,25 @@ import { Worker } from './execute/worker.service.js';
 import { LeaseKeeper } from './leases/lease-keeper.service.js';
 import { type AttemptEntity, begunAttempt, isBegun, leaseOf } from './model/attempt.entity.js';
 import type { Candidate, Candidates } from './model/candidate.js';
+import type { GenerationRecord } from './model/end.js';
 import { asQueued, type GenerationEntity, spenderOf } from './model/generation.entity.js';
 import { isTerminal } from './model/generation.types.js';
 import { type GenerationCommand, type QuotableCommand } from './model/generation-command.js';
 import { GenerationEvents } from './model/generation-events.port.js';
-import { type GenerationRecord, GenerationSignals, type SignalListener } from './model/generation-signals.js';
 import type { Held } from './model/held.js';
 import { TRANSITIONS } from './model/transitions.js';
-import { LocalFollowers, Waiters, type WaitResult, type WaitUntil } from './read/waiters.service.js';
-import { CachedAdmission, type CachedAdmissionResult, type Hit } from './share/cached-admission.service.js';
+import {
+  GenerationSignals,
+  LocalFollowers,
+  type SignalListener,
+  Waiters,
+  type WaitResult,
+  type WaitUntil,
+} from './read/waiters.service.js';
+import { type Asked, CachedAdmission, type CachedAdmissionResult, type Hit } from './share/cached-admission.service.js';
 import { GenerationsRepository } from './store/generations.repository.js';
 import { LeasesRepository } from './store/leases.repository.js';
-import type { Admission } from './store/lifecycle.repository.js';
+import { type Admission, LifecycleRepository } from './store/lifecycle.repository.js';
 
 /** How long, in all, a cancellation waits for a poll that is under way. */
 const CANCEL_TRIES = 10;
@@ -76,7 +83,9 @@ export class GenerationsService {
     private readonly clock: Clock,
     private readonly admission: AdmissionService,
     private readonly quotes: QuoteBook,
+    private readonly cache: CacheService,
     private readonly cached: CachedAdmission,
+    private readonly lifecycle: LifecycleRepository,
     private readonly idempotency: IdempotencyService,
     private readonly unconfirmed: UnconfirmedAdmissions,
     private readonly rates: GenerationRates,
@@ -129,14 +138,14 @@ export class GenerationsService {
     await this.rates.take(candidate.model.id, candidate.model.provider);
     const { generation, inputs } = await this.admission.row(command, candidate);
     generation.fingerprint = idempotency.fingerprint;
-    const caching = this.cached.decide(command, generation, inputs);
+    const caching = this.cache.decide(command.cache, command.principal, generation.model);
     const here = this.worker.hasRoom(generation.provider);
     const queued = this.dispatcher.newAttempt(generation, generation.createdAt);
     const attempt = here ? begunAttempt(queued, { owner: this.leases.owner, untilMs: this.leases.leaseUntilMs() }) : queued;
     if (here) Object.assign(generation, { status: TRANSITIONS.start.to, attemptCount: 1, startedAt: generation.createdAt });
     const mayQueue = options.wait === undefined || options.wait.until === 'accepted';
     const wanted = { generation, attempts: [attempt], inputs, idempotency, mayQueue };
-    const admission = await this.cached.admit(wanted, caching).catch((error: unknown) => {
+    const admission = await this.admit(wanted, caching).catch((error: unknown) => {
       throw this.unconfirmed.refuse({ ...wanted, ...(caching.kind === 'use' ? { cache: caching } : {}) }, error);
     });
     if (admission.kind === 'duplicate') {
@@ -154,6 +163,13 @@ export class GenerationsService {
     return this.begin(wanted, admission, caching, candidate, options).catch((error: unknown) => {
       throw afterAdmission(error, generation.id, idempotency.key !== undefined);
     });
+  }
+
+  private async admit(wanted: Asked, caching: CacheDecision): Promise<CachedAdmissionResult> {
+    if (caching.kind === 'use') return this.cached.admit(wanted, caching);
+    const admission = await this.lifecycle.admitUncached(wanted);
+    if (caching.kind === 'bypass') this.metrics.cacheRequest('bypass');
+    return admission;
   }
 
   /** The least that any budget on which it is counted has left; null: nothing is bounded. */

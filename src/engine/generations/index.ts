@@ -3,6 +3,7 @@ export * from './generations.module.js';
 export { type CacheFacts, type Created, type CreateOptions, GenerationsService } from './generations.service.js';
 export { AttemptEntity } from './model/attempt.entity.js';
 export type { Candidate, Candidates } from './model/candidate.js';
+export type { GenerationRecord } from './model/end.js';
 export { failureOf } from './model/failure-of.js';
 export { GenerationEntity } from './model/generation.entity.js';
 export { PUBLIC_STATUSES, type PublicStatus, publicStatus } from './model/generation.status.js';
@@ -10,7 +11,6 @@ export * from './model/generation.types.js';
 export type { CommandReference, GenerationCommand, Idempotency, QuotableCommand } from './model/generation-command.js';
 export { GENERATION_EVENT_TYPES, type GenerationEventType, type RequestWebhook } from './model/generation-event.types.js';
 export { type GenerationEnd, GenerationEvents } from './model/generation-events.port.js';
-export type { GenerationRecord, GenerationSignal } from './model/generation-signals.js';
 export { checkIdempotencyKey, IDEMPOTENCY_KEY } from './model/idempotency.policy.js';
 export {
   beginningOf,
@@ -36,5 +36,6 @@ export {
   toGenerationDetail,
   vendorJobOf,
 } from './read/public-generation.js';
+export type { GenerationSignal } from './read/waiters.service.js';
 export { BillingAdjustments, type Refunded } from './settle/billing-adjustments.service.js';
 export { IS_ACTIVE } from './store/status-conditions.js';

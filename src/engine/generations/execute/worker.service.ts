@@ -12,8 +12,7 @@ import { type AttemptEntity, hasJob, isBegun, type Lease } from '../model/attemp
 import { isTerminal } from '../model/generation.types.js';
 import type { Held } from '../model/held.js';
 import { isActiveState, statusOf } from '../model/transitions.js';
-import { EndWriter } from '../settle/end-writer.service.js';
-import { Settler } from '../settle/settler.service.js';
+import { EndWriter, Settler } from '../settle/settler.service.js';
 import { Followers } from '../share/followers.service.js';
 import { type ClaimOrder, type DueQueue, LeasesRepository } from '../store/leases.repository.js';
 import { VendorCalls } from '../vendor/vendor-calls.service.js';

@@ -3,7 +3,13 @@ import type { AssetEntity } from '../../../domain/storage/index.js';
 import type { Lease } from './attempt.entity.js';
 import type { GenerationEntity } from './generation.entity.js';
 import type { AttemptOutcome, Settlement } from './generation.types.js';
-import type { GenerationRecord } from './generation-signals.js';
+
+/** A generation with what it delivered. */
+export interface GenerationRecord {
+  readonly generation: GenerationEntity;
+  /** In the order of their positions. */
+  readonly outputs: readonly AssetEntity[];
+}
 
 /** How an attempt ends. */
 export interface AttemptEnd {

@@ -1,8 +1,8 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { type PeriodicTask, PeriodicTasks, type RunCause } from '../../../platform/schedule/index.js';
-import { GenerationSignals } from '../model/generation-signals.js';
 import type { GenerationLook } from '../model/progress.policy.js';
 import { GenerationsRepository } from '../store/generations.repository.js';
+import { GenerationSignals } from './waiters.service.js';
 
 const TICK_MS = 500;
 const LOOK_UP_AT_ONCE = 500;

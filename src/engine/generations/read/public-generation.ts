@@ -1,10 +1,10 @@
 import type { LinkSigner } from '../../../domain/storage/index.js';
 import { formatUsd, type Micros, microsToUsd, type ResponseHeaders } from '../../../platform/common/index.js';
 import { type AttemptEntity, hasJob } from '../model/attempt.entity.js';
+import type { GenerationRecord } from '../model/end.js';
 import { failureOf } from '../model/failure-of.js';
 import type { GenerationEntity } from '../model/generation.entity.js';
 import { publicStatus } from '../model/generation.status.js';
-import type { GenerationRecord } from '../model/generation-signals.js';
 import type { GenerationView } from './generations.queries.js';
 import type { Generation, GenerationDetail, GenerationFailureDetail, GenerationOutput } from './public-generation.dto.js';
 

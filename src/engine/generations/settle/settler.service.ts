@@ -1,31 +1,93 @@
-import { type CallContext, type CallWarning, type Charged, type Finished, type Output, type Withheld } from '@litegen/plugin-sdk';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CallContext, CallWarning, Charged, Finished, Output, Withheld } from '@litegen/plugin-sdk';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CatalogService, MODALITIES } from '../../../domain/catalog/index.js';
 import type { OutputFailure } from '../../../domain/providers/index.js';
 import { type AssetEntity, type MediaFacts, MediaProbe, type StoredBlob } from '../../../domain/storage/index.js';
 import { Clock, newId } from '../../../platform/common/index.js';
 import { CONFIG, type Config } from '../../../platform/config/index.js';
+import { isAway } from '../../../platform/database/index.js';
 import { MetricsService } from '../../../platform/metrics/index.js';
 import { CostsService } from '../../../policy/costs/index.js';
 import { LeaseLost } from '../leases/lease-keeper.service.js';
 import { ProviderConcurrency } from '../leases/provider-concurrency.service.js';
 import { hasJob } from '../model/attempt.entity.js';
-import type { AttemptEnd } from '../model/end.js';
+import { type AttemptEnd, CARES, type End, type EndCare, type GenerationRecord } from '../model/end.js';
 import { endedRow, type GenerationEntity, withWarnings } from '../model/generation.entity.js';
 import { type AttemptOutcome, type GenerationFailure, type Settlement, SHARED, type StoredResult } from '../model/generation.types.js';
 import { outputsFor } from '../model/generation-outputs.js';
-import { type GenerationRecord, GenerationSignals } from '../model/generation-signals.js';
 import type { Held } from '../model/held.js';
-import { LocalFollowers } from '../read/waiters.service.js';
+import { GenerationSignals, LocalFollowers } from '../read/waiters.service.js';
+import type { EndResult } from '../store/ends.repository.js';
 import { GenerationsRepository } from '../store/generations.repository.js';
 import { LeasesRepository } from '../store/leases.repository.js';
+import { LifecycleRepository } from '../store/lifecycle.repository.js';
 import { asOutputFailure, lostOutputs, mayFetchAgain, outputFailure } from '../vendor/fetching.policy.js';
 import { backoffMs } from '../vendor/retry.policy.js';
-import { acceptFinished, billedOf, mainReason } from '../vendor/vendor-answers.js';
+import { acceptFinished, billedOf, distinctWarnings, mainReason, noOutputs, withoutBytes } from '../vendor/vendor-answers.js';
 import { VendorCalls } from '../vendor/vendor-calls.service.js';
 import { describeFailure } from '../vendor/vendor-failure.policy.js';
 import { chargedForCancellation, chargedForFailure, costOf } from './charges.policy.js';
-import { EndWriter } from './end-writer.service.js';
+
+const FIRST_WRITE_PAUSE_MS = 100;
+const LONGEST_WRITE_PAUSE_MS = 5_000;
+/** One line in so many tries. */
+const TRIES_PER_LINE = 10;
+const AWAY_TRIES = 4;
+
+/** This process stopped before the database took an end that it knew. It must not be taken for another one. */
+export class EndNotWritten extends Error {
+  constructor(status: string, cause: unknown) {
+    super(`An end (${status}) could not be written before this process stopped`, { cause });
+    this.name = 'EndNotWritten';
+  }
+}
+
+/** Writes ends, however long that takes. */
+@Injectable()
+export class EndWriter {
+  private readonly logger = new Logger(EndWriter.name);
+  private isStopping = false;
+
+  constructor(
+    private readonly lifecycle: LifecycleRepository,
+    private readonly generations: GenerationsRepository,
+  ) {}
+
+  /**
+   * Tries until the end is written, in ever simpler forms: what is known here is known nowhere else. Only whoever took the generation over
+   * has the last word, and the end of this process.
+   */
+  async persist(end: Omit<End, 'care'>): Promise<EndResult> {
+    const { generationId: id } = end.lease;
+    let care: EndCare = 'usual';
+    for (let tries = 0; ; tries += 1) {
+      try {
+        const result = await this.lifecycle.settle({ ...end, care });
+        const wasWritten = result.kind === 'lease_lost' && tries > 0 && (await this.generations.isEndedUnder(end.lease));
+        return wasWritten ? { kind: 'ended', followers: [] } : result;
+      } catch (error) {
+        if (this.isStopping) {
+          this.logger.error(
+            `The end of ${id} (${end.settlement.status}) could not be written before this process stopped: ${String(error)}`,
+          );
+          throw new EndNotWritten(end.settlement.status, error);
+        }
+        // When nobody answers, a simpler form is no better, unless it is one of its statements that takes too long.
+        if (!isAway(error) || tries % AWAY_TRIES === AWAY_TRIES - 1) care = CARES[CARES.indexOf(care) + 1] ?? care;
+        const pauseMs = Math.min(LONGEST_WRITE_PAUSE_MS, FIRST_WRITE_PAUSE_MS * 2 ** tries) * (0.5 + Math.random() / 2);
+        if (tries % TRIES_PER_LINE === 0)
+          this.logger.warn(`The end of ${id} (${end.settlement.status}) is not written yet: ${String(error)}`);
+        await delay(pauseMs);
+      }
+    }
+  }
+
+  /** From now on, what cannot be written at once is not written at all: the process ends. */
+  stop(): void {
+    this.isStopping = true;
+  }
+}
 
 /** Nobody was asked. */
 const NOT_SENT = { state: 'not_sent', charged: 'no' } as const satisfies AttemptEnd;
@@ -59,7 +121,7 @@ export class Settler {
   /** Never throws for a file that cannot be fetched: the vendor's answer is kept, and fetching is tried again until the deadline. */
   async complete(held: Held, answer: Finished, call: CallContext, told: readonly CallWarning[], signal: AbortSignal): Promise<void> {
     const { finished, warnings: missing } = acceptFinished(answer, held.generation.request.n);
-    const warnings = distinct([...told, ...missing.map((warning) => this.calls.cleanWarning(warning))]);
+    const warnings = distinctWarnings([...told, ...missing.map((warning) => this.calls.cleanWarning(warning))]);
     if (finished.outputs.length === 0) return this.failEmpty(held, finished, warnings);
     const fetches = held.attempt.result?.fetches ?? 0;
     if (finished.outputs.some(({ media }) => media.kind === 'url')) {
@@ -150,7 +212,7 @@ export class Settler {
       this.calls.cleanWarning({ param: 'n', action: 'dropped', message: `${one.count} outputs could not be fetched: ${one.message}` }),
     );
     const withheld = [...(finished.withheld ?? []), ...lost];
-    await this.deliver(held, delivered, { ...finished, withheld }, distinct([...warnings, ...told]));
+    await this.deliver(held, delivered, { ...finished, withheld }, distinctWarnings([...warnings, ...told]));
   }
 
   private async deliver(held: Held, delivered: readonly Delivered[], finished: Finished, warnings: readonly CallWarning[]): Promise<void> {
@@ -340,36 +402,6 @@ export class Settler {
   private logLost({ generation, lease }: Pick<Held, 'lease' | 'generation'>): void {
     this.logger.warn(`A write for ${generation.id} under lease ${lease.token} came too late and was refused`);
   }
-}
-
-function noOutputs(): GenerationFailure {
-  return {
-    code: 'provider_invalid_response',
-    message: 'The vendor reported success but delivered no media.',
-    details: { charged: 'unknown' },
-  };
-}
-
-/** An answer that is read again says the same again. */
-function distinct(warnings: readonly CallWarning[]): CallWarning[] {
-  return [...new Map(warnings.map((warning) => [`${warning.param} ${warning.message}`, warning])).values()];
-}
-
-function withoutBytes(finished: Finished, warnings: readonly CallWarning[]): StoredResult {
-  return {
-    warnings,
-    outputs: finished.outputs.map(({ media, revisedPrompt, seed }) => ({
-      ...(media.kind === 'url' ? { url: media.url } : {}),
-      ...(media.kind === 'litegen.stored-media'
-        ? { stored: { sha256: media.sha256, bytes: media.bytes, contentType: media.contentType } }
-        : {}),
-      ...(revisedPrompt === undefined ? {} : { revisedPrompt }),
-      ...(seed === undefined ? {} : { seed }),
-    })),
-    ...(finished.withheld === undefined || finished.withheld.length === 0 ? {} : { withheld: finished.withheld }),
-    ...(finished.usage === undefined ? {} : { usage: finished.usage }),
-    ...(finished.costUsd === undefined ? {} : { costUsd: finished.costUsd }),
-  };
 }
 
 function text(value: unknown): string | undefined {

@@ -3,14 +3,13 @@ import type { AssetEntity } from '../../../domain/storage/index.js';
 import { Clock, type Micros } from '../../../platform/common/index.js';
 import { MetricsService } from '../../../platform/metrics/index.js';
 import { BudgetDirectory } from '../../../policy/budgets/index.js';
-import { type CacheDecision, type CachedResult, CacheService, cacheKeyOf } from '../../../policy/cache/index.js';
+import { type CacheDecision, type CachedResult, cacheKeyOf } from '../../../policy/cache/index.js';
 import { endedRow, GenerationEntity, spenderOf, UNSENT, withWarnings } from '../model/generation.entity.js';
 import { SHARED } from '../model/generation.types.js';
-import type { GenerationCommand } from '../model/generation-command.js';
 import { outputsFor } from '../model/generation-outputs.js';
 import type { IdempotentAdmission } from '../model/idempotency.policy.js';
 import { CacheHitsRepository } from '../store/cache-hits.repository.js';
-import { type Admission, type AdmissionResult, LifecycleRepository } from '../store/lifecycle.repository.js';
+import { type Admission, type AdmissionResult, LifecycleRepository, type UncachedAdmissionResult } from '../store/lifecycle.repository.js';
 import { CachedResults } from './cached-results.service.js';
 
 /** How often a request tries to use a result that turns out to be gone, before it makes its own. */
@@ -31,14 +30,13 @@ export interface Hit {
   readonly remaining: Promise<Micros | null>;
 }
 
-export type CachedAdmissionResult = Hit | Exclude<AdmissionResult, { kind: 'cached' | 'again' }>;
+export type CachedAdmissionResult = Hit | UncachedAdmissionResult;
 
-/** Lets requests in, past the cache: what was made before is given again, at no cost. */
+/** Lets requests in that use the cache: what was made before is given again, at no cost. */
 @Injectable()
 export class CachedAdmission {
   constructor(
     private readonly clock: Clock,
-    private readonly cache: CacheService,
     private readonly results: CachedResults,
     private readonly hits: CacheHitsRepository,
     private readonly lifecycle: LifecycleRepository,
@@ -46,26 +44,15 @@ export class CachedAdmission {
     private readonly metrics: MetricsService,
   ) {}
 
-  /** Whether the request uses the cache; if so, its row gets its key. */
-  decide({ principal, cache }: GenerationCommand, generation: GenerationEntity, inputs: readonly AssetEntity[]): CacheDecision {
-    const decision = this.cache.decide(cache, principal, generation.model);
-    if (decision.kind === 'use') {
-      const { orgId, appId, operation, model, request } = generation;
-      const { prompt, n, params, extra } = request;
-      const references = inputs.map(({ role, sha256 }) => ({ role, sha256 }));
-      generation.cacheKey = cacheKeyOf({ orgId, appId, operation, model, prompt, n, params, extra, references });
-    }
-    return decision;
-  }
-
-  async admit(asked: Asked, decision: CacheDecision): Promise<CachedAdmissionResult> {
-    const result = decision.kind === 'use' ? await this.tryCache(asked, decision) : await this.withoutCache(asked);
-    if (decision.kind !== 'off') this.metrics.cacheRequest(decision.kind === 'bypass' ? 'bypass' : resultOf(result));
+  async admit(asked: Asked, use: Extract<CacheDecision, { kind: 'use' }>): Promise<CachedAdmissionResult> {
+    const result = await this.tryCache(asked, use);
+    this.metrics.cacheRequest(resultOf(result));
     return result;
   }
 
   private async tryCache(asked: Asked, use: Extract<CacheDecision, { kind: 'use' }>): Promise<CachedAdmissionResult> {
-    const cacheKey = asked.generation.cacheKey ?? '';
+    const cacheKey = keyOf(asked);
+    asked.generation.cacheKey = cacheKey;
     const remembered = use.maxAgeMs === 0 ? undefined : await this.results.recall(cacheKey);
     const hit = remembered === undefined ? null : await this.give(asked, use, remembered);
     if (hit !== null) return hit;
@@ -78,13 +65,7 @@ export class CachedAdmission {
       if (found !== null) return found;
     }
     asked.generation.cacheKey = null;
-    return this.withoutCache(asked);
-  }
-
-  private async withoutCache(asked: Asked): Promise<CachedAdmissionResult> {
-    const admission = await this.lifecycle.admit(asked);
-    if (admission.kind === 'cached' || admission.kind === 'again') throw new Error('A request past the cache was answered by it');
-    return admission;
+    return this.lifecycle.admitUncached(asked);
   }
 
   /** Null when the result does not count any more. */
@@ -116,4 +97,11 @@ export class CachedAdmission {
 /** Who follows another gets its result as well. */
 function resultOf({ kind }: CachedAdmissionResult): 'hit' | 'miss' {
   return kind === 'hit' || kind === 'following' ? 'hit' : 'miss';
+}
+
+function keyOf({ generation, inputs }: Asked): string {
+  const { orgId, appId, operation, model, request } = generation;
+  const { prompt, n, params, extra } = request;
+  const references = inputs.map(({ role, sha256 }) => ({ role, sha256 }));
+  return cacheKeyOf({ orgId, appId, operation, model, prompt, n, params, extra, references });
 }

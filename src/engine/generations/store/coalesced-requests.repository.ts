@@ -3,9 +3,9 @@ import type { EntityManager } from 'typeorm';
 import { dialectOf, rows, skipLocked } from '../../../platform/database/index.js';
 import { CacheEntriesRepository, type CacheUse } from '../../../policy/cache/index.js';
 import { type AttemptEntity, type Lease, queuedAttempt } from '../model/attempt.entity.js';
+import type { GenerationRecord } from '../model/end.js';
 import { GenerationEntity, leads, UNSENT } from '../model/generation.entity.js';
 import { type GenerationStatus, isTerminal, type Settlement, SHARED } from '../model/generation.types.js';
-import type { GenerationRecord } from '../model/generation-signals.js';
 import { stateIs, statusAllows, statusIs } from './status-conditions.js';
 
 /** A wait is ended by whom it waits for; this is for the case that nobody does. */

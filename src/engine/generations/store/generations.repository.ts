@@ -10,8 +10,8 @@ import { GenerationEntity, json } from '../model/generation.entity.js';
 import type { StoredResult } from '../model/generation.types.js';
 import type { GenerationLook } from '../model/progress.policy.js';
 import { STATE_OF, TRANSITIONS } from '../model/transitions.js';
-import { endAttempts, followAttempts } from './attempts.repository.js';
 import { CapacityRepository, type RoomNeeded } from './capacity.repository.js';
+import { endAttempts, followAttempts } from './ends.repository.js';
 import { bareAttempt } from './plain-ends.policy.js';
 import { HAS_ENDED, IS_ACTIVE, IS_OPEN, STATUS_OF_ATTEMPTS, stateAllows, stateIs } from './status-conditions.js';
 

@@ -6,7 +6,7 @@ import { AttemptEntity, type Lease, leaseOf } from '../model/attempt.entity.js';
 import { GenerationEntity } from '../model/generation.entity.js';
 import type { Held } from '../model/held.js';
 import { ACTIVE_STATUSES, type ActiveState, STATE_OF } from '../model/transitions.js';
-import { firstUnderEach, followAttempts, leaseName } from './attempts.repository.js';
+import { firstUnderEach, followAttempts, leaseName } from './ends.repository.js';
 import { type PollBudget, takeFromBudgets } from './poll-budgets.repository.js';
 import { IS_OPEN, stateIs, stateMayBecome } from './status-conditions.js';
 

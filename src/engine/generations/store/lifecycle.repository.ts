@@ -57,6 +57,8 @@ export type AdmissionResult =
   /** Whom it would have followed was refused in the same moment; nothing was written. */
   | { readonly kind: 'again' };
 
+export type UncachedAdmissionResult = Exclude<AdmissionResult, { kind: 'cached' | 'again' }>;
+
 /** A follower whose leader came to nothing. */
 interface Wait {
   readonly lease: Lease;
@@ -111,6 +113,13 @@ export class LifecycleRepository {
     const accounts = generation.holdMicros === 0 ? [] : await this.budgets.accountsOf(spenderOf(generation));
     const result = await this.admissions.commit({ ...admission, accounts, limits: await this.limits.of(generation) });
     if (result.kind === 'admitted' && accounts.length > 0) this.holds.set(generation, { accounts, amountMicros: generation.holdMicros });
+    return result;
+  }
+
+  /** The same for a request that does not use the cache. */
+  async admitUncached(admission: Omit<Admission, 'cache'>): Promise<UncachedAdmissionResult> {
+    const result = await this.admit(admission);
+    if (result.kind === 'cached' || result.kind === 'again') throw new Error('A request past the cache was answered by it');
     return result;
   }
 

@@ -12,6 +12,7 @@ import { Injectable } from '@nestjs/common';
 import { OutputFailure } from '../../../domain/providers/index.js';
 import { storableJson, storableText } from '../../../platform/common/index.js';
 import { SecretRegistry } from '../../../platform/security/index.js';
+import type { GenerationFailure, StoredResult } from '../model/generation.types.js';
 
 const LONGEST_TEXT = 2_000;
 /** Looked at in an answer; what exceeds the request is left out later, with a word about it. */
@@ -169,4 +170,35 @@ function reasonsOf(withheld: readonly Withheld[]): ReadonlyMap<string, number> {
 
 function sum(withheld: readonly Withheld[]): number {
   return withheld.reduce((total, { count }) => total + count, 0);
+}
+
+export function noOutputs(): GenerationFailure {
+  return {
+    code: 'provider_invalid_response',
+    message: 'The vendor reported success but delivered no media.',
+    details: { charged: 'unknown' },
+  };
+}
+
+/** An answer that is read again says the same again. */
+export function distinctWarnings(warnings: readonly CallWarning[]): CallWarning[] {
+  return [...new Map(warnings.map((warning) => [`${warning.param} ${warning.message}`, warning])).values()];
+}
+
+/** What is stored of an answer until its files are there. */
+export function withoutBytes(finished: Finished, warnings: readonly CallWarning[]): StoredResult {
+  return {
+    warnings,
+    outputs: finished.outputs.map(({ media, revisedPrompt, seed }) => ({
+      ...(media.kind === 'url' ? { url: media.url } : {}),
+      ...(media.kind === 'litegen.stored-media'
+        ? { stored: { sha256: media.sha256, bytes: media.bytes, contentType: media.contentType } }
+        : {}),
+      ...(revisedPrompt === undefined ? {} : { revisedPrompt }),
+      ...(seed === undefined ? {} : { seed }),
+    })),
+    ...(finished.withheld === undefined || finished.withheld.length === 0 ? {} : { withheld: finished.withheld }),
+    ...(finished.usage === undefined ? {} : { usage: finished.usage }),
+    ...(finished.costUsd === undefined ? {} : { costUsd: finished.costUsd }),
+  };
 }

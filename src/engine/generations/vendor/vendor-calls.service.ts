@@ -34,8 +34,8 @@ import { Database } from '../../../platform/database/index.js';
 import { longestSilenceMs } from '../leases/lease-keeper.service.js';
 import type { GenerationEntity } from '../model/generation.entity.js';
 import type { StoredResult } from '../model/generation.types.js';
-import { GenerationSignals } from '../model/generation-signals.js';
 import type { Held } from '../model/held.js';
+import { GenerationSignals } from '../read/waiters.service.js';
 import { VendorWords } from './vendor-answers.js';
 
 /** Of one call, as they are kept in the receipt. */
