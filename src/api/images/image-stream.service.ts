@@ -11,8 +11,7 @@ import {
 } from '../../engine/generations/index.js';
 import { ApiError, Clock } from '../../platform/common/index.js';
 import { connectionOf, createdHeaders, EventAnswers, EventStream, FileText, NO_USAGE, releasing, toUsage } from '../shared/index.js';
-import type { ImageJob } from './image-command.service.js';
-import { eventFacts, imageFacts, pixelsOf, throwUnlessCompleted } from './images.service.js';
+import { eventFacts, type ImageJob, imageFacts, pixelsOf, throwUnlessCompleted } from './images.service.js';
 
 /** A failure within this time is an HTTP error; later the stream has begun and tells it as an event. */
 const QUIET_MS = 5_000;

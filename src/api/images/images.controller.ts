@@ -7,10 +7,9 @@ import { ApiEstimateAnswers, ApiGenerationAnswers, ApiGenerationHeaders, isDryRu
 import { ImageCompletedEvent, ImageErrorEvent, ImagePartialEvent } from './dto/image-event.dto.js';
 import { ImageEditRequest, ImageGenerationRequest } from './dto/image-request.dto.js';
 import { ImageGenerationResponse } from './dto/image-response.dto.js';
-import { ImageCommands, type ImageJob } from './image-command.service.js';
 import { ImageStreams } from './image-stream.service.js';
 import { EDIT_BODY, GENERATION_BODY, STREAM_DESCRIPTION, VARIATION_BODY } from './images.openapi.js';
-import { ImagesService } from './images.service.js';
+import { ImageCommands, type ImageJob, ImagesService } from './images.service.js';
 
 const ANSWERS = {
   answer: ImageGenerationResponse,

@@ -1,9 +1,8 @@
 import { Module } from '@nestjs/common';
 import { SharedApiModule } from '../shared/index.js';
-import { ImageCommands } from './image-command.service.js';
 import { ImageStreams } from './image-stream.service.js';
 import { ImagesController } from './images.controller.js';
-import { ImagesService } from './images.service.js';
+import { ImageCommands, ImagesService } from './images.service.js';
 
 /** The API for images: OpenAI's dialect and LiteGen's, which are one here. */
 @Module({

@@ -1,2 +1,2 @@
-export { ImageCommands, type ImageOperation } from './image-command.service.js';
 export { ImagesModule } from './images.module.js';
+export { ImageCommands, type ImageOperation } from './images.service.js';
