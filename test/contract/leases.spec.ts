@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { MIGRATIONS } from '../../migrations/index.js';
 import { ApiKeysRepository } from '../../src/domain/access/api-keys.repository.js';
 import { ApiKeyEntity, KeyCapacities } from '../../src/domain/access/index.js';
-import { AssetEntity, AssetsRepository } from '../../src/domain/storage/index.js';
+import { AssetEntity } from '../../src/domain/storage/index.js';
 import { AttemptEntity, type Lease, newAttempt } from '../../src/engine/generations/model/attempt.entity.js';
 import { GenerationEntity } from '../../src/engine/generations/model/generation.entity.js';
 import { CapacityRepository } from '../../src/engine/generations/store/capacity.repository.js';
@@ -96,7 +96,6 @@ describe.each(databases())('leases on $name', ({ url }) => {
           one,
           new Ledger(new LedgerRepository()),
           new BudgetDirectory(new BudgetsRepository(one), new Clock()),
-          new AssetsRepository(one),
           new IdempotencyRepository(one),
           new CoalescedRequestsRepository(new CacheEntriesRepository(one)),
           new CapacityLimits(config, new KeyCapacities(new Clock(), new ApiKeysRepository(one))),
@@ -105,7 +104,6 @@ describe.each(databases())('leases on $name', ({ url }) => {
             one,
             new Ledger(new LedgerRepository()),
             new BudgetDirectory(new BudgetsRepository(one), new Clock()),
-            new AssetsRepository(one),
             new CoalescedRequestsRepository(new CacheEntriesRepository(one)),
             new CapacityLimits(config, new KeyCapacities(new Clock(), new ApiKeysRepository(one))),
             new CapacityRepository(),

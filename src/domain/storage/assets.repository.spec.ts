@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { databases } from '../../../test/support/databases.js';
 import { configSchema } from '../../platform/config/index.js';
-import { Database, openDataSources } from '../../platform/database/index.js';
+import { Database, insertEntities, openDataSources } from '../../platform/database/index.js';
 import { AssetEntity } from './asset.entity.js';
 import { AssetsRepository } from './assets.repository.js';
 
@@ -41,7 +41,7 @@ describe.each(databases())('assets on $name', ({ url }) => {
     assets = new AssetsRepository(database);
     await database.write((manager) => manager.query(TABLE));
     await database.transaction((manager) =>
-      assets.insertMany(manager, [
+      insertEntities(manager, AssetEntity, [
         asset({ id: 'asset-1' }),
         asset({ id: 'asset-2', position: 1, sha256: 'b'.repeat(64) }),
         asset({ id: 'asset-0', direction: 'input', role: 'mask', bytes: 1, durationMs: null, createdAt: 1 }),

@@ -1,16 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager, In } from 'typeorm';
-import { Database, insertEntities } from '../../platform/database/index.js';
+import { Database } from '../../platform/database/index.js';
 import { AssetEntity } from './asset.entity.js';
 
 @Injectable()
 export class AssetsRepository {
   constructor(private readonly database: Database) {}
-
-  /** Inside the caller's transaction. */
-  async insertMany(manager: EntityManager, assets: readonly AssetEntity[]): Promise<void> {
-    await insertEntities(manager, AssetEntity, assets);
-  }
 
   /** Inputs first, then partials and outputs, each in their order; for all the generations at once. */
   async byGeneration(generationIds: readonly string[], manager?: EntityManager): Promise<AssetEntity[]> {

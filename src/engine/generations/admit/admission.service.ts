@@ -6,7 +6,6 @@ import {
   MODALITIES,
   type Modality,
   type Model,
-  modalityOf,
   type Plan,
   planRequest,
   type ResolvedModel,
@@ -122,7 +121,7 @@ export class AdmissionService {
     { model, plan, quote, partialImages }: Candidate,
   ): Promise<{ generation: GenerationEntity; inputs: AssetEntity[] }> {
     const nowMs = this.clock.nowMs();
-    const mediaType = modalityOf(command.operation);
+    const { media_type: mediaType } = model;
     const { idPrefix, deadlineSetting } = MODALITIES[mediaType];
     const kept = plan.references;
     const ingested = await Promise.all(kept.map(({ index }) => this.ingest(command.references[index], mediaType)));

@@ -14,7 +14,7 @@ import { ProviderConcurrency } from '../leases/provider-concurrency.service.js';
 import { hasJob } from '../model/attempt.entity.js';
 import { type AttemptEnd, CARES, type End, type EndCare, type GenerationRecord } from '../model/end.js';
 import { endedRow, type GenerationEntity, withWarnings } from '../model/generation.entity.js';
-import { type AttemptOutcome, type GenerationFailure, type Settlement, SHARED, type StoredResult } from '../model/generation.types.js';
+import { type AttemptOutcome, type GenerationFailure, SHARED, type StoredResult } from '../model/generation.types.js';
 import { outputsFor } from '../model/generation-outputs.js';
 import type { Held } from '../model/held.js';
 import { GenerationSignals, LocalFollowers } from '../read/waiters.service.js';
@@ -91,6 +91,8 @@ export class EndWriter {
 
 /** Nobody was asked. */
 const NOT_SENT = { state: 'not_sent', charged: 'no' } as const satisfies AttemptEnd;
+
+type Ending = Pick<End, 'settlement' | 'attempt' | 'outputs'>;
 
 interface Delivered {
   readonly blob: StoredBlob;
@@ -219,36 +221,24 @@ export class Settler {
     const { generation } = held;
     const { usage = null, costUsd, vendorRequestId } = finished;
     const outputs = await Promise.all(delivered.map((item, position) => this.outputAsset(generation, item, position)));
+    const { model, operation, request } = generation;
+    const { n, params, inputRoles, extra } = request;
     const cost = this.aside(generation, 'pricing', () =>
       this.costs.settlement(
-        {
-          model: generation.model,
-          operation: generation.operation,
-          n: generation.request.n,
-          params: generation.request.params,
-          inputRoles: generation.request.inputRoles,
-          extra: generation.request.extra,
-        },
+        { model, operation, n, params, inputRoles, extra },
         { usage: usage ?? undefined, costUsd, outputs: outputs.length + this.billedFor(generation, finished.withheld ?? []) },
         generation.quote,
       ),
     );
     // What cannot be computed costs what was promised.
-    const settlement = cost ?? { costMicros: generation.quote?.amountMicros ?? generation.holdMicros, source: 'catalog' };
+    const { costMicros, source } = cost ?? { costMicros: generation.quote?.amountMicros ?? generation.holdMicros, source: 'catalog' };
     this.note(generation, warnings);
     const written = await this.write(held, {
-      settlement: {
-        status: 'completed',
-        costMicros: settlement.costMicros,
-        costSource: settlement.source,
-        holdState: 'settled',
-        usage,
-        failure: null,
-      },
+      settlement: { status: 'completed', costMicros, costSource: source, holdState: 'settled', usage, failure: null },
       attempt: { state: 'succeeded', charged: 'yes', warnings, vendorRequestId },
       outputs,
     });
-    if (written) this.aside(generation, 'counting', () => this.metrics.generationCost(generation, settlement.costMicros));
+    if (written) this.aside(generation, 'counting', () => this.metrics.generationCost(generation, costMicros));
   }
 
   /** k of n: what did not come costs what the vendor's rules say. */
@@ -316,7 +306,7 @@ export class Settler {
     });
   }
 
-  private async write(held: Held, end: { settlement: Settlement; attempt: AttemptEnd; outputs: readonly AssetEntity[] }): Promise<boolean> {
+  private async write(held: Held, end: Ending): Promise<boolean> {
     const nowMs = this.clock.nowMs();
     const { generation, lease, attempt } = held;
     const { vendorJobId } = attempt;
@@ -355,11 +345,7 @@ export class Settler {
   }
 
   /** The followers here as they stand with its result. What a vendor's plugin adjusted goes into each one's own receipt, which takes its own way. */
-  private endingWith(
-    { id }: GenerationEntity,
-    { settlement, attempt, outputs }: { settlement: Settlement; attempt: AttemptEnd; outputs: readonly AssetEntity[] },
-    nowMs: number,
-  ): readonly GenerationRecord[] {
+  private endingWith({ id }: GenerationEntity, { settlement, attempt, outputs }: Ending, nowMs: number): readonly GenerationRecord[] {
     if (settlement.status !== 'completed' || attempt.state === 'not_sent' || (attempt.warnings ?? []).length > 0) return [];
     return this.here.of(id).map((follower) => {
       const generation = endedRow(follower, SHARED, nowMs);

@@ -1,6 +1,6 @@
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { type AssetEntity, AssetsRepository } from '../../../domain/storage/index.js';
+import { AssetEntity } from '../../../domain/storage/index.js';
 import { Database, GroupCommit, insertEntities, isUnavailable } from '../../../platform/database/index.js';
 import { type CachedResult, CacheEntriesRepository, type CacheEntry, type CacheUse } from '../../../policy/cache/index.js';
 import { GenerationEntity } from '../model/generation.entity.js';
@@ -31,7 +31,6 @@ export class CacheHitsRepository {
   constructor(
     private readonly database: Database,
     private readonly entries: CacheEntriesRepository,
-    private readonly assets: AssetsRepository,
     private readonly idempotency: IdempotencyRepository,
     private readonly deferred: DeferredStepsRepository,
     @Optional() private readonly events?: GenerationEvents,
@@ -61,8 +60,9 @@ export class CacheHitsRepository {
       GenerationEntity,
       written.map(({ generation }) => generation),
     );
-    await this.assets.insertMany(
+    await insertEntities(
       manager,
+      AssetEntity,
       written.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]),
     );
     if (isCareful) {

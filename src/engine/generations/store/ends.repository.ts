@@ -1,7 +1,7 @@
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { AssetsRepository } from '../../../domain/storage/index.js';
-import { Database, dialectOf, GroupCommit, isUnavailable, rows, type SqlRow } from '../../../platform/database/index.js';
+import { AssetEntity } from '../../../domain/storage/index.js';
+import { Database, dialectOf, GroupCommit, insertEntities, isUnavailable, rows, type SqlRow } from '../../../platform/database/index.js';
 import { type Account, BudgetDirectory, Ledger, type SettleRequest } from '../../../policy/budgets/index.js';
 import { type CapacityLimit, CapacityLimits } from '../../../policy/limits/index.js';
 import type { Lease } from '../model/attempt.entity.js';
@@ -43,7 +43,6 @@ export class EndsRepository {
     private readonly database: Database,
     private readonly ledger: Ledger,
     private readonly budgets: BudgetDirectory,
-    private readonly assets: AssetsRepository,
     private readonly coalesced: CoalescedRequestsRepository,
     private readonly limits: CapacityLimits,
     private readonly capacity: CapacityRepository,
@@ -98,8 +97,9 @@ export class EndsRepository {
     const asWritten = care === 'usual' ? items : items.map((item) => plainEnd(item, care));
     const { ended, alone } = await this.endGenerations(manager, asWritten);
     const written = [...ended];
-    await this.assets.insertMany(
+    await insertEntities(
       manager,
+      AssetEntity,
       written.flatMap(({ outputs }) => outputs),
     );
     await this.ledger.settle(
@@ -133,8 +133,9 @@ export class EndsRepository {
           manager,
           leaders.map((item) => ({ ...item, followers: item.followers ?? [] })),
         );
-        await this.assets.insertMany(
+        await insertEntities(
           manager,
+          AssetEntity,
           followers.flatMap(({ outputs }) => outputs),
         );
         shared = followers;

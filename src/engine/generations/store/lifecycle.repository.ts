@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { type AssetEntity, AssetsRepository } from '../../../domain/storage/index.js';
+import { AssetEntity } from '../../../domain/storage/index.js';
 import type { Micros } from '../../../platform/common/index.js';
 import { Database, GroupCommit, insertEntities } from '../../../platform/database/index.js';
 import { type Account, BudgetDirectory, type HoldResult, Ledger, type Refusal, type SettleRequest } from '../../../policy/budgets/index.js';
@@ -99,7 +99,6 @@ export class LifecycleRepository {
     private readonly database: Database,
     private readonly ledger: Ledger,
     private readonly budgets: BudgetDirectory,
-    private readonly assets: AssetsRepository,
     private readonly idempotency: IdempotencyRepository,
     private readonly coalesced: CoalescedRequestsRepository,
     private readonly limits: CapacityLimits,
@@ -224,8 +223,9 @@ export class LifecycleRepository {
       }),
       ...of('following').flatMap(({ attempts }) => attempts.map(followingAttempt)),
     ]);
-    await this.assets.insertMany(
+    await insertEntities(
       manager,
+      AssetEntity,
       of('admitted', 'following').flatMap(({ inputs }) => inputs),
     );
     // A request that is not written leaves its idempotency key unused, and one that is refused leads nobody.
