@@ -1,5 +1,7 @@
 import { assessExposure, ConfigError, loadConfig, type Overrides, readEnvironmentFile } from '../platform/config/index.js';
 import { startTracing } from '../platform/tracing/index.js';
+import { useCompileCache } from './compile-cache.js';
+import { leaveOutDrivers } from './drivers.js';
 import { tellStartFailure } from './http/start-failure.js';
 
 /**
@@ -14,6 +16,8 @@ export async function launch(overrides: Overrides = {}): Promise<void> {
     const exposure = assessExposure(config);
     if (exposure.kind === 'refused') throw new ConfigError([exposure.message]);
     const stopTracing = await startTracing(config);
+    useCompileCache();
+    leaveOutDrivers();
     const { start } = await import('./http/start.js');
     const files = [file, environmentFile].filter((name) => name !== undefined);
     await start(config, { files, exposure, stopTracing });
