@@ -18,6 +18,9 @@ export interface Destination {
   /** The host without brackets, and without a name's trailing dot. */
   readonly host: string;
   readonly privateAllowed: boolean;
+  readonly origin: string;
+  /** With the query. */
+  readonly path: string;
 }
 
 function normalise(input: string | URL): URL {
@@ -57,5 +60,5 @@ export function checkUrl(input: string | URL, policy: EgressPolicy, allow: Allow
   const privateAllowed = trusted || allow.allowsHost(url.hostname, port);
   // A literal is never resolved, so nothing behind this point would look at it.
   if (parseAddress(host) !== undefined) checkAddresses(host, [host], privateAllowed, allow);
-  return { url, host, privateAllowed };
+  return { url, host, privateAllowed, origin: url.origin, path: url.pathname + url.search };
 }

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ConfigError } from '../config/index.js';
 import { capped } from './body.js';
 import { type EgressRequest, EgressService } from './egress.service.js';
+import { OriginList } from './origins.js';
 import { nextHop } from './redirects.js';
 import { SystemResolver } from './resolver.port.js';
 
@@ -131,6 +132,78 @@ describe('EgressService', () => {
     const controller = new AbortController();
     setTimeout(() => controller.abort(), 30);
     await expect(read('/stall', { signal: controller.signal })).rejects.toMatchObject({ kind: 'aborted' });
+  });
+
+  it('gathers a small answer of known length, which is read in one piece or as a stream', async () => {
+    const { base } = await serve((request, response) => {
+      if (request.url === '/chunked') return response.writeHead(200).write('a', () => response.end('b'));
+      if (request.url === '/big') return response.end(Buffer.alloc(70_000));
+      if (request.url === '/gzip') return response.end(response.setHeader('content-encoding', 'gzip') && gzipSync('ab'));
+      response.writeHead(200, { 'content-length': '2' }).write('a');
+      return setTimeout(() => response.end('b'), 20);
+    });
+    const service = egressTo(base);
+    const { gathered } = await service.request(base, { policy });
+    expect(gathered?.isComplete).toBe(false);
+    expect(String(await gathered?.all())).toBe('ab');
+    expect(gathered?.isComplete).toBe(true);
+    expect(String(await gathered?.all())).toBe('ab');
+    expect(await text((await service.request(base, { policy })).body)).toBe('ab');
+    const late = await service.request(base, { policy });
+    await late.gathered?.all();
+    expect(await text(late.body)).toBe('ab');
+    for (const path of ['/chunked', '/big', '/gzip']) {
+      const response = await service.request(base + path, { policy });
+      expect(response.gathered, path).toBeUndefined();
+      expect((await text(response.body)).length).toBe(path === '/big' ? 70_000 : 2);
+    }
+  });
+
+  it.each([
+    ['stalls', '/stall', { bodyTimeoutMs: 50 }, { kind: 'body_timeout', sent: true }],
+    ['breaks', '/break', {}, { kind: 'reset', sent: true }],
+    ['takes too long', '/stall', { totalTimeoutMs: 80 }, { kind: 'total_timeout', sent: true }],
+    ['is given up', '/stall', { signal: () => AbortSignal.timeout(40) }, { kind: 'aborted', sent: true }],
+  ])('fails the one piece of an answer that %s', async (_what, path, { signal, ...options }: Record<string, unknown>, failure) => {
+    const { base } = await serve((request, response) => {
+      response.writeHead(200, { 'content-length': '100' }).write('begun');
+      if (request.url === '/break') setTimeout(() => response.destroy(), 20);
+    });
+    const given = signal === undefined ? options : { ...options, signal: (signal as () => AbortSignal)() };
+    const { gathered } = await egressTo(base).request(base + path, { policy, ...given });
+    await expect(gathered?.all()).rejects.toMatchObject(failure);
+    // Whoever asks too late hears the same.
+    await expect(gathered?.all()).rejects.toMatchObject(failure);
+  });
+
+  it('lets go of the connection of a small answer that is given up, read or not', async () => {
+    let closed = 0;
+    const { base } = await serve((request, response) => {
+      request.socket.once('close', () => {
+        closed += 1;
+      });
+      response.writeHead(200, { 'content-length': '100' }).write('begun');
+    });
+    const service = egressTo(base);
+    (await service.request(base, { policy })).gathered?.destroy();
+    (await service.request(base, { policy })).body.destroy();
+    await expect.poll(() => closed).toBe(2);
+  });
+
+  it('remembers which URLs of a vendor are allowed for that vendor alone', async () => {
+    const { base } = await serve((_request, response) => response.end('ok'));
+    const service = new EgressService({ egress: { allow: [], allowed_ports: [] } }, new SystemResolver());
+    services.push(service);
+    const vendor = (...trusted: string[]): EgressRequest['policy'] => ({
+      kind: 'vendor',
+      declared: new OriginList([]),
+      trusted: new OriginList(trusted),
+    });
+    const known = vendor(base);
+    for (const _turn of [1, 2]) expect((await service.request(base, { policy: known })).status).toBe(200);
+    await expect(service.request(base, { policy: vendor() })).rejects.toMatchObject({ kind: 'blocked' });
+    await expect(service.request(base, { policy })).rejects.toMatchObject({ kind: 'blocked' });
+    await expect(service.request(`${base}@169.254.169.254/`, { policy: known })).rejects.toMatchObject({ kind: 'blocked' });
   });
 
   it('stops reading at the cap, whatever the length that was announced or the compression', async () => {

@@ -5,8 +5,8 @@ import { CONFIG, type Config, proxiesOf } from '../config/index.js';
 import { AllowList } from './allow-list.js';
 import { decoded } from './body.js';
 import { blocked, EgressError } from './egress.errors.js';
-import { checkUrl, type EgressPolicy } from './egress.policy.js';
-import { Exchange, type ResponseHead } from './exchange.js';
+import { checkUrl, type Destination, type EgressPolicy } from './egress.policy.js';
+import { Exchange, type GatheredBody, type ResponseHead } from './exchange.js';
 import { Pools } from './pools.js';
 import { nextHop } from './redirects.js';
 import { Resolver } from './resolver.port.js';
@@ -37,6 +37,8 @@ export interface EgressResponse {
   readonly headers: Readonly<Record<string, string>>;
   /** Must be read or destroyed. Errors of reading are {@link EgressError}. Decompressed, if the server compressed it. */
   readonly body: Readable;
+  /** The same body in one piece, to be read instead: of an answer of up to 64 KB that says its length and is not compressed. */
+  readonly gathered?: GatheredBody | undefined;
   /** The URL that answered. */
   readonly url: string;
 }
@@ -46,12 +48,44 @@ const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_HEADERS_TIMEOUT_MS = 120_000;
 const DEFAULT_BODY_TIMEOUT_MS = 60_000;
 
+/** Of each vendor's URLs, so many that were found allowed are remembered, if they are not longer. */
+const REMEMBERED_URLS = 256;
+const LONGEST_REMEMBERED_URL = 512;
+
+/** An answer as it came. Its body becomes a stream only for who asks for one. */
+class PlainResponse implements EgressResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    private readonly head: ResponseHead,
+    private readonly from: URL,
+  ) {
+    this.status = head.status;
+    this.headers = head.headers;
+  }
+
+  get body(): Readable {
+    return this.head.body;
+  }
+
+  get gathered(): GatheredBody | undefined {
+    return this.head.gathered;
+  }
+
+  get url(): string {
+    return this.from.href;
+  }
+}
+
 /** The only way out of the gateway. */
 @Injectable()
 export class EgressService implements OnApplicationShutdown {
   private readonly allow: AllowList;
   private readonly pools: Pools;
   private closed = false;
+  /** What {@link checkUrl} says of a vendor's URL depends on the policy and the configuration alone; names are resolved for every connection. */
+  private readonly known = new WeakMap<EgressPolicy, Map<string, Destination>>();
 
   constructor(@Inject(CONFIG) config: Pick<Config, 'egress'>, resolver: Resolver) {
     this.allow = new AllowList(config.egress.allow, config.egress.allowed_ports);
@@ -72,18 +106,36 @@ export class EgressService implements OnApplicationShutdown {
     const redirects = Math.min(request.followRedirects ?? 0, MAX_REDIRECTS);
     if (redirects > 0 && method !== 'GET' && method !== 'HEAD') throw new TypeError('only GET and HEAD follow redirects');
     const startedAtMs = performance.now();
-    let hop = { url: new URL('about:blank'), headers: { ...request.headers } };
+    let headers = request.headers ?? {};
     let next: string | URL = target;
     for (let followed = 0; ; followed += 1) {
-      const destination = checkUrl(next, request.policy, this.allow);
-      hop = { url: destination.url, headers: hop.headers };
+      const destination = this.destinationOf(next, request.policy);
+      const hop = { url: destination.url, headers };
       const leftMs = request.totalTimeoutMs === undefined ? undefined : request.totalTimeoutMs - (performance.now() - startedAtMs);
       const head = await this.exchange(destination, method, hop.headers, request, leftMs);
       const following = redirects === 0 ? undefined : this.follow(hop, head, followed < redirects);
       if (following === undefined) return this.respond(head, hop.url);
-      hop = following;
+      headers = following.headers;
       next = following.url;
     }
+  }
+
+  /** @throws EgressError `blocked` */
+  private destinationOf(target: string | URL, policy: EgressPolicy): Destination {
+    if (typeof target !== 'string' || policy.kind !== 'vendor' || target.length > LONGEST_REMEMBERED_URL) {
+      return checkUrl(target, policy, this.allow);
+    }
+    let known = this.known.get(policy);
+    if (known === undefined) {
+      known = new Map();
+      this.known.set(policy, known);
+    }
+    const found = known.get(target);
+    if (found !== undefined) return found;
+    const destination = checkUrl(target, policy, this.allow);
+    if (known.size >= REMEMBERED_URLS) known.clear();
+    known.set(target, destination);
+    return destination;
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -91,7 +143,11 @@ export class EgressService implements OnApplicationShutdown {
     await this.pools.close();
   }
 
-  private follow(hop: { url: URL; headers: Record<string, string> }, head: ResponseHead, another: boolean): typeof hop | undefined {
+  private follow(
+    hop: { readonly url: URL; readonly headers: Readonly<Record<string, string>> },
+    head: ResponseHead,
+    another: boolean,
+  ): typeof hop | undefined {
     try {
       const following = nextHop(hop.url, head.status, head.headers['location'], hop.headers);
       if (following === undefined) return undefined;
@@ -105,7 +161,7 @@ export class EgressService implements OnApplicationShutdown {
   }
 
   private exchange(
-    destination: ReturnType<typeof checkUrl>,
+    destination: Destination,
     method: Dispatcher.HttpMethod,
     headers: Readonly<Record<string, string>>,
     request: EgressRequest,
@@ -120,8 +176,8 @@ export class EgressService implements OnApplicationShutdown {
       const isVendor = request.policy.kind === 'vendor';
       this.pools.for(destination, request.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS, isVendor).dispatch(
         {
-          origin: url.origin,
-          path: url.pathname + url.search,
+          origin: destination.origin,
+          path: destination.path,
           method,
           headers: { 'accept-encoding': 'identity', ...headers },
           body: body ?? null,
@@ -135,8 +191,9 @@ export class EgressService implements OnApplicationShutdown {
 
   private respond(head: ResponseHead, url: URL): EgressResponse {
     const encoding = head.headers['content-encoding'];
+    if (encoding === undefined) return new PlainResponse(head, url);
     const body = decoded(head.body, encoding);
-    if (body === head.body) return { ...head, url: url.href };
+    if (body === head.body) return new PlainResponse(head, url);
     const { 'content-encoding': _encoding, 'content-length': _length, ...headers } = head.headers;
     return { status: head.status, headers, body, url: url.href };
   }

@@ -3,11 +3,33 @@ import type { Dispatcher } from 'undici';
 import { mediaShare, requestShare } from '../common/index.js';
 import { describeFailure, EgressError } from './egress.errors.js';
 
-export interface ResponseHead {
-  readonly status: number;
-  /** Names in lower case; repeated headers joined by `, `. */
-  readonly headers: Record<string, string>;
-  readonly body: Readable;
+/** The beginning of an answer. */
+export class ResponseHead {
+  constructor(
+    readonly status: number,
+    /** Names in lower case; repeated headers joined by `, `. */
+    readonly headers: Record<string, string>,
+    private readonly source: ResponseBody | Gathered,
+  ) {}
+
+  get body(): Readable {
+    return this.source instanceof Gathered ? this.source.stream() : this.source;
+  }
+
+  /** Of a small answer that says its length, to be read in place of {@link body}. */
+  get gathered(): GatheredBody | undefined {
+    return this.source instanceof Gathered ? this.source : undefined;
+  }
+}
+
+/** A small body that is gathered while it comes in, and read in one piece. */
+export interface GatheredBody {
+  /** All of it is here. */
+  readonly isComplete: boolean;
+  /** @throws EgressError */
+  all(): Promise<Buffer>;
+  /** Gives up what has not come yet, and the connection with it. */
+  destroy(): void;
 }
 
 /** So much is taken in although nobody asks, so that small answers which are never read set their connection free. */
@@ -39,6 +61,67 @@ class ResponseBody extends Readable {
   }
 }
 
+/** A stream costs more than all else of a small answer, so it is made only for who wants one. */
+class Gathered implements GatheredBody {
+  isComplete = false;
+  private readonly chunks: Buffer[] = [];
+  private error: Error | undefined;
+  private asStream: ResponseBody | undefined;
+  private reader: { readonly resolve: (data: Buffer) => void; readonly reject: (error: Error) => void } | undefined;
+
+  constructor(
+    private readonly controller: Dispatcher.DispatchController,
+    private readonly onClosed: () => void,
+  ) {}
+
+  push(chunk: Buffer | null): void {
+    if (this.asStream !== undefined) this.asStream.push(chunk);
+    else if (chunk !== null) this.chunks.push(chunk);
+    if (chunk !== null) return;
+    this.isComplete = true;
+    if (this.asStream !== undefined) return;
+    this.onClosed();
+    this.reader?.resolve(this.data());
+  }
+
+  destroy(error: Error = new Error('the body was given up')): void {
+    if (this.asStream !== undefined) {
+      this.asStream.destroy(error);
+      return;
+    }
+    if (this.isComplete || this.error !== undefined) return;
+    this.error = error;
+    this.onClosed();
+    this.controller.abort(error);
+    this.reader?.reject(error);
+  }
+
+  all(): Promise<Buffer> {
+    if (this.error !== undefined) return Promise.reject(this.error);
+    if (this.isComplete) return Promise.resolve(this.data());
+    return new Promise((resolve, reject) => {
+      this.reader = { resolve, reject };
+    });
+  }
+
+  stream(): Readable {
+    if (this.asStream !== undefined) return this.asStream;
+    const stream = new ResponseBody(this.controller, this.onClosed);
+    // Whoever reads it hears of its error.
+    stream.on('error', () => undefined);
+    this.asStream = stream;
+    for (const chunk of this.chunks.splice(0)) stream.push(chunk);
+    if (this.error !== undefined) stream.destroy(this.error);
+    else if (this.isComplete) stream.push(null);
+    return stream;
+  }
+
+  private data(): Buffer {
+    const [only] = this.chunks;
+    return only !== undefined && this.chunks.length === 1 ? only : Buffer.concat(this.chunks);
+  }
+}
+
 function joined(headers: Record<string, string | string[] | undefined>): Record<string, string> {
   const record: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
@@ -52,7 +135,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   private sent = false;
   private failure: EgressError | undefined;
   private controller: Dispatcher.DispatchController | undefined;
-  private body: ResponseBody | undefined;
+  private body: ResponseBody | Gathered | undefined;
   private receivedBytes = 0;
   private timer: NodeJS.Timeout | undefined;
   private readonly onAbort = (): void => this.giveUp('aborted', `the request to ${this.host} was given up`);
@@ -84,11 +167,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
     if (status < 200 || this.failure !== undefined) return;
-    this.body = new ResponseBody(controller, () => this.settle());
-    // An unread body may break at any time; the error belongs to whoever reads it.
-    this.body.on('error', () => undefined);
-    if (Number(headers['content-length']) > UNASKED_BYTES) controller.pause();
-    const head = { status, headers: joined(headers), body: this.body };
+    const length = Number(headers['content-length']);
+    const onClosed = (): void => this.settle();
+    if (length <= UNASKED_BYTES) this.body = new Gathered(controller, onClosed);
+    else {
+      this.body = new ResponseBody(controller, onClosed);
+      // An unread body may break at any time; the error belongs to whoever reads it.
+      this.body.on('error', () => undefined);
+      if (length > UNASKED_BYTES) controller.pause();
+    }
+    const head = new ResponseHead(status, joined(headers), this.body);
     // Answers that come in one turn of the event loop are passed on over several, as requests are taken in.
     const turn = requestShare.take();
     if (turn === undefined) this.resolve(head);

@@ -35,7 +35,7 @@ export class Pools {
   /** @param mayUseProxy whether the environment's proxies are meant for such requests */
   for(destination: Destination, connectTimeoutMs: number, mayUseProxy: boolean): Dispatcher {
     const proxies = mayUseProxy ? this.proxies : undefined;
-    const key = `${destination.url.origin} ${destination.privateAllowed} ${connectTimeoutMs} ${proxies !== undefined}`;
+    const key = `${destination.origin} ${destination.privateAllowed} ${connectTimeoutMs} ${proxies !== undefined}`;
     let pool = this.pools.get(key);
     if (pool !== undefined) {
       this.pools.delete(key);
@@ -64,7 +64,7 @@ export class Pools {
     const connect = buildConnector(options);
     const idle = { keepAliveTimeout: MAX_IDLE_MS, keepAliveMaxTimeout: MAX_IDLE_MS };
     const shared = { connect, pipelining: 1, allowH2: false, ...idle };
-    if (proxies === undefined) return new Pool(destination.url.origin, shared);
+    if (proxies === undefined) return new Pool(destination.origin, shared);
     // The proxy resolves the names of what goes through it; what goes past it is resolved and checked here as ever.
     const throughProxy = {
       connectTimeout: connectTimeoutMs,

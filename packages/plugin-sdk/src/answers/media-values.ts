@@ -19,11 +19,28 @@ const FILE_HEADS = ['\x89PNG', '\xff\xd8\xff', 'GIF8', 'RIFF', 'II*\0', 'MM\0*',
 /** The length of an MP4's first box stands before its name. */
 const BOX_NAMES = ['ftyp', 'JXL ', 'jP  '];
 
+type MediaOptions = Pick<JsonOptions, 'base64Keys' | 'media'>;
+
+/** Of options that nobody can change. */
+const known = new WeakMap<MediaOptions, MediaPlaces | undefined>();
+
 /**
  * For hosts: which strings of a document a plugin names as media. Undefined when it names none.
  * @throws TypeError for a path that is not `$`, names and `[*]`.
  */
-export function mediaPlaces({ base64Keys = [], media = [] }: Pick<JsonOptions, 'base64Keys' | 'media'>): MediaPlaces | undefined {
+export function mediaPlaces(options: MediaOptions): MediaPlaces | undefined {
+  if (known.has(options)) return known.get(options);
+  const places = placesOf(options);
+  if (isConstant(options)) known.set(options, places);
+  return places;
+}
+
+function isConstant(options: MediaOptions): boolean {
+  const { base64Keys, media } = options;
+  return [options, base64Keys, media, ...(media ?? [])].every((part) => Object.isFrozen(part));
+}
+
+function placesOf({ base64Keys = [], media = [] }: MediaOptions): MediaPlaces | undefined {
   if (base64Keys.length === 0 && media.length === 0) return undefined;
   const keys = new Set(base64Keys);
   // By their last name: it is asked for every string of a document.

@@ -24,10 +24,14 @@ const LIST_KEYS = [
 ];
 
 /** For `response.json()` and `response.events()`: wherever {@link mediaOf} and {@link outputItems} look, files are stored while they come in. */
-export const MEDIA_FIELDS: JsonOptions = {
-  base64Keys: FILE_KEYS,
-  media: [...[...LINK_KEYS, ...HOLDER_KEYS].map((key) => `$..${key}`), ...LIST_KEYS.map((key) => `$..${key}[*]`)].map((path) => ({ path })),
-};
+export const MEDIA_FIELDS: JsonOptions = Object.freeze({
+  base64Keys: Object.freeze([...FILE_KEYS]),
+  media: Object.freeze(
+    [...[...LINK_KEYS, ...HOLDER_KEYS].map((key) => `$..${key}`), ...LIST_KEYS.map((key) => `$..${key}[*]`)].map((path) =>
+      Object.freeze({ path }),
+    ),
+  ),
+});
 
 /** Where relative links lead, and what goes along. */
 export interface MediaOrigin {

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import {
   type Charged,
   type JsonOptions,
@@ -28,7 +27,7 @@ export interface VendorResponseOptions {
 }
 
 /** A plugin that looks at the status alone leaves the body unread; its connection is given up with the response. */
-const unread = new FinalizationRegistry<Readable>((body) => body.destroy());
+const unread = new FinalizationRegistry<{ destroy(): void }>((body) => body.destroy());
 
 export class HostVendorResponse implements VendorResponse {
   readonly status: number;
@@ -43,14 +42,17 @@ export class HostVendorResponse implements VendorResponse {
     this.status = response.status;
     this.ok = response.status >= 200 && response.status < 300;
     this.headers = response.headers;
-    unread.register(this, response.body, this);
+    const { gathered } = response;
+    if (gathered?.isComplete !== true) unread.register(this, gathered ?? response.body, this);
   }
 
   async json(options: JsonOptions = {}): Promise<unknown> {
-    const body = this.body(this.encodedCap());
+    const { gathered } = this.response;
+    this.begin();
     const tap = new JsonTap(this.tapOptions(options));
     try {
-      for await (const chunk of body) await tap.write(asBuffer(chunk));
+      if (gathered !== undefined) await tap.write(await gathered.all());
+      else for await (const chunk of this.chunks(this.encodedCap())) await tap.write(asBuffer(chunk));
       return parsed(await tap.finish(), options.textKeys);
     } catch (error) {
       await tap.abort();
@@ -112,11 +114,15 @@ export class HostVendorResponse implements VendorResponse {
   }
 
   private body(maxBytes: number): AsyncIterable<Uint8Array> {
+    this.begin();
+    return this.chunks(maxBytes);
+  }
+
+  private begin(): void {
     if (this.used) throw new Error('the body of a response can be read only once');
     this.used = true;
     // Else the registry would keep the body and all that hangs on it until the next major collection.
     unread.unregister(this);
-    return this.chunks(maxBytes);
   }
 
   private async *chunks(maxBytes: number): AsyncGenerator<Uint8Array, void> {
