@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_TENANT, type Principal, SCOPES, wholeOf } from '../../src/domain/access/index.js';
 import { BlobStore } from '../../src/domain/storage/index.js';
 import {
+  type CallerConnection,
   failureOf,
   type GenerationCommand,
   type GenerationRecord,
@@ -222,9 +223,12 @@ describe.each(databases())('the engine on $name', ({ url }) => {
       const retried = await engine.create(command({ prompt, idempotency: { isRetry: true, guard: true } }));
       expect(retried).toMatchObject({ isReplayed: true, generation: { id: second.generation.id } });
 
-      const broken = new AbortController();
-      const third = await engine.create(guarded, { connection: broken.signal });
-      broken.abort();
+      let breakOff = (): void => undefined;
+      const connection: CallerConnection = (onBroken) => {
+        breakOff = onBroken;
+      };
+      const third = await engine.create(guarded, { connection });
+      breakOff();
       await expect.poll(() => repository.findAny(third.generation.id)).toMatchObject({ clientGoneAt: expect.any(Number) });
       expect((await engine.create(guarded)).generation.id).toBe(third.generation.id);
       expect((await engine.create(command({ prompt }))).generation.id).not.toBe(third.generation.id);

@@ -12,6 +12,7 @@ export {
 export { bareName, type Model } from './model.js';
 export { type ModelInfo, type ModelInfoOptions, type ModelPricing, toModelInfo, toModelSchema } from './model-views.js';
 export {
+  checkPrompt,
   type Examination,
   type Plan,
   type PlanInput,

@@ -43,10 +43,9 @@ export class PluginCalls {
     const beganMs = this.clock.monotonicMs();
     const answer = insidePlugin(pluginId, async () => task.run());
     const { signal } = task.call;
-    let timer: NodeJS.Timeout | undefined;
-    let onAbort = (): void => undefined;
-    const givenUp = new Promise<never>((_resolve, reject) => {
-      onAbort = () => {
+    return new Promise<T>((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      const onAbort = (): void => {
         timer = setTimeout(() => {
           const ended = this.faults.abandoned(pluginId, `the ${task.what}`);
           void this.awaitLate(answer, pluginId, task, beganMs).finally(ended);
@@ -57,15 +56,23 @@ export class PluginCalls {
           );
         }, END_GRACE_MS);
       };
+      const over = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', onAbort);
+      };
       if (signal.aborted) onAbort();
       else signal.addEventListener('abort', onAbort, { once: true });
+      answer.then(
+        (value) => {
+          over();
+          resolve(value);
+        },
+        (error: unknown) => {
+          over();
+          reject(error);
+        },
+      );
     });
-    try {
-      return await Promise.race([answer, givenUp]);
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
-    }
   }
 
   private async awaitLate<T>(answer: Promise<T>, pluginId: string, task: PluginTask<T>, beganMs: number): Promise<void> {
@@ -117,6 +124,7 @@ interface FaultRecord {
 /** What plugins did that a call cannot report, and which of them are out of use for it until the process starts again. */
 export class PluginFaults {
   private readonly records = new Map<string, FaultRecord>();
+  private takings = 0;
   private readonly logger = new Logger('plugins');
 
   constructor(
@@ -125,6 +133,11 @@ export class PluginFaults {
     private readonly ownDirectories: readonly string[],
     private readonly services: FaultServices,
   ) {}
+
+  /** How often the answers of {@link takenOut} have changed. */
+  get changes(): number {
+    return this.takings;
+  }
 
   /** Why a plugin is out of use. */
   takenOut(pluginId: string): string | undefined {
@@ -173,6 +186,7 @@ export class PluginFaults {
     const record = this.record(pluginId);
     if (record.takenOut !== undefined) return;
     record.takenOut = reason;
+    this.takings += 1;
     this.services.metrics.pluginTakenOut(pluginId);
     this.logger.error(`The plugin ${pluginId} is disabled until the gateway restarts: ${reason}`);
   }

@@ -30,6 +30,7 @@ export class ProviderRegistry {
   private readonly logger = new Logger('plugins');
   private readonly faults: PluginFaults;
   private readonly calls: PluginCalls;
+  private callableNow: { readonly changes: number; readonly providers: number; readonly ids: ReadonlySet<string> } | undefined;
 
   constructor(
     private readonly loaded: Loaded,
@@ -86,8 +87,14 @@ export class ProviderRegistry {
 
   /** Ids of those that can be called, in the order of the configuration; those that it does not name come last, by id. */
   callable(): ReadonlySet<string> {
+    const { changes } = this.faults;
+    const known = this.callableNow;
+    // It is asked for every request.
+    if (known?.changes === changes && known.providers === this.providers.size) return known.ids;
     const named = Object.keys(this.services.config.providers);
-    return new Set([...named, ...this.providers.keys()].filter((id) => this.isUsable(id)));
+    const ids = new Set([...named, ...this.providers.keys()].filter((id) => this.isUsable(id)));
+    this.callableNow = { changes, providers: this.providers.size, ids };
+    return ids;
   }
 
   rejections(): readonly PluginRejection[] {

@@ -50,9 +50,12 @@ export interface CreateOptions {
   readonly onSignal?: SignalListener;
   /** Called when the row is committed, before anything is sent. */
   readonly onAdmitted?: (created: Created) => void;
-  /** Aborted when the caller's connection breaks; the generation goes on. */
-  readonly connection?: AbortSignal;
+  /** The generation goes on when it breaks. */
+  readonly connection?: CallerConnection;
 }
+
+/** Calls back when the caller's connection breaks. */
+export type CallerConnection = (onBroken: () => void) => void;
 
 export interface Created extends GenerationRecord {
   /** The one that was taken. */
@@ -133,7 +136,7 @@ export class GenerationsService {
     const earlier = await this.idempotency.earlier(command, idempotency);
     if (earlier !== null) return this.attach(earlier, priced, options);
     await this.storage.assertAvailable();
-    const candidate = await this.asPromised(command, priced);
+    const candidate = command.quoteId === undefined ? priced : await this.asPromised(command, priced);
     if (command.webhook !== undefined) await this.events?.check(command.principal, command.webhook);
     await this.rates.take(candidate.model.id, candidate.model.provider);
     const { generation, inputs } = await this.admission.row(command, candidate);
@@ -263,16 +266,12 @@ export class GenerationsService {
     return { ...record, candidate, isReplayed: true, remainingMicros };
   }
 
-  private watchConnection(id: string, connection: AbortSignal | undefined): void {
-    connection?.addEventListener(
-      'abort',
-      () => {
-        this.repository
-          .noteClientGone(id, this.clock.nowMs())
-          .catch((error: unknown) => this.logger.warn(`The broken connection of ${id} could not be recorded: ${String(error)}`));
-      },
-      { once: true },
-    );
+  private watchConnection(id: string, connection: CallerConnection | undefined): void {
+    connection?.(() => {
+      this.repository
+        .noteClientGone(id, this.clock.nowMs())
+        .catch((error: unknown) => this.logger.warn(`The broken connection of ${id} could not be recorded: ${String(error)}`));
+    });
   }
 
   private async recordAfter(generation: GenerationEntity, result: WaitResult | undefined): Promise<GenerationRecord> {

@@ -1,6 +1,6 @@
 export { CallbacksService } from './execute/callbacks.service.js';
 export * from './generations.module.js';
-export { type CacheFacts, type Created, type CreateOptions, GenerationsService } from './generations.service.js';
+export { type CacheFacts, type CallerConnection, type Created, type CreateOptions, GenerationsService } from './generations.service.js';
 export { AttemptEntity } from './model/attempt.entity.js';
 export type { Candidate, Candidates } from './model/candidate.js';
 export type { GenerationRecord } from './model/end.js';

@@ -80,13 +80,15 @@ export class LeasedWork {
    */
   track(work: Promise<void>, subject: string, ended?: () => void): Promise<void> {
     const { logger, counted } = this.options;
-    const task = work
-      .catch((error: unknown) => logger.error(`${subject} failed and will be taken up again`, stackOf(error)))
-      .finally(() => {
-        this.tasks.delete(task);
-        counted?.(this.tasks.size);
-        ended?.();
-      });
+    const over = (): void => {
+      this.tasks.delete(task);
+      counted?.(this.tasks.size);
+      ended?.();
+    };
+    const task: Promise<void> = work.then(over, (error: unknown) => {
+      logger.error(`${subject} failed and will be taken up again`, stackOf(error));
+      over();
+    });
     this.tasks.add(task);
     counted?.(this.tasks.size);
     return task;

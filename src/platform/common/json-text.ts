@@ -274,12 +274,14 @@ function endOfString(text: string, start: number): number {
 export function canonicalJson(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  const members: string[] = [];
-  for (const key of Object.keys(value).sort()) {
-    const inner: unknown = (value as Record<string, unknown>)[key];
-    if (inner !== undefined) members.push(`${JSON.stringify(key)}:${canonicalJson(inner)}`);
+  const names = Object.keys(value);
+  if (names.length > 1) names.sort();
+  let members = '';
+  for (const name of names) {
+    const inner: unknown = (value as Record<string, unknown>)[name];
+    if (inner !== undefined) members += `${members === '' ? '' : ','}${JSON.stringify(name)}:${canonicalJson(inner)}`;
   }
-  return `{${members.join(',')}}`;
+  return `{${members}}`;
 }
 
 /** U+0000, which Postgres stores in no text, and halves of surrogate pairs, which are no characters. */

@@ -11,8 +11,16 @@ interface TracedGeneration {
 
 const tracer = trace.getTracer('litegen.engine');
 
-/** Continues the caller's trace in the engine, also in another process. Costs next to nothing while tracing is off. */
+/** While nobody traces, spans are not even asked for. */
+let isTracing = false;
+
+export function traceFromNowOn(): void {
+  isTracing = true;
+}
+
+/** Continues the caller's trace in the engine, also in another process. */
 export function engineSpan<T>(name: string, generation: TracedGeneration, work: () => Promise<T>): Promise<T> {
+  if (!isTracing) return work();
   const parent =
     trace.getActiveSpan() === undefined && generation.traceParent !== null
       ? propagation.extract(context.active(), { traceparent: generation.traceParent })
@@ -35,6 +43,7 @@ export function Traced(name: string) {
   ): void => {
     const method = descriptor.value as (...values: A) => Promise<T>;
     descriptor.value = function traced(this: unknown, ...values: A): Promise<T> {
+      if (!isTracing) return method.apply(this, values);
       return tracer.startActiveSpan(name, (span) => ended(span, () => method.apply(this, values)));
     };
   };
@@ -53,6 +62,7 @@ async function ended<T>(span: Span, work: () => Promise<T>): Promise<T> {
 
 /** The active span as a W3C `traceparent`, to be kept with a row. */
 export function currentTraceParent(): string | null {
+  if (!isTracing) return null;
   const carrier: Record<string, string> = {};
   propagation.inject(context.active(), carrier);
   return carrier['traceparent'] ?? null;

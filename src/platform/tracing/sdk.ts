@@ -1,4 +1,5 @@
 import type { Config } from '../config/index.js';
+import { traceFromNowOn } from './engine-span.js';
 
 /** Stops exporting after what is buffered was sent. */
 export type StopTracing = () => Promise<void>;
@@ -26,5 +27,6 @@ export async function startTracing(config: Config): Promise<StopTracing | undefi
     ],
   });
   sdk.start();
+  traceFromNowOn();
   return () => sdk.shutdown();
 }

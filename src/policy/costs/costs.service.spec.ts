@@ -172,6 +172,28 @@ describe('a settlement', () => {
     }
   });
 
+  it('under a quote that is never changed is computed once, whatever a plugin counts', () => {
+    const of = plan('acme/by-token', 2, { quality: 'high' });
+    const service = costs(7);
+    const quote = Object.freeze(service.quote(of));
+    const outcomes = [
+      { outputs: 2 },
+      { outputs: 1 },
+      { outputs: 2, usage: { output_image_tokens: 7000 } },
+      { outputs: 2, usage: { output_image_tokens: 7001 } },
+      { outputs: 2, usage: { output_image_tokens: Number.NaN } },
+      { outputs: 2, usage: { output_image_tokens: 1n as unknown as number } },
+      { outputs: 2, costUsd: '3' },
+    ];
+    const settled = (outcome: Outcome) => service.settlement({ ...of, model: of.model.id, inputRoles: [] }, outcome, quote);
+    for (const _turn of [1, 2]) {
+      for (const outcome of outcomes) expect(settled(outcome)).toEqual(settle(7, of, outcome));
+    }
+    expect(settled({ outputs: 2 })).toBe(settled({ outputs: 2 }));
+    for (let count = 0; count < 100; count += 1) settled({ outputs: 2, usage: { output_image_tokens: count } });
+    expect(settled({ outputs: 1 })).toEqual(settle(7, of, { outputs: 1 }));
+  });
+
   it('of what was promised is at most what was promised', () => {
     const of = plan('acme/by-token', 1, { quality: 'high' });
     const quote = { ...costs(10).quote(of), id: 'quote-1' };

@@ -9,6 +9,8 @@ import { conditionHolds, type Quantity, quantityOf } from './quantities.policy.j
 @Injectable()
 export class CostsService {
   private readonly markupPercent: number;
+  /** What runs cost under quotes that are never changed. */
+  private readonly known = new WeakMap<Quote, Map<string, SettledCost>>();
 
   constructor(@Inject(CONFIG) config: Pick<Config, 'cost_markup_percent'>) {
     this.markupPercent = config.cost_markup_percent;
@@ -20,13 +22,38 @@ export class CostsService {
   }
 
   /** By the prices under which the request was admitted. */
-  settlement({ model: id, ...request }: SettledRequest, outcome: Outcome, quote: Quote): SettledCost {
+  settlement(request: SettledRequest, outcome: Outcome, quote: Quote): SettledCost {
+    if (!Object.isFrozen(quote) || !isCountable(outcome)) return this.settled(request, outcome, quote);
+    let known = this.known.get(quote);
+    if (known === undefined) {
+      known = new Map();
+      this.known.set(quote, known);
+    }
+    const facts = JSON.stringify([request, outcome]);
+    const found = known.get(facts);
+    if (found !== undefined) return found;
+    const cost = this.settled(request, outcome, quote);
+    if (known.size >= MOST_OUTCOMES) known.clear();
+    if (facts.length <= LONGEST_FACTS) known.set(facts, cost);
+    return cost;
+  }
+
+  private settled({ model: id, ...request }: SettledRequest, outcome: Outcome, quote: Quote): SettledCost {
     const { terms } = quote;
     const { markupPercent, ...model } = terms;
     const priced = { ...request, model: { id, ...model } };
     return quote.id === undefined ? settleRequest(priced, outcome, markupPercent) : settlePromised(priced, outcome, quote);
   }
 }
+
+/** Whether JSON tells outcomes apart: plugins count as they like. */
+function isCountable({ usage = {} }: Outcome): boolean {
+  return Object.values(usage).every((count) => count === undefined || Number.isFinite(count));
+}
+
+/** Of one quote. */
+const MOST_OUTCOMES = 16;
+const LONGEST_FACTS = 1024;
 
 /** The request of a plan, as prices see it. */
 export function pricedRequestOf({ model, operation, n, params, references, extra }: Plan): PricedRequest {

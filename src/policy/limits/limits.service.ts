@@ -64,11 +64,13 @@ export class GenerationRates {
     private readonly metrics: MetricsService,
   ) {}
 
-  /** @throws ApiError `rate_limit_exceeded`, `limiter_unavailable` */
-  async take(model: string, provider: string): Promise<void> {
+  /** Undefined where nothing is limited. @throws ApiError `rate_limit_exceeded`, `limiter_unavailable` */
+  take(model: string, provider: string): Promise<void> | undefined {
     const { models, providers } = this.config.limits;
-    await this.count('model', model, limitsOfModel(models, model)?.requests_per_minute);
-    await this.count('provider', provider, providers[provider]?.requests_per_minute);
+    const ofModel = limitsOfModel(models, model)?.requests_per_minute;
+    const ofProvider = providers[provider]?.requests_per_minute;
+    if (ofModel === undefined && ofProvider === undefined) return undefined;
+    return this.count('model', model, ofModel).then(() => this.count('provider', provider, ofProvider));
   }
 
   private async count(scope: 'model' | 'provider', id: string, limit: number | undefined): Promise<void> {

@@ -16,6 +16,16 @@ function headerSafe(name: string): string {
   return name.slice(0, 100).replace(/[^\w.[\]-]/g, '?');
 }
 
+export function rejection(
+  { id: model }: Model,
+  code: ErrorCode,
+  param: string,
+  message: string,
+  accepted?: readonly (string | number)[],
+): ApiError {
+  return new ApiError(code, message, { param, model, ...(accepted === undefined ? {} : { accepted }) });
+}
+
 /** A plan in the making: what the checks of one request share. */
 export class Draft {
   readonly params: Record<string, unknown> = {};
@@ -35,7 +45,7 @@ export class Draft {
 
   /** @throws ApiError unless problems are collected. */
   reject(code: ErrorCode, param: string, message: string, accepted?: readonly (string | number)[]): void {
-    const error = new ApiError(code, message, { param, model: this.model.id, ...(accepted === undefined ? {} : { accepted }) });
+    const error = rejection(this.model, code, param, message, accepted);
     if (!this.collect) throw error;
     this.problems.push(error);
     this.receipt.rejected.push({ param, code, message });

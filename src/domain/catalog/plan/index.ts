@@ -1,2 +1,2 @@
-export { planRequest, validateAll } from './plan.policy.js';
+export { checkPrompt, planRequest, validateAll } from './plan.policy.js';
 export type * from './plan.types.js';

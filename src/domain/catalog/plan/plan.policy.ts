@@ -1,8 +1,19 @@
 import type { Operation } from '@litegen/plugin-sdk';
-import { didYouMean } from '../../../platform/common/index.js';
+import { didYouMean, type ErrorCode } from '../../../platform/common/index.js';
 import type { Model } from '../model.js';
 import { MODALITIES, modalityOf, OPERATION_ENDPOINTS, PARAM_KINDS, PARAM_NAMES, type ParamName } from '../schema/index.js';
-import { checkScalar, codePoints, Draft, exceeds, liftParams, planExtra, planReferences, type ScalarSpec, show } from './fields.policy.js';
+import {
+  checkScalar,
+  codePoints,
+  Draft,
+  exceeds,
+  liftParams,
+  planExtra,
+  planReferences,
+  rejection,
+  type ScalarSpec,
+  show,
+} from './fields.policy.js';
 import type { Examination, Plan, PlanInput, PlanOptions } from './plan.types.js';
 import { type ShapeOutcome, type ShapeSpecs, shapeOfRatio, shapeOfSize } from './shape.policy.js';
 
@@ -72,20 +83,36 @@ function planOperation(draft: Draft): Operation {
 }
 
 function planPrompt(draft: Draft): string {
-  const { model, input } = draft;
-  const { required, min_length: min, max_length: max } = model.prompt;
-  const value = input.prompt ?? '';
-  if (typeof value !== 'string') {
-    draft.reject('param_invalid_type', 'prompt', `prompt must be text; it is ${show(value)}.`);
-    return '';
+  const value = draft.input.prompt ?? '';
+  const problem = promptProblem(draft.model, value);
+  if (problem !== undefined) draft.reject(problem.code, 'prompt', problem.message, problem.accepted);
+  else if (value !== '') draft.receipt.applied.push('prompt');
+  return typeof value === 'string' ? value : '';
+}
+
+/** What planning says of the prompt alone. @throws ApiError */
+export function checkPrompt(model: Model, prompt: unknown): void {
+  const problem = promptProblem(model, prompt);
+  if (problem !== undefined) throw rejection(model, problem.code, 'prompt', problem.message, problem.accepted);
+}
+
+interface PromptProblem {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly accepted?: readonly number[];
+}
+
+function promptProblem({ id, prompt }: Model, value: unknown): PromptProblem | undefined {
+  const { required, min_length: min, max_length: max } = prompt;
+  if (typeof value !== 'string') return { code: 'param_invalid_type', message: `prompt must be text; it is ${show(value)}.` };
+  if (required && value.trim() === '') return { code: 'prompt_required', message: `${id} needs a prompt.` };
+  if (min !== undefined && value !== '' && value.length < 2 * min && codePoints(value) < min) {
+    const message = `The prompt must have at least ${min} characters; it has ${codePoints(value)}.`;
+    return { code: 'prompt_too_short', message, accepted: [min] };
   }
-  if (required && value.trim() === '') draft.reject('prompt_required', 'prompt', `${model.id} needs a prompt.`);
-  else if (min !== undefined && value !== '' && value.length < 2 * min && codePoints(value) < min) {
-    draft.reject('prompt_too_short', 'prompt', `The prompt must have at least ${min} characters; it has ${codePoints(value)}.`, [min]);
-  } else if (max !== undefined && exceeds(value, max)) {
-    draft.reject('prompt_too_long', 'prompt', `The prompt may have at most ${max} characters; it has ${codePoints(value)}.`, [max]);
-  } else if (value !== '') draft.receipt.applied.push('prompt');
-  return value;
+  if (max === undefined || !exceeds(value, max)) return undefined;
+  const message = `The prompt may have at most ${max} characters; it has ${codePoints(value)}.`;
+  return { code: 'prompt_too_long', message, accepted: [max] };
 }
 
 /** A JPEG has no transparent pixels, and vendors say so only after they were called, or paint them black. */

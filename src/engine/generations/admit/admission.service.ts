@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { mayUseModel } from '../../../domain/access/index.js';
 import {
   CatalogService,
+  checkPrompt,
   isSunset,
   MODALITIES,
   type Modality,
@@ -16,7 +17,7 @@ import { type AssetEntity, type IngestedReference, ReferenceIngestion } from '..
 import { ApiError, Clock, newId } from '../../../platform/common/index.js';
 import { CONFIG, type Config } from '../../../platform/config/index.js';
 import { currentTraceParent } from '../../../platform/tracing/index.js';
-import { CostsService } from '../../../policy/costs/index.js';
+import { CostsService, type Quote } from '../../../policy/costs/index.js';
 import type { Candidate, Candidates } from '../model/candidate.js';
 import { GenerationEntity } from '../model/generation.entity.js';
 import type { CommandReference, GenerationCommand, QuotableCommand } from '../model/generation-command.js';
@@ -24,42 +25,32 @@ import type { CommandReference, GenerationCommand, QuotableCommand } from '../mo
 /** Turns a command into a validated, priced row that can be committed. Calls no vendor. */
 @Injectable()
 export class AdmissionService {
+  private readonly shapes: PricedShapes;
+
   constructor(
     private readonly catalog: CatalogService,
     private readonly registry: ProviderRegistry,
-    private readonly costs: CostsService,
+    costs: CostsService,
     private readonly references: ReferenceIngestion,
     private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Config,
-  ) {}
+  ) {
+    this.shapes = new PricedShapes((plan) => costs.quote(plan));
+  }
 
   /** The same judgement serves a request and a quote. @returns the best candidate first @throws ApiError for everything that is wrong with the request */
   plan(command: QuotableCommand): Candidates {
     const resolved = this.resolve(command);
     const { model, retired } = resolved;
     try {
-      const { plan, partialImages } = this.checked(command, model);
-      return [
-        {
-          model,
-          ...(retired === undefined ? {} : { retired }),
-          plan: retired === undefined ? plan : withStandIn(plan, resolved),
-          quote: this.costs.quote(plan),
-          partialImages,
-        },
-      ];
+      const { plan, quote, partialImages } = this.shapes.of(model, command, isStrict(command));
+      if (retired === undefined) return [{ model, plan, quote, partialImages }];
+      return [{ model, retired, plan: withStandIn(plan, resolved), quote, partialImages }];
     } catch (error) {
       // The caller does not know the model of whose parameters the message speaks.
       if (retired === undefined || !(error instanceof ApiError)) throw error;
       throw new ApiError(error.code, `${error.message} (${model.id} stands in, because ${switchedOff(retired)}.)`, error.details);
     }
-  }
-
-  private checked(command: QuotableCommand, model: Model): Pick<Candidate, 'plan' | 'partialImages'> {
-    const { stream = false, partialImages: wanted } = command;
-    const strict = isStrict(command);
-    const checked = planRequest(model, command, { strict });
-    return planPartialImages(model, checked, { wanted, stream, strict });
   }
 
   /**
@@ -193,6 +184,77 @@ export class AdmissionService {
     await source.reference.keep();
     return { blob: source.reference.blob };
   }
+}
+
+type Priced = Pick<Candidate, 'plan' | 'quote' | 'partialImages'>;
+
+/** In all, a few kilobytes each. */
+const MOST_SHAPES = 512;
+const LONGEST_SHAPED_TEXT = 32;
+/** Parameters that are another's in every request. */
+const UNSHAPED = new Set(['seed', 'negative_prompt']);
+
+/**
+ * Plans and prices requests. Of requests that differ in no more than their words and in whose they are, those are computed once: the shape of
+ * a request is all that they depend on beside the model, and what does not fit into a short name (references, vendor options, unknown
+ * fields, long texts) is computed every time. A model that was loaded anew is another one.
+ */
+export class PricedShapes {
+  private readonly known = new Map<string, Priced>();
+
+  constructor(private readonly price: (plan: Plan) => Quote) {}
+
+  /** @throws ApiError */
+  of(model: Model, command: QuotableCommand, strict: boolean): Priced {
+    const shape = shapeOf(model, command, strict);
+    const known = shape === undefined ? undefined : this.known.get(shape);
+    if (known?.plan.model === model) {
+      checkPrompt(model, command.prompt);
+      const { plan, quote, partialImages } = known;
+      // What goes to a plugin is this request's own.
+      return { plan: { ...plan, prompt: command.prompt, params: structuredParams(plan), extra: {} }, quote, partialImages };
+    }
+    const { stream = false, partialImages: wanted } = command;
+    const planned = planPartialImages(model, planRequest(model, command, { strict }), { wanted, stream, strict });
+    const priced = { ...planned, quote: this.price(planned.plan) };
+    if (shape !== undefined) this.remember(shape, priced);
+    return priced;
+  }
+
+  private remember(shape: string, { plan, quote, partialImages }: Priced): void {
+    const [oldest] = this.known.keys();
+    if (this.known.size >= MOST_SHAPES && oldest !== undefined) this.known.delete(oldest);
+    const { model, ...own } = plan;
+    const { receipt, params, droppedParams, ...rest } = structuredClone({ ...own, prompt: '' });
+    const kept = { ...rest, model, receipt: frozen(receipt), params: frozen(params), droppedParams: frozen(droppedParams) };
+    this.known.set(shape, { plan: kept, quote: frozen(structuredClone(quote)), partialImages });
+  }
+}
+
+/** All that decides a plan and its price beside what the prompt says; undefined for what is not worth remembering. */
+function shapeOf(model: Model, command: QuotableCommand, strict: boolean): string | undefined {
+  const { operation, prompt, n, params, fieldNames, references, extra, gateway, textValues, stream, partialImages } = command;
+  if (typeof prompt !== 'string' || references.length > 0 || extra !== undefined || textValues !== undefined) return undefined;
+  if (Object.keys(command.unknown).length > 0) return undefined;
+  if (Object.keys(params).some((name) => UNSHAPED.has(name) || !isShort(params[name]))) return undefined;
+  return JSON.stringify([model.id, operation, strict, prompt === '', n, params, fieldNames, gateway, stream, partialImages]);
+}
+
+function isShort(value: unknown): boolean {
+  if (typeof value === 'string') return value.length <= LONGEST_SHAPED_TEXT;
+  return value === null || value === undefined || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value));
+}
+
+function structuredParams({ params }: Plan): Plan['params'] {
+  return typeof params.size === 'object' ? { ...params, size: { ...params.size } } : { ...params };
+}
+
+function frozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const inner of Object.values(value)) frozen(inner);
+    Object.freeze(value);
+  }
+  return value;
 }
 
 function isStrict({ strict, principal }: Pick<GenerationCommand, 'strict' | 'principal'>): boolean {

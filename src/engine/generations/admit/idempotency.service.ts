@@ -85,7 +85,7 @@ export class IdempotencyService {
 }
 
 /** SHA-256 of all that decides what is made and how it is delivered; uploads count by their content, not by their names. */
-function fingerprintOf(command: GenerationCommand): string {
+export function fingerprintOf(command: GenerationCommand): string {
   const { operation, model, prompt, n, params, extra, unknown, gateway, user, metadata, partialImages, stream, delivery } = command;
   const { quoteId, webhook } = command;
   // What the request says of it, not what its key or the configuration had to say at the time.
@@ -122,5 +122,33 @@ function fingerprintOf(command: GenerationCommand): string {
     webhook,
     references,
   };
-  return hash('sha256', canonicalJson(facts));
+  // As `canonicalJson` writes it, without sorting names that are always the same.
+  let text = '';
+  for (const [name, lead] of FACT_NAMES) {
+    const value = facts[name];
+    if (value !== undefined) text += `${text === '' ? '' : ','}${lead}${canonicalJson(value)}`;
+  }
+  return hash('sha256', `{${text}}`);
 }
+
+const FACT_NAMES = (
+  [
+    'delivery',
+    'extra',
+    'gateway',
+    'metadata',
+    'model',
+    'n',
+    'operation',
+    'params',
+    'partialImages',
+    'prompt',
+    'quoteId',
+    'references',
+    'stream',
+    'strict',
+    'unknown',
+    'user',
+    'webhook',
+  ] as const
+).map((name) => [name, `"${name}":`] as const);
