@@ -1,18 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { close as closeFile, constants, open as openFile, write as writeTo } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { promisify } from 'node:util';
 import { ApiError, Clock, isOutOfRoom, proveRoom, seeRoom } from '../../platform/common/index.js';
 import { BlobSpool, bigFiles, giveBuffer, type SpooledFile, takeBuffer } from './blob-spool.js';
 import { type BlobPlace, BlobStore, type BlobWriter, type ByteRange, type ListedBlob } from './blob-store.js';
+import { SmallFiles } from './small-files.js';
 import { blobNotFound, storageUnavailable } from './storage.errors.js';
-
-// What every small file goes through. These cost a fraction of their namesakes of `fs/promises`.
-const openSmall = promisify(openFile);
-const writeSmall = promisify(writeTo);
-const closeSmall = promisify(closeFile);
 
 /** A temporary file that nobody wrote to for so long belongs to a process that died. */
 const STALE_AFTER_MS = 6 * 3_600_000;
@@ -26,7 +20,7 @@ const PREFIXES = 256;
  *
  * Large files appear under their name by rename, and are synced with their directory before `finish` resolves: that is where vendors'
  * paid outputs are, and it costs a millisecond or two in a call of seconds. Files of up to 64 KB (icons, probes) are left to the kernel
- * and written to where they belong at once. Nobody knows such a file before `finish` resolves, and whoever has the same content writes
+ * and written to where they belong at once; see {@link SmallFiles}. Nobody knows such a file before `finish` resolves, and whoever has the same content writes
  * the same bytes over it, which mends what a killed process or a loss of power left.
  */
 export class LocalBlobStore extends BlobStore {
@@ -34,6 +28,7 @@ export class LocalBlobStore extends BlobStore {
   private readonly temporary: string;
   private readonly aside: string;
   private readonly clock = new Clock();
+  private readonly small = new SmallFiles(() => bigFiles.isBusy);
 
   constructor(path: string) {
     super();
@@ -45,6 +40,7 @@ export class LocalBlobStore extends BlobStore {
   /** Makes the directories and clears what dead processes left. @throws ApiError `storage_unavailable` */
   async prepare(nowMs: number): Promise<void> {
     await prepareTemporaryDirectory(this.temporary, nowMs);
+    await this.small.look(this.root);
   }
 
   async createWriter(maxBytes: number, patience?: AbortSignal): Promise<BlobWriter> {
@@ -186,7 +182,7 @@ export class LocalBlobStore extends BlobStore {
   private async keep(file: SpooledFile): Promise<void> {
     const target = this.pathOf(file.sha256);
     if (file.kind === 'memory') {
-      await inDirectoryOf(target, () => writeOver(target, file.data));
+      await inDirectoryOf(target, () => this.small.write(target, file.data));
       this.recent.add(file.sha256, file.data);
       return;
     }
@@ -241,16 +237,6 @@ async function inDirectoryOf(path: string, work: () => Promise<void>): Promise<v
 
 function unlessMade(error: unknown): void {
   if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-}
-
-/** Without emptying the file first, so that nobody who reads the same content ever meets less of it. */
-async function writeOver(path: string, data: Buffer): Promise<void> {
-  const file = await openSmall(path, constants.O_CREAT | constants.O_WRONLY, 0o640);
-  try {
-    for (let at = 0; at < data.length; ) at += (await writeSmall(file, data, at, data.length - at, at)).bytesWritten;
-  } finally {
-    await closeSmall(file);
-  }
 }
 
 async function syncDirectory(path: string): Promise<void> {

@@ -1,8 +1,13 @@
 /** Lets so many pieces of work run at once; the others wait in the order of asking. */
 export class Semaphore {
   private readonly waiting: (() => void)[] = [];
+  private running = 0;
 
   constructor(private free: number) {}
+
+  get isBusy(): boolean {
+    return this.running > 0;
+  }
 
   /** Runs work as soon as there is room, and makes room again however it ends. */
   async run<T>(work: () => Promise<T>): Promise<T> {
@@ -12,9 +17,11 @@ export class Semaphore {
         this.waiting.push(resolve);
       });
     }
+    this.running += 1;
     try {
       return await work();
     } finally {
+      this.running -= 1;
       const next = this.waiting.shift();
       // The place goes to who waits longest, never back into the pool where a newcomer could take it.
       if (next === undefined) this.free += 1;
