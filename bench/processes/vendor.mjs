@@ -6,7 +6,14 @@ import { sharedClockMs } from '../lib/statistics.mjs';
 import { answerCalls, listen } from './answer-calls.mjs';
 
 const ROUTE = /^\/(?:(\d+)ms|parked)\/(\d+)px\/v1\/images\/(?:generations|edits)$/;
-const AFTER = Buffer.from('"}],"usage":{"input_tokens":9,"output_tokens":196,"input_tokens_details":{"text_tokens":9}}}');
+/** With every count that OpenAI's answers have. */
+const USAGE = {
+  total_tokens: 205,
+  input_tokens: 9,
+  output_tokens: 196,
+  input_tokens_details: { text_tokens: 9, image_tokens: 0 },
+};
+const AFTER = Buffer.from(`"}],"usage":${JSON.stringify(USAGE)}}`);
 
 const behaviours = new Map();
 const answers = new Map();

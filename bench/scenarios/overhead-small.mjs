@@ -95,12 +95,12 @@ function report(figures, offered, isPinned) {
   const of = (delay, connections) =>
     figures.find((figure) => figure.target === 'LiteGen' && figure.delay === delay && figure.connections === connections);
   const verdicts = [
-    verdict('requests/s against the bare proxy, c=16, vendor 0 ms', of(0, 16).ofBare, '≥', 0.6, '×'),
-    verdict('requests/s against the bare proxy, c=128, vendor 0 ms', of(0, 128).ofBare, '≥', 0.6, '×'),
-    verdict('added p50, c=1, vendor 0 ms', of(0, 1).addedP50Ms, '≤', 0.5, 'ms'),
-    verdict('added p50, c=16, vendor 50 ms', of(50, 16).addedP50Ms, '≤', 0.5, 'ms'),
+    verdict('requests/s against the bare proxy, c=16, vendor 0 ms', of(0, 16).ofBare, '≥', 0.25, '×', 3),
+    verdict('requests/s against the bare proxy, c=128, vendor 0 ms', of(0, 128).ofBare, '≥', 0.33, '×', 3),
+    verdict('CPU per request, c=16, vendor 0 ms', of(0, 16).cpuMsPerRequest, '≤', 0.3, 'ms', 3),
+    verdict('CPU per request, c=128, vendor 0 ms', of(0, 128).cpuMsPerRequest, '≤', 0.2, 'ms', 3),
+    verdict('added p50, c=1, vendor 0 ms', of(0, 1).addedP50Ms, '≤', 1, 'ms'),
     verdict('added p99, c=128, vendor 50 ms', of(50, 128).addedP99Ms, '≤', 25, 'ms'),
-    verdict('CPU per request, c=16, vendor 0 ms', of(0, 16).cpuMsPerRequest, '≤', 0.12, 'ms', 3),
     verdict(`p50 at ${OFFERED_PER_SECOND} requests/s offered`, offered.p50Ms, '≤', 3, 'ms'),
     verdict(`p99 at ${OFFERED_PER_SECOND} requests/s offered`, offered.p99Ms, '≤', 15, 'ms'),
   ];
