@@ -2,7 +2,13 @@
 
 import { Helper } from './children.mjs';
 import { expectNoErrors } from './errors.mjs';
-import { cpuMs, pin } from './process-facts.mjs';
+import { coreSplit, cpuMs, pin } from './process-facts.mjs';
+import { number } from './report.mjs';
+
+/** V8 has compiled and settled what a request needs after about so many. */
+const WARM_REQUESTS = 10_000;
+/** For servers that take longer than that. */
+const WARM_UP_MS = { full: 9000, quick: 2000 };
 
 /** Starts helper processes, hands them over, and ends them however the work ends. */
 export async function withHelpers(names, work) {
@@ -35,8 +41,44 @@ export async function measure(load, what, order, serverPid) {
   return { ...result, cpuMsPerRequest };
 }
 
+/** Sends requests until the server is as fast as it will be. Answers `{name, requests}`, for {@link warmUpNote}. */
+export async function warmUp(load, name, order, isQuick) {
+  const most = { requests: WARM_REQUESTS, durationMs: WARM_UP_MS[isQuick ? 'quick' : 'full'] };
+  const { requests } = await measure(load, `warm-up of ${name}`, { ...order, ...most });
+  return { name, requests };
+}
+
+/** Says who was measured before it had answered as many requests as a warm-up takes. */
+export function warmUpNote(warmUps, isQuick) {
+  const short = warmUps.filter(({ requests }) => requests < WARM_REQUESTS);
+  if (short.length === 0) return `Warm-up: ${WARM_REQUESTS} requests each.`;
+  const seconds = number(WARM_UP_MS[isQuick ? 'quick' : 'full'] / 1000);
+  const counts = short.map(({ name, requests }) => `${name} ${requests}`).join(', ');
+  return `Warm-up: ${WARM_REQUESTS} requests each, at most ${seconds} s${isQuick ? ' because of --quick' : ''}; fewer: ${counts}.`;
+}
+
 export function pinAll(pids, cores) {
   return pids.every((pid) => pin(pid, cores));
+}
+
+/**
+ * Gives the servers under test the first core and everything else the others, this process included, while the work lasts; hands over
+ * whether the machine allows that.
+ */
+export async function withCores({ servers, others }, work) {
+  const split = coreSplit();
+  const isPinned = split !== undefined && pinAll(servers, split.server) && pinAll([...others, process.pid], split.others);
+  try {
+    return await work(isPinned);
+  } finally {
+    if (isPinned) pinAll([process.pid], `0-${split.others.split('-').at(-1)}`);
+  }
+}
+
+export function coresNote(isPinned) {
+  return isPinned
+    ? 'Servers under test on the first core, everything else on the others.'
+    : 'Nothing was bound to a core: no taskset, or one core only.';
 }
 
 export function imageOrder(url, model, key, more = {}) {

@@ -1,10 +1,9 @@
 // The same request again and again: from the cache, beside a bare proxy that asks the vendor each time; then some at once for one vendor call.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { imageOrder, measure, pinAll, withGateway, withHelpers } from '../lib/bench.mjs';
+import { coresNote, imageOrder, measure, warmUp, warmUpNote, withCores, withGateway, withHelpers } from '../lib/bench.mjs';
 import { expectNoErrors } from '../lib/errors.mjs';
 import { compatibleModel, compatibleProvider } from '../lib/gateway.mjs';
 import { sumOf } from '../lib/metrics.mjs';
-import { coreSplit } from '../lib/process-facts.mjs';
 import { number, table, verdict, verdictTable } from '../lib/report.mjs';
 import { medianOf, percentile } from '../lib/statistics.mjs';
 
@@ -23,8 +22,8 @@ export const title = 'cache-hit: hits at c = 1, 16, 128 and when they are due; 1
 
 export function run({ start, isQuick }) {
   const plan = isQuick
-    ? { rounds: 2, durationMs: 1000, warmUpMs: 2000, shared: 40, crowds: 5 }
-    : { rounds: 3, durationMs: 3000, warmUpMs: 6000, shared: 150, crowds: 20 };
+    ? { rounds: 2, durationMs: 1000, isQuick, shared: 40, crowds: 5 }
+    : { rounds: 3, durationMs: 3000, isQuick, shared: 150, crowds: 20 };
   return withHelpers(['vendor', 'proxy', 'load'], async (vendor, proxy, load) => {
     const vendorUrl = await vendor.call('listen');
     const proxyUrl = await proxy.call('listen', { vendorUrl, connections: Math.max(...CONNECTIONS) });
@@ -36,20 +35,15 @@ export function run({ start, isQuick }) {
     const starting = start({ settings: { providers, cache: { enabled: true } }, models });
     return withGateway(starting, async (gateway) => {
       const key = await gateway.createKey();
-      const split = coreSplit();
-      const isPinned =
-        split !== undefined && pinAll([gateway.pid, proxy.pid], split.server) && pinAll([vendor.pid, load.pid, process.pid], split.others);
-      try {
+      return withCores({ servers: [gateway.pid, proxy.pid], others: [vendor.pid, load.pid] }, async (isPinned) => {
         const hits = await compareHits({ plan, load, proxyUrl, gateway, key, proxy });
         const parties = { vendor, load, gateway, key };
         const share = { ...SHARED, calls: plan.shared };
         // The first time is a warm-up.
         await measureCoalesced(parties, share);
         const coalesced = [await measureCoalesced(parties, share), await measureCoalesced(parties, { ...CROWD, calls: plan.crowds })];
-        return report(hits, coalesced, isPinned);
-      } finally {
-        if (isPinned) pinAll([process.pid], `0-${split.others.split('-').at(-1)}`);
-      }
+        return report(hits, coalesced, coresNote(isPinned));
+      });
     });
   });
 }
@@ -67,7 +61,8 @@ async function compareHits({ plan, load, proxyUrl, gateway, key, proxy }) {
   const pids = { 'bare proxy': proxy.pid, LiteGen: gateway.pid };
   const targets = Object.keys(orders);
   await measure(load, 'the result', orders.LiteGen({ requests: 1, connections: 1 }));
-  for (const target of targets) await measure(load, `warm-up of ${target}`, orders[target]({ connections: 16, durationMs: plan.warmUpMs }));
+  const warmUps = [];
+  for (const target of targets) warmUps.push(await warmUp(load, target, orders[target]({ connections: 16 }), plan.isQuick));
   const figures = [];
   for (const connections of CONNECTIONS) {
     const runs = Object.fromEntries(targets.map((target) => [target, []]));
@@ -89,7 +84,7 @@ async function compareHits({ plan, load, proxyUrl, gateway, key, proxy }) {
     gateway.pid,
   );
   await expectHits(gateway);
-  return { figures, offered };
+  return { figures, offered, note: warmUpNote(warmUps, plan.isQuick) };
 }
 
 /** A hit that asked the vendor would be none. */
@@ -134,7 +129,7 @@ async function untilParked(vendor) {
   while ((await vendor.call('counts')).parked === 0) await sleep(5);
 }
 
-function report({ figures, offered }, coalesced, isPinned) {
+function report({ figures, offered, note }, coalesced, cores) {
   const rows = figures.map((figure) => ({
     c: figure.connections,
     through: figure.target,
@@ -159,12 +154,10 @@ function report({ figures, offered }, coalesced, isPinned) {
     'p99 ms': number(one.p99Ms, 1),
     'max ms': number(one.maxMs, 1),
   }));
-  const note = isPinned
-    ? 'Gateway and proxy on the first core, everything else on the others.'
-    : 'Nothing was bound to a core: no taskset, or one core only.';
+  const notes = [note, cores];
   return {
-    text: [table(Object.keys(rows[0]), rows), note, table(Object.keys(shared[0]), shared), verdictTable(verdicts)],
+    text: [table(Object.keys(rows[0]), rows), notes.join('\n'), table(Object.keys(shared[0]), shared), verdictTable(verdicts)],
     verdicts,
-    figures: { runs: figures, offered, coalesced, isPinned },
+    figures: { runs: figures, offered, coalesced, notes },
   };
 }

@@ -1,7 +1,6 @@
 // What the gateway adds to a small answer, beside the vendor itself and a bare proxy, in the same run.
-import { imageOrder, measure, pinAll, withGateway, withHelpers } from '../lib/bench.mjs';
+import { coresNote, imageOrder, measure, warmUp, warmUpNote, withCores, withGateway, withHelpers } from '../lib/bench.mjs';
 import { compatibleModel, compatibleProvider } from '../lib/gateway.mjs';
-import { coreSplit } from '../lib/process-facts.mjs';
 import { number, table, verdict, verdictTable } from '../lib/report.mjs';
 import { medianOf } from '../lib/statistics.mjs';
 
@@ -14,7 +13,7 @@ const TARGETS = ['vendor', 'bare proxy', 'LiteGen'];
 export const title = 'overhead-small: a small picture, c = 1, 16, 128, vendor at 0 and 50 ms';
 
 export function run({ start, isQuick }) {
-  const plan = isQuick ? { rounds: 2, durationMs: 800, warmUpMs: 2000 } : { rounds: 3, durationMs: 2000, warmUpMs: 8000 };
+  const plan = isQuick ? { rounds: 2, durationMs: 800, isQuick } : { rounds: 3, durationMs: 2000, isQuick };
   return withHelpers(['vendor', 'proxy', 'load'], async (vendor, proxy, load) => {
     const vendorUrl = await vendor.call('listen');
     const proxyUrl = await proxy.call('listen', { vendorUrl, connections: Math.max(...CONNECTIONS) });
@@ -24,14 +23,9 @@ export function run({ start, isQuick }) {
     const models = Object.keys(providers).map((name) => compatibleModel(name));
     return withGateway(start({ settings: { providers }, models }), async (gateway) => {
       const key = await gateway.createKey();
-      const split = coreSplit();
-      const isPinned =
-        split !== undefined && pinAll([gateway.pid, proxy.pid], split.server) && pinAll([vendor.pid, load.pid, process.pid], split.others);
-      try {
-        return await compare({ plan, load, vendorUrl, proxyUrl, gateway, key, proxy, isPinned });
-      } finally {
-        if (isPinned) pinAll([process.pid], `0-${split.others.split('-').at(-1)}`);
-      }
+      return withCores({ servers: [gateway.pid, proxy.pid], others: [vendor.pid, load.pid] }, (isPinned) =>
+        compare({ plan, load, vendorUrl, proxyUrl, gateway, key, proxy, isPinned }),
+      );
     });
   });
 }
@@ -46,8 +40,8 @@ async function compare({ plan, load, vendorUrl, proxyUrl, gateway, key, proxy, i
     };
   };
   const pids = { LiteGen: gateway.pid, 'bare proxy': proxy.pid };
-  for (const target of TARGETS)
-    await measure(load, `warm-up of ${target}`, order(target, 0, 16, { durationMs: plan.warmUpMs }), pids[target]);
+  const warmUps = [];
+  for (const target of TARGETS) warmUps.push(await warmUp(load, target, order(target, 0, 16), plan.isQuick));
   const figures = [];
   for (const delay of DELAYS_MS) {
     for (const connections of CONNECTIONS) {
@@ -68,7 +62,7 @@ async function compare({ plan, load, vendorUrl, proxyUrl, gateway, key, proxy, i
     order('LiteGen', 0, 64, { rate: OFFERED_PER_SECOND, durationMs: plan.durationMs * 3 }),
     gateway.pid,
   );
-  return report(figures, offered, isPinned);
+  return report(figures, offered, [warmUpNote(warmUps, plan.isQuick), coresNote(isPinned)]);
 }
 
 function against(medians, target) {
@@ -79,7 +73,7 @@ function against(medians, target) {
   };
 }
 
-function report(figures, offered, isPinned) {
+function report(figures, offered, notes) {
   const rows = figures.map((figure) => ({
     'vendor ms': figure.delay,
     c: figure.connections,
@@ -104,12 +98,9 @@ function report(figures, offered, isPinned) {
     verdict(`p50 at ${OFFERED_PER_SECOND} requests/s offered`, offered.p50Ms, '≤', 3, 'ms'),
     verdict(`p99 at ${OFFERED_PER_SECOND} requests/s offered`, offered.p99Ms, '≤', 15, 'ms'),
   ];
-  const note = isPinned
-    ? 'Gateway and proxy on the first core, everything else on the others.'
-    : 'Nothing was bound to a core: no taskset, or one core only.';
   return {
-    text: [table(Object.keys(rows[0]), rows), note, verdictTable(verdicts)],
+    text: [table(Object.keys(rows[0]), rows), notes.join('\n'), verdictTable(verdicts)],
     verdicts,
-    figures: { runs: figures, offered, isPinned },
+    figures: { runs: figures, offered, notes },
   };
 }
