@@ -1,9 +1,9 @@
 // Replicas of the gateway on one Postgres, one file store and one vendor that keeps a book, behind a balancer.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Helper } from './children.mjs';
 import { startGateway } from './gateway.mjs';
+import { makeDirectory } from './leavings.mjs';
 import { VendorBook } from './vendor-book.mjs';
 
 export const IMAGE_PRICE_USD = 0.04;
@@ -57,7 +57,7 @@ export const video = (name, { latency = '2s', ...more } = {}) => ({
 });
 
 export class Cluster {
-  #directory = mkdtempSync(join(tmpdir(), 'litegen-cluster-'));
+  #directory = makeDirectory('cluster');
   #database;
   #settings;
   #process = {};
@@ -158,6 +158,5 @@ export class Cluster {
     await Promise.all(this.replicas.map((replica) => replica.stop('SIGKILL')));
     await this.#balancer.stop();
     await this.#database?.drop();
-    rmSync(this.#directory, { recursive: true, force: true });
   }
 }

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { ROOT } from '../../scripts/files.mjs';
+import { leave } from './leavings.mjs';
 
 export class SqliteFiles {
   name = 'sqlite';
@@ -18,6 +19,7 @@ export class PostgresDatabases {
   name = 'postgres';
   #serverUrl;
   #server;
+  #names = [];
 
   /** `BENCH_DATABASE_URL` names a server on which databases may be created; without it a throw-away one is started. */
   static async open(url) {
@@ -30,13 +32,24 @@ export class PostgresDatabases {
   async create() {
     const name = `litegen_bench_${randomBytes(6).toString('hex')}`;
     await this.execute(`CREATE DATABASE ${name}`);
+    this.#names.push(name);
     const url = new URL(this.#serverUrl);
     url.pathname = `/${name}`;
-    return { url: url.href, drop: () => this.execute(`DROP DATABASE ${name} WITH (FORCE)`) };
+    return { url: url.href, drop: () => this.#drop(name) };
   }
 
+  #drop(name) {
+    return this.execute(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  }
+
+  /** Ends the server, or drops what was created on one that is not ours. */
   async stop() {
-    await this.#server?.stop();
+    if (this.#server === undefined) {
+      for (const name of this.#names) await this.#drop(name);
+      return;
+    }
+    await this.#server.halt();
+    leave(this.#server.folder);
   }
 
   /** As an administrator of the server. */

@@ -1,8 +1,7 @@
 // The built gateway as a process of its own, with settings, data and logs in a folder of its own.
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'undici';
@@ -10,6 +9,7 @@ import { stringify } from 'yaml';
 import { ROOT } from '../../scripts/files.mjs';
 import { nodeFlags } from '../../scripts/node-flags.mjs';
 import { track } from './children.mjs';
+import { makeDirectory } from './leavings.mjs';
 import { parseMetrics } from './metrics.mjs';
 
 const MAIN = join(ROOT, 'dist/src/app/main.js');
@@ -20,7 +20,7 @@ const STOP_TIMEOUT_MS = 40_000;
 export const MASTER_KEY = 'bench-master-key-1b8e5f6a2c';
 
 /**
- * @param options `databases`, for one of its own, or `database`, one that replicas share and their owner drops; `settings`, as
+ * @param options `databases`, for one of its own, or `database`, one that replicas share; `settings`, as
  *   litegen.yaml has them; `models`, entries of the models directory; `environment`; `isMonitored`, to load the event-loop monitor;
  *   `nodeOptions`; `readyPath`, which answers 200 when the gateway counts as started
  */
@@ -34,8 +34,8 @@ export async function startGateway({
   nodeOptions = [],
   readyPath = '/health/live',
 }) {
-  const directory = mkdtempSync(join(tmpdir(), 'litegen-bench-'));
-  const database = shared === undefined ? await databases.create(directory) : { url: shared.url, drop: async () => {} };
+  const directory = makeDirectory('bench');
+  const database = shared ?? (await databases.create(directory));
   const port = await freePort();
   mkdirSync(join(directory, 'models'));
   writeFileSync(join(directory, 'models/bench.yaml'), stringify({ models }));
@@ -55,7 +55,7 @@ export async function startGateway({
     }),
   );
   closeSync(descriptor);
-  const gateway = new Gateway({ child, directory, database, log, url: `http://127.0.0.1:${port}` });
+  const gateway = new Gateway({ child, database, log, url: `http://127.0.0.1:${port}` });
   try {
     await gateway.waitUntilStarted(readyPath);
   } catch (error) {
@@ -69,15 +69,13 @@ export async function startGateway({
 
 class Gateway {
   #child;
-  #directory;
   #database;
   #log;
   #calls = new Map();
   #lastId = 0;
 
-  constructor({ child, directory, database, log, url }) {
+  constructor({ child, database, log, url }) {
     this.#child = child;
-    this.#directory = directory;
     this.#database = database;
     this.#log = log;
     this.url = url;
@@ -173,7 +171,7 @@ class Gateway {
     });
   }
 
-  /** Ends it, by default as an operator would, and removes its data. Answers the exit code; null when it had to be killed. */
+  /** Ends it, by default as an operator would. Its data stays until the whole run has ended. Answers the exit code; null when it had to be killed. */
   async stop(signal = 'SIGTERM') {
     if (!this.hasEnded) {
       const ended = new Promise((resolve) => this.#child.once('exit', resolve));
@@ -182,8 +180,6 @@ class Gateway {
       await ended;
       clearTimeout(timer);
     }
-    await this.#database.drop();
-    rmSync(this.#directory, { recursive: true, force: true });
     return this.#child.exitCode;
   }
 }

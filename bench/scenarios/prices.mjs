@@ -1,9 +1,8 @@
 // Every published price of every model beside what the gateway quotes or settles for the same request.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../../scripts/files.mjs';
+import { makeDirectory } from '../lib/leavings.mjs';
 import { table, verdict, verdictTable } from '../lib/report.mjs';
 
 const COLUMNS = ['model', 'operation', 'case', 'published', 'ours', 'difference', 'read', 'source'];
@@ -38,17 +37,12 @@ export async function run() {
 
 /** From a folder of its own, so that no setting and no model of this machine's operator is among them. */
 function readPrices() {
-  const directory = mkdtempSync(join(tmpdir(), 'litegen-bench-prices-'));
-  try {
-    const command = spawnSync(process.execPath, [join(ROOT, 'dist/src/app/cli.js'), 'prices', '--json'], {
-      cwd: directory,
-      env: { PATH: process.env.PATH },
-      encoding: 'utf8',
-      maxBuffer: 64 * 1024 * 1024,
-    });
-    if (command.stdout === '') throw new Error(`litegen prices said nothing: ${command.stderr}`);
-    return JSON.parse(command.stdout);
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
+  const command = spawnSync(process.execPath, [join(ROOT, 'dist/src/app/cli.js'), 'prices', '--json'], {
+    cwd: makeDirectory('bench-prices'),
+    env: { PATH: process.env.PATH },
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  if (command.stdout === '') throw new Error(`litegen prices said nothing: ${command.stderr}`);
+  return JSON.parse(command.stdout);
 }

@@ -43,8 +43,7 @@ export function run({ start, isQuick, database }) {
       for (const replica of replicas) console.error(`\n--- last lines of a gateway ---\n${replica.logs()}`);
       throw error;
     } finally {
-      // The first one's database goes last.
-      for (const replica of replicas.reverse()) await replica.stop();
+      for (const replica of replicas) await replica.stop();
     }
   });
 }

@@ -25,7 +25,7 @@ export class PostgresServer {
   };
 
   private constructor(
-    private readonly folder: string,
+    readonly folder: string,
     private readonly port: number,
     private readonly settings: Readonly<Record<string, string>>,
   ) {
@@ -48,7 +48,8 @@ export class PostgresServer {
       password: 'postgres',
       // Postgres refuses to run as root, and so runs as a user of its own there.
       createPostgresUser: isRoot,
-      persistent: false,
+      // Stopping it leaves the data, which `stop` removes.
+      persistent: true,
       initdbFlags: ['--encoding=UTF8', '--no-sync'],
       postgresFlags: Object.entries(this.settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
       onLog: (message) => log.push(String(message)),
@@ -88,9 +89,14 @@ export class PostgresServer {
     return [server, ...children.map(Number)].filter(isAlive);
   }
 
-  async stop(): Promise<void> {
+  /** Ends it, and leaves its folder. */
+  async halt(): Promise<void> {
     await this.server?.stop();
     process.off('exit', this.abandon);
+  }
+
+  async stop(): Promise<void> {
+    await this.halt();
     await rm(this.folder, { recursive: true, force: true });
   }
 }
