@@ -66,12 +66,13 @@ async function main() {
       await cluster.stop();
     }
   };
+  const openPostgres = () => PostgresDatabases.open(process.env.BENCH_DATABASE_URL);
   const start = (options) => startGateway({ databases, ...options });
   try {
     console.log(`${cpus().length} cores, Node ${process.version}, ${new Date().toISOString()}${isQuick ? ', quick' : ''}`);
     const outcomes = [];
     for (const name of names)
-      outcomes.push(await runOne(name, { withCluster, start, isQuick, isUntimed, minutes, database: databases.name }));
+      outcomes.push(await runOne(name, { withCluster, start, isQuick, isUntimed, minutes, databases, openPostgres }));
     const figures = outcomes.reduce((sum, outcome) => sum + outcome.figures, 0);
     const missed = outcomes.reduce((sum, outcome) => sum + outcome.missed, 0);
     const parts = outcomes.filter((outcome) => outcome.missed > 0).map(({ name }) => name);

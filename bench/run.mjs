@@ -9,7 +9,7 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../scripts/files.mjs';
-import { PostgresDatabases, SqliteFiles } from './lib/database.mjs';
+import { DURABLE, PostgresDatabases, SqliteFiles } from './lib/database.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { summarizeProfiles } from './lib/profile.mjs';
 
@@ -42,14 +42,14 @@ function readArguments() {
   return { ...values, names: positionals.length === 0 ? SCENARIOS : positionals };
 }
 
-function machine(databases, isQuick) {
+function machine(database, isQuick) {
   return {
     date: new Date().toISOString(),
     node: process.version,
     platform: `${process.platform} ${process.arch}`,
     cores: cpus().length,
     memoryGb: Math.round(totalmem() / 1e9),
-    database: databases.name,
+    database,
     isQuick,
   };
 }
@@ -58,9 +58,9 @@ async function runOne(name, options) {
   const scenario = await import(`./scenarios/${name}.mjs`);
   console.log(`\n\n## ${scenario.title}\n`);
   try {
-    const { text, verdicts, figures } = await scenario.run(options);
-    console.log(text.join('\n\n'));
-    return { verdicts: verdicts.map(({ text: _text, ...rest }) => rest), figures };
+    const { text, verdicts, figures, durability = options.durability } = await scenario.run(options);
+    console.log([...text, durability].join('\n\n'));
+    return { verdicts: verdicts.map(({ text: _text, ...rest }) => rest), figures, durability };
   } catch (error) {
     console.error(`${name} could not be measured: ${error.stack}`);
     return { error: error.message };
@@ -78,9 +78,11 @@ async function main() {
   if (!existsSync('/proc/self/status')) throw new Error('The benchmark reads /proc and so needs Linux.');
   const { quick: isQuick, postgres, profile, names } = readArguments();
   const databaseUrl = process.env.BENCH_DATABASE_URL;
-  const databases = postgres || databaseUrl !== undefined ? await PostgresDatabases.open(databaseUrl) : new SqliteFiles();
+  const openPostgres = () => PostgresDatabases.open(databaseUrl, DURABLE);
+  const databases = postgres || databaseUrl !== undefined ? await openPostgres() : new SqliteFiles();
   try {
-    const results = { machine: machine(databases, isQuick), scenarios: {} };
+    const durability = await databases.durability();
+    const results = { machine: machine(durability, isQuick), scenarios: {} };
     const { date, node, platform, cores, memoryGb, database } = results.machine;
     console.log(`${cores} cores, ${memoryGb} GB, ${platform}, Node ${node}, ${database}, ${date}${isQuick ? ', quick' : ''}`);
     for (const name of names) {
@@ -88,7 +90,7 @@ async function main() {
       const nodeOptions = profile ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : [];
       const start = (options) => startGateway({ databases, nodeOptions, ...options });
       rmSync(profiles, { recursive: true, force: true });
-      results.scenarios[name] = await runOne(name, { start, isQuick, database: databases.name });
+      results.scenarios[name] = await runOne(name, { start, isQuick, databases, openPostgres, durability });
       if (profile) console.log(`\n${summarizeProfiles(profiles)}`);
     }
     const outcomes = Object.values(results.scenarios);

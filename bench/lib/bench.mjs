@@ -63,11 +63,13 @@ export function pinAll(pids, cores) {
 
 /**
  * Gives the servers under test the first core and everything else the others, this process included, while the work lasts; hands over
- * whether the machine allows that.
+ * whether the machine allows that. `database`: processes of a database server, some of which may have ended by now.
  */
-export async function withCores({ servers, others }, work) {
+export async function withCores({ servers, others, database = [] }, work) {
   const split = coreSplit();
   const isPinned = split !== undefined && pinAll(servers, split.server) && pinAll([...others, process.pid], split.others);
+  // Those that serve a connection inherit it from the first.
+  if (isPinned) for (const pid of database) pin(pid, split.others);
   try {
     return await work(isPinned);
   } finally {

@@ -2,10 +2,38 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { ROOT } from '../../scripts/files.mjs';
-import { leave } from './leavings.mjs';
+import { leave, makeDirectory } from './leavings.mjs';
+
+/** As users run it; the tests' server does none of it. */
+export const DURABLE = { fsync: 'on', synchronous_commit: 'on', full_page_writes: 'on' };
+/** By the number that SQLite answers. */
+const SYNCHRONOUS = ['OFF', 'NORMAL', 'FULL', 'EXTRA'];
 
 export class SqliteFiles {
   name = 'sqlite';
+
+  pids() {
+    return [];
+  }
+
+  /** What a commit promises, as a connection says on which the gateway's own code has set what it sets on all of its own. */
+  async durability() {
+    const [{ default: sqlite3 }, { tuneSqlite }] = await Promise.all([
+      import('sqlite3'),
+      import(join(ROOT, 'dist/src/platform/database/sqlite.js')),
+    ]);
+    const database = new sqlite3.Database(join(makeDirectory('bench-settings'), 'litegen.db'));
+    const query = (text) =>
+      new Promise((resolve, reject) => database.all(text, (error, rows) => (error === null ? resolve(rows) : reject(error))));
+    try {
+      await tuneSqlite({ query });
+      const [{ journal_mode: journalMode }] = await query('PRAGMA journal_mode');
+      const [{ synchronous }] = await query('PRAGMA synchronous');
+      return `SQLite: journal_mode ${journalMode}, synchronous ${SYNCHRONOUS[synchronous]}`;
+    } finally {
+      await new Promise((resolve) => database.close(resolve));
+    }
+  }
 
   /** The settings of a gateway whose working directory this is, and how to forget its data. */
   async create(directory) {
@@ -21,10 +49,10 @@ export class PostgresDatabases {
   #server;
   #names = [];
 
-  /** `BENCH_DATABASE_URL` names a server on which databases may be created; without it a throw-away one is started. */
-  static async open(url) {
+  /** `url`: a server on which databases may be created; without it a throw-away one with these settings is started. */
+  static async open(url, settings) {
     const databases = new PostgresDatabases();
-    if (url === undefined) databases.#server = await startPostgres();
+    if (url === undefined) databases.#server = await startPostgres(settings);
     databases.#serverUrl = url ?? databases.#server.url;
     return databases;
   }
@@ -36,6 +64,19 @@ export class PostgresDatabases {
     const url = new URL(this.#serverUrl);
     url.pathname = `/${name}`;
     return { url: url.href, drop: () => this.#drop(name) };
+  }
+
+  /** Of a server of ours, which is on this machine. */
+  pids() {
+    return this.#server?.pids() ?? [];
+  }
+
+  /** What a commit promises, as the server says. */
+  async durability() {
+    const [{ server_version: version }] = await this.execute('SHOW server_version');
+    const settings = [];
+    for (const name of Object.keys(DURABLE)) settings.push(`${name} ${(await this.execute(`SHOW ${name}`))[0][name]}`);
+    return `Postgres ${version}: ${settings.join(', ')}`;
   }
 
   #drop(name) {
@@ -52,13 +93,13 @@ export class PostgresDatabases {
     leave(this.#server.folder);
   }
 
-  /** As an administrator of the server. */
+  /** One statement, as an administrator of the server; its rows. */
   async execute(statement) {
     const { default: pg } = await import('pg');
     const client = new pg.Client({ connectionString: this.#serverUrl });
     await client.connect();
     try {
-      await client.query(statement);
+      return (await client.query(statement)).rows;
     } finally {
       await client.end();
     }

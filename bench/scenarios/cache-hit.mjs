@@ -20,7 +20,7 @@ const CACHED = { 'x-litegen-cache-ttl': '3600' };
 
 export const title = 'cache-hit: hits at c = 1, 16, 128 and when they are due; 10 and 50 requests at once for one vendor call';
 
-export function run({ start, isQuick }) {
+export function run({ start, isQuick, databases }) {
   const plan = isQuick
     ? { rounds: 2, durationMs: 1000, isQuick, shared: 40, crowds: 5 }
     : { rounds: 3, durationMs: 3000, isQuick, shared: 150, crowds: 20 };
@@ -35,15 +35,18 @@ export function run({ start, isQuick }) {
     const starting = start({ settings: { providers, cache: { enabled: true } }, models });
     return withGateway(starting, async (gateway) => {
       const key = await gateway.createKey();
-      return withCores({ servers: [gateway.pid, proxy.pid], others: [vendor.pid, load.pid] }, async (isPinned) => {
-        const hits = await compareHits({ plan, load, proxyUrl, gateway, key, proxy });
-        const parties = { vendor, load, gateway, key };
-        const share = { ...SHARED, calls: plan.shared };
-        // The first time is a warm-up.
-        await measureCoalesced(parties, share);
-        const coalesced = [await measureCoalesced(parties, share), await measureCoalesced(parties, { ...CROWD, calls: plan.crowds })];
-        return report(hits, coalesced, coresNote(isPinned));
-      });
+      return withCores(
+        { servers: [gateway.pid, proxy.pid], others: [vendor.pid, load.pid], database: databases.pids() },
+        async (isPinned) => {
+          const hits = await compareHits({ plan, load, proxyUrl, gateway, key, proxy });
+          const parties = { vendor, load, gateway, key };
+          const share = { ...SHARED, calls: plan.shared };
+          // The first time is a warm-up.
+          await measureCoalesced(parties, share);
+          const coalesced = [await measureCoalesced(parties, share), await measureCoalesced(parties, { ...CROWD, calls: plan.crowds })];
+          return report(hits, coalesced, coresNote(isPinned));
+        },
+      );
     });
   });
 }

@@ -12,7 +12,7 @@ const TARGETS = ['vendor', 'bare proxy', 'LiteGen'];
 
 export const title = 'overhead-small: a small picture, c = 1, 16, 128, vendor at 0 and 50 ms';
 
-export function run({ start, isQuick }) {
+export function run({ start, isQuick, databases }) {
   const plan = isQuick ? { rounds: 2, durationMs: 800, isQuick } : { rounds: 3, durationMs: 2000, isQuick };
   return withHelpers(['vendor', 'proxy', 'load'], async (vendor, proxy, load) => {
     const vendorUrl = await vendor.call('listen');
@@ -23,7 +23,7 @@ export function run({ start, isQuick }) {
     const models = Object.keys(providers).map((name) => compatibleModel(name));
     return withGateway(start({ settings: { providers }, models }), async (gateway) => {
       const key = await gateway.createKey();
-      return withCores({ servers: [gateway.pid, proxy.pid], others: [vendor.pid, load.pid] }, (isPinned) =>
+      return withCores({ servers: [gateway.pid, proxy.pid], others: [vendor.pid, load.pid], database: databases.pids() }, (isPinned) =>
         compare({ plan, load, vendorUrl, proxyUrl, gateway, key, proxy, isPinned }),
       );
     });

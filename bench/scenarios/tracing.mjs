@@ -9,7 +9,7 @@ const CONNECTIONS = 16;
 
 export const title = `tracing: ${SAMPLE_RATIO * 100} % of the requests, exported over OTLP`;
 
-export function run({ start, isQuick }) {
+export function run({ start, isQuick, databases }) {
   const plan = isQuick ? { rounds: 3, durationMs: 800 } : { rounds: 5, durationMs: 2000 };
   return withHelpers(['vendor', 'load', 'otlp-sink'], async (vendor, load, sink) => {
     const vendorUrl = await vendor.call('listen');
@@ -19,7 +19,7 @@ export function run({ start, isQuick }) {
     const traced = { providers, otlp_endpoint: sinkUrl, observability: { trace_sample_ratio: SAMPLE_RATIO } };
     return withGateway(start({ settings: { providers }, models }), (plain) =>
       withGateway(start({ settings: traced, models }), (tracing) =>
-        withCores({ servers: [plain.pid, tracing.pid], others: [vendor.pid, load.pid, sink.pid] }, (isPinned) =>
+        withCores({ servers: [plain.pid, tracing.pid], others: [vendor.pid, load.pid, sink.pid], database: databases.pids() }, (isPinned) =>
           compare({ gateways: { 'without traces': plain, 'with traces': tracing }, load, sink, plan, isPinned, isQuick }),
         ),
       ),

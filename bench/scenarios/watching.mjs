@@ -2,7 +2,6 @@
 // job's end the gateway learns of it, with the hung vendor and without. The vendor is a process with real connections.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { measure, withHelpers } from '../lib/bench.mjs';
-import { PostgresDatabases } from '../lib/database.mjs';
 import { compatibleProvider } from '../lib/gateway.mjs';
 import { sumOf } from '../lib/metrics.mjs';
 import { cpuMs } from '../lib/process-facts.mjs';
@@ -20,9 +19,9 @@ const QUICK = { healthy: 600, hung: 300, intervalMs: 5_000, overMs: 8_000 };
 
 export const title = 'watching: videos in flight on three replicas on Postgres, with a vendor that hangs';
 
-export async function run({ start, isQuick }) {
+export async function run({ start, isQuick, openPostgres }) {
   const plan = isQuick ? QUICK : FULL;
-  const databases = await PostgresDatabases.open(process.env.BENCH_DATABASE_URL);
+  const databases = await openPostgres();
   try {
     return await withHelpers(['video-vendor', 'load'], async (vendor, load) => {
       const vendorUrl = await vendor.call('listen');
@@ -36,7 +35,7 @@ export async function run({ start, isQuick }) {
         // Long enough for polls of the hung vendor to be under way, and for the first to be given up.
         await sleep(2 * plan.intervalMs);
         const beside = await measurePhase(scene);
-        return report(plan, without, beside);
+        return { ...report(plan, without, beside), durability: await databases.durability() };
       } catch (error) {
         for (const replica of replicas) console.error(`\n--- last lines of a gateway ---\n${replica.logs()}`);
         throw error;

@@ -15,8 +15,8 @@ const TIMEOUT_MS = 120_000;
 export const title = 'webhooks: from completion to the first attempt, at a steady rate of completions';
 
 /** One gateway on a SQLite file; three replicas on Postgres, which share the callers. */
-export function run({ start, isQuick, database }) {
-  const plan = { durationMs: isQuick ? 5_000 : 20_000, replicas: database === 'postgres' ? 3 : 1 };
+export function run({ start, isQuick, databases }) {
+  const plan = { durationMs: isQuick ? 5_000 : 20_000, replicas: databases.name === 'postgres' ? 3 : 1 };
   const loads = Array.from({ length: plan.replicas }, () => 'load');
   return withHelpers(['vendor', 'receiver', ...loads], async (vendor, receiver, ...callers) => {
     const vendorUrl = await vendor.call('listen');

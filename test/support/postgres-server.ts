@@ -83,7 +83,7 @@ export class PostgresServer {
   }
 
   /** The server's process first, then its children. */
-  private pids(): number[] {
+  pids(): number[] {
     const server = Number(readFileSync(join(this.folder, 'data/postmaster.pid'), 'utf8').split('\n')[0]);
     const children = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && statusOf(name, 'PPid') === String(server));
     return [server, ...children.map(Number)].filter(isAlive);
