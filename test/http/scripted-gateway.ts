@@ -58,6 +58,8 @@ models:
     polling: ${QUICK}
     limits: { deadline_seconds: 2 }
   - { id: fal/flux-dev, polling: ${QUICK} }
+  # Whatever day it is.
+  - { id: openai/gpt-image-1.5, lifecycle: { sunset: 2099-01-01 } }
   - { id: fal/recraft-v3, polling: ${QUICK} }
 `;
 

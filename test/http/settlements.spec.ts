@@ -92,6 +92,9 @@ const SETTLEMENTS: readonly Row[] = [
 
 const [sqlite] = databases();
 
+/** Whatever day it is. */
+const LASTING = `models: [{ id: openai/gpt-image-1-mini, lifecycle: { sunset: 2099-01-01 } }]`;
+
 describe('what vendors report is what is settled', () => {
   let app: NestFastifyApplication;
   let openai: OpenAiSimulator;
@@ -102,6 +105,7 @@ describe('what vendors report is what is settled', () => {
 
   beforeAll(async () => {
     writeFileSync(join(models, 'rules.yaml'), RULES);
+    writeFileSync(join(models, 'lasting.yaml'), LASTING);
     openai = await startOpenAiSimulator();
     fal = await startFalSimulator({ callBack: false, queuedPolls: 0, runningPolls: 0 });
     ({ app } = await testApplication(sqlite?.url ?? '', {
