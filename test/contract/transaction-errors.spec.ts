@@ -151,6 +151,25 @@ describe('errors of SQLite', () => {
     await isWhole();
   });
 
+  it('commits what is written after a statement that another program had locked out', async () => {
+    const [kept, meanwhile, after] = [nextId(), nextId(), nextId()];
+    const insert = (id: number) => database.write((manager) => rows(manager, 'INSERT INTO things (id) VALUES (:id) RETURNING id', { id }));
+    const touch = () => database.write((manager) => rows(manager, "UPDATE things SET body = 'z' WHERE id = :kept RETURNING id", { kept }));
+    await insert(kept);
+    await touch();
+    await database.write((manager) => manager.query('PRAGMA busy_timeout = 50'));
+    const lockedOut = another.transaction(async (manager) => {
+      await rows(manager, 'INSERT INTO things (id) VALUES (:meanwhile)', { meanwhile });
+      return failure(touch());
+    });
+    expect(String(await lockedOut)).toContain('SQLITE_BUSY');
+    await insert(after);
+    committed.push(kept, meanwhile, after);
+    expect(await ids(another)).toEqual(committed);
+    await database.write((manager) => manager.query('PRAGMA busy_timeout = 5000'));
+    await isWhole();
+  });
+
   it('does not begin a transaction inside another', async () => {
     await expect(database.transaction(() => database.transaction(() => Promise.resolve()))).rejects.toThrow('inside another');
     await isWhole();

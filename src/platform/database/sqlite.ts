@@ -178,7 +178,9 @@ export function sqliteDriver(): unknown {
       waiting.add(fail);
       statement[method](parameters ?? [], function (this: Statement, error: Error | null, rows?: unknown[]) {
         waiting.delete(fail);
-        (callback as Callback).call(this, error, rows);
+        if (error === null) return (callback as Callback).call(this, error, rows);
+        // One that was locked out goes on counting as a writer, and until it is reset SQLite commits no other statement on the connection.
+        statement.reset(() => (callback as Callback).call(this, error, rows));
       });
       return this;
     }
