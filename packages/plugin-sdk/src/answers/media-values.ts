@@ -28,7 +28,7 @@ const known = new WeakMap<MediaOptions, MediaPlaces | undefined>();
  * For hosts: which strings of a document a plugin names as media. Undefined when it names none.
  * @throws TypeError for a path that is not `$`, names and `[*]`.
  */
-export function mediaPlaces(options: MediaOptions): MediaPlaces | undefined {
+export function mediaPlaces(options: Pick<JsonOptions, 'base64Keys' | 'media'>): MediaPlaces | undefined {
   if (known.has(options)) return known.get(options);
   const places = placesOf(options);
   if (isConstant(options)) known.set(options, places);
